@@ -1,0 +1,56 @@
+"""AWS's own delays: non-zero settings, each with its source, printed as their own column."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """seconds: how long AWS takes. source: the page or measurement it was taken from."""
+
+    name: str
+    seconds: float
+    source: str
+
+
+_BOOT = "https://www.daemonology.net/blog/2021-08-12-EC2-boot-time-benchmarking.html"
+_DELAYS = (
+    Delay("pending", 5.0, _BOOT),  # RunInstances to `running`
+    Delay("boot", 12.0, _BOOT),  # `running` to the user data's first line
+    Delay("shutdown", 4.0, _BOOT),  # `shutting-down` to `terminated` once the guest is off
+    Delay("group_detection", 8.0, "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-health-checks.html"),
+    Delay("group_launch", 2.0, "https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html"),
+    Delay("event", 0.5, "https://aws.amazon.com/blogs/compute/event-bridge-latency/"),
+    Delay("log_to_metric", 2.0, "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format.html"),
+    Delay("alarm_evaluation", 3.0, "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html"),
+    Delay("stream_poll", 0.25, "https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html"),
+    Delay("cold_start", 0.3, "https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"),
+    Delay("address_move", 1.0, "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html"),
+)
+
+
+class Delays:
+    """Look a delay up by name; LAB_DELAY_<NAME>=seconds in the environment overrides one."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Delay] = {}
+        for delay in _DELAYS:
+            key = f"LAB_DELAY_{delay.name.upper()}"
+            text = os.environ.get(key)
+            if text is not None:
+                try:
+                    seconds = float(text)
+                except ValueError as error:
+                    raise ValueError(f"{key} is {text!r}: use a number of seconds") from error
+                if seconds <= 0:
+                    raise ValueError(f"{key} is {text!r}: AWS's delays are never zero")
+                delay = Delay(delay.name, seconds, f"{key} in the environment")
+            self._by_name[delay.name] = delay
+
+    def __getitem__(self, name: str) -> Delay:
+        return self._by_name[name]
+
+    def all(self) -> tuple[Delay, ...]:
+        return tuple(self._by_name.values())
