@@ -1,0 +1,159 @@
+"""What the functions of one foundation watch: text in their environment, checked when read.
+
+AWS allows 4 KB for all of a function's environment variables together
+(https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html), so keys are short.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.model import NAME, Deployable, FrontKind, OnDisagreement, Tolerance
+
+VERSION = 1
+FLEET_BYTES_MAX = 3000  # of the 4096 that AWS gives; the rest is for the other variables
+
+
+class BadFleet(ValueError):
+    """The text is not a fleet: says which key and which value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """One assembly as the functions see it; times in seconds."""
+
+    deployable: str
+    name: str
+    ha_port: int
+    http_port: int
+    front: FrontKind
+    front_ports: tuple[int, ...]
+    start_grace_s: float
+    tolerance: Tolerance
+    on_disagreement: OnDisagreement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """All assemblies on one foundation."""
+
+    assemblies: tuple[Watched, ...]
+
+    def find(self, deployable: str, assembly: str) -> Watched:
+        """Raises KeyError naming it and the ones there are."""
+        for watched in self.assemblies:
+            if (watched.deployable, watched.name) == (deployable, assembly):
+                return watched
+        known = [f"{w.deployable}/{w.name}" for w in self.assemblies]
+        raise KeyError(f"{deployable}/{assembly} is not watched here: the fleet has {known}")
+
+    def deployables(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(w.deployable for w in self.assemblies))
+
+
+def fleet_to_json(deployable: Deployable) -> str:
+    """Compact text for one deployable. Raises ValueError when it would not fit a function's environment."""
+    body = {
+        "v": VERSION,
+        "d": {
+            deployable.name: [
+                {
+                    "n": assembly.name,
+                    "ha": assembly.ha_port,
+                    "http": assembly.http_port,
+                    "f": assembly.front.kind.value,
+                    "p": list(assembly.front.ports),
+                    "g": assembly.start_grace_s,
+                    "t": [assembly.tolerance.failures, assembly.tolerance.window_s],
+                    "o": assembly.on_disagreement.value,
+                }
+                for assembly in deployable.assemblies
+            ]
+        },
+    }
+    text = json.dumps(body, separators=(",", ":"))
+    if len(text.encode()) > FLEET_BYTES_MAX:
+        raise ValueError(
+            f"{deployable.name}: {len(deployable.assemblies)} assemblies take {len(text.encode())} bytes of the functions' "
+            f"environment and at most {FLEET_BYTES_MAX} fit: use fewer assemblies in one deployable"
+        )
+    return text
+
+
+def parse_fleet(text: str) -> Fleet:
+    """Raises BadFleet naming the key and the value."""
+    try:
+        body = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadFleet(f"fleet is not JSON: {error}") from error
+    if not isinstance(body, dict) or not isinstance(body.get("d"), dict):
+        raise BadFleet(f"fleet is {text[:80]!r}: expected an object with 'v' and 'd'")
+    version: Any = body.get("v")
+    if not _is_int(version) or version > VERSION:
+        raise BadFleet(f"v is {version!r}: this reader knows up to {VERSION}")
+    watched = []
+    for deployable, assemblies in body["d"].items():
+        if not isinstance(assemblies, list):
+            raise BadFleet(f"d.{deployable} is {assemblies!r}: expected a list of assemblies")
+        watched += [_watched(deployable, index, entry) for index, entry in enumerate(assemblies)]
+    return Fleet(assemblies=tuple(watched))
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _watched(deployable: str, index: int, entry: Any) -> Watched:
+    where = f"d.{deployable}[{index}]"
+    if not NAME.fullmatch(deployable):
+        raise BadFleet(f"{where}: the deployable's name is {deployable!r}")
+    if not isinstance(entry, Mapping):
+        raise BadFleet(f"{where} is {entry!r}: expected an object")
+    name = entry.get("n")
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise BadFleet(f"{where}.n is {name!r}: expected a name")
+    ports = entry.get("p")
+    if not isinstance(ports, list):
+        raise BadFleet(f"{where}.p is {ports!r}: expected a list of ports")
+    grace = entry.get("g")
+    if not isinstance(grace, int | float) or isinstance(grace, bool) or not grace > 0:
+        raise BadFleet(f"{where}.g is {grace!r}: expected a positive number of seconds")
+    try:
+        front = FrontKind(str(entry.get("f")))
+        on_disagreement = OnDisagreement(str(entry.get("o")))
+    except ValueError as error:
+        raise BadFleet(f"{where}: {error}") from error
+    return Watched(
+        deployable=deployable,
+        name=name,
+        ha_port=_port(f"{where}.ha", entry.get("ha")),
+        http_port=_port(f"{where}.http", entry.get("http")),
+        front=front,
+        front_ports=tuple(_port(f"{where}.p[{i}]", port) for i, port in enumerate(ports)),
+        start_grace_s=float(grace),
+        tolerance=_tolerance(f"{where}.t", entry.get("t")),
+        on_disagreement=on_disagreement,
+    )
+
+
+def _port(where: str, value: Any) -> int:
+    if not _is_int(value) or not 1 <= value <= 65535:
+        raise BadFleet(f"{where} is {value!r}: expected a port from 1 to 65535")
+    return int(value)
+
+
+def _tolerance(where: str, value: Any) -> Tolerance:
+    if not isinstance(value, list) or len(value) != 2:
+        raise BadFleet(f"{where} is {value!r}: expected [failures, window in seconds]")
+    failures, window = value
+    if not (failures is None or _is_int(failures)):
+        raise BadFleet(f"{where}[0] is {failures!r}: expected a count or null")
+    if not isinstance(window, int | float) or isinstance(window, bool):
+        raise BadFleet(f"{where}[1] is {window!r}: expected a number of seconds")
+    try:
+        return Tolerance(failures, float(window))
+    except ValueError as error:
+        raise BadFleet(f"{where}: {error}") from error

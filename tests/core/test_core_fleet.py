@@ -1,0 +1,77 @@
+"""The fleet in the functions' environment."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from core.fleet import BadFleet, fleet_to_json, parse_fleet
+from core.model import Application, Assembly, Deployable, Front, FrontKind, OnDisagreement, Tolerance
+
+
+def _assembly(name: str) -> Assembly:
+    return Assembly(
+        name=name,
+        image="debian-12",
+        instances=("t4g.small",),
+        applications=(Application(name="app", command=("/bin/app",)),),
+        front=Front(kind=FrontKind.ELASTIC_IP, ports=(8080, 8443)),
+        ha_port=7810,
+        http_port=7880,
+        start_grace_s=90,
+        tolerance=Tolerance(None, 60),
+    )
+
+
+def test_what_is_written_reads_back() -> None:
+    fleet = parse_fleet(fleet_to_json(Deployable(name="demo", assemblies=(_assembly("counter"),))))
+
+    counter = fleet.find("demo", "counter")
+    assert fleet.deployables() == ("demo",)
+    assert counter.front_ports == (8080, 8443)
+    assert counter.tolerance == Tolerance(None, 60)
+    assert counter.start_grace_s == 90
+    assert counter.on_disagreement is OnDisagreement.REPORT
+
+
+def test_an_unknown_assembly_is_named_with_those_there_are() -> None:
+    fleet = parse_fleet(fleet_to_json(Deployable(name="demo", assemblies=(_assembly("counter"),))))
+
+    with pytest.raises(KeyError, match=r"demo/other is not watched here.*demo/counter"):
+        fleet.find("demo", "other")
+
+
+def test_a_fleet_too_big_for_the_environment_is_refused_when_written() -> None:
+    many = tuple(_assembly(f"assembly-{i}") for i in range(40))
+
+    with pytest.raises(ValueError, match="40 assemblies take"):
+        fleet_to_json(Deployable(name="demo", assemblies=many))
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"ha": 0}, "ha is 0"),
+        ({"ha": True}, "ha is True"),
+        ({"p": 8080}, "p is 8080"),
+        ({"p": [99999]}, r"p\[0\] is 99999"),
+        ({"g": "2m"}, "g is '2m'"),
+        ({"f": "dns"}, "dns"),
+        ({"t": [1]}, r"t is \[1\]"),
+        ({"t": [-1, 5]}, "failures is -1"),
+        ({"n": "No"}, "n is 'No'"),
+    ],
+)
+def test_a_bad_value_is_named_with_its_key(change: dict[str, object], complaint: str) -> None:
+    body = json.loads(fleet_to_json(Deployable(name="demo", assemblies=(_assembly("counter"),))))
+    body["d"]["demo"][0].update(change)
+
+    with pytest.raises(BadFleet, match=complaint):
+        parse_fleet(json.dumps(body))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"v":2,"d":{}}', '{"v":1,"d":{"demo":{}}}'])
+def test_text_that_is_no_fleet_is_refused(text: str) -> None:
+    with pytest.raises(BadFleet):
+        parse_fleet(text)
