@@ -106,7 +106,7 @@ class Topics(Protocol):
     def publish(self, topic_arn: str, subject: str, message: str) -> None: ...
 
 
-@dataclass
+@dataclass(eq=False)
 class World:
     """Everything in one place; parts are put in by lab.server in a fixed order, then started."""
 

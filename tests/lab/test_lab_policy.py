@@ -1,0 +1,280 @@
+"""Policies are enforced as the IAM user guide says; what the lab cannot judge is an error, not a guess."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSPreparedRequest
+
+from lab.clock import Clock
+from lab.delays import Delays
+from lab.journal import Journal, read
+from lab.policy import asks as asks_module
+from lab.policy import enforce
+from lab.policy.asks import asks
+from lab.policy.conditions import PolicyError, arn_like, holds, like
+from lab.policy.matching import Ask, rule
+from lab.policy.requests import ApiCall, UnknownCall
+from lab.principals import Credentials
+from lab.world import World
+
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/state"
+
+
+def statement(action: str, resource: str = "*", effect: str = "Allow", **condition: Any) -> dict[str, Any]:
+    body: dict[str, Any] = {"Effect": effect, "Action": action, "Resource": resource}
+    return {"Statement": [body | ({"Condition": condition} if condition else {})]}
+
+
+class TestMatching:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html"""
+
+    def test_nothing_is_allowed_without_a_statement_that_says_so(self) -> None:
+        assert not rule([], Ask("s3:GetObject", "arn:aws:s3:::b/k", {})).allowed
+
+    def test_an_explicit_deny_wins_over_an_allow(self) -> None:
+        both = [statement("s3:*"), statement("s3:DeleteObject", effect="Deny")]
+
+        assert rule(both, Ask("s3:GetObject", "arn:aws:s3:::b/k", {})).allowed
+        assert not rule(both, Ask("s3:DeleteObject", "arn:aws:s3:::b/k", {})).allowed
+
+    def test_actions_are_compared_without_case_and_resources_with_it(self) -> None:
+        policy = [statement("S3:getobject", "arn:aws:s3:::b/K")]
+
+        assert rule(policy, Ask("s3:GetObject", "arn:aws:s3:::b/K", {})).allowed
+        assert not rule(policy, Ask("s3:GetObject", "arn:aws:s3:::b/k", {})).allowed
+
+    def test_a_statement_with_an_unknown_element_cannot_be_judged(self) -> None:
+        with pytest.raises(PolicyError, match="Principal"):
+            rule([{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}], Ask("a:B", "*", {}))
+
+
+class TestConditions:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html"""
+
+    def test_an_unknown_key_is_an_error_of_the_lab(self) -> None:
+        with pytest.raises(PolicyError, match="aws:MoonPhase"):
+            holds({"StringEquals": {"aws:MoonPhase": "full"}}, {})
+
+    def test_an_unknown_operator_is_an_error_of_the_lab(self) -> None:
+        with pytest.raises(PolicyError, match="DateLessThan"):
+            holds({"DateLessThan": {"aws:PrincipalArn": "x"}}, {"aws:principalarn": ("x",)})
+
+    def test_a_missing_key_fails_a_plain_test_and_passes_ifexists(self) -> None:
+        assert not holds({"StringEquals": {"aws:ResourceTag/a": "1"}}, {})
+        assert holds({"StringEqualsIfExists": {"aws:ResourceTag/a": "1"}}, {})
+
+    def test_for_all_values_holds_only_when_every_value_matches(self) -> None:
+        block = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["NODE#a", "NODE#b"]}}
+
+        assert holds(block, {"dynamodb:leadingkeys": ("NODE#a", "NODE#b")})
+        assert not holds(block, {"dynamodb:leadingkeys": ("NODE#a", "PERMIT#a")})
+
+    def test_several_values_need_a_set_operator(self) -> None:
+        with pytest.raises(PolicyError, match="ForAllValues"):
+            holds({"StringEquals": {"dynamodb:LeadingKeys": "x"}}, {"dynamodb:leadingkeys": ("x", "y")})
+
+    def test_wildcards_match_runs_and_single_characters(self) -> None:
+        assert like("evidence/*/i-?", "evidence/a/b/i-1") and not like("a?", "a") and not like("a", "ab")
+
+    def test_arn_wildcards_stay_within_their_part(self) -> None:
+        assert arn_like("arn:aws:sns:*:*:t", "arn:aws:sns:us-east-1:1:t")
+        assert not arn_like("arn:aws:*:t", "arn:aws:sns:us-east-1:1:t")
+
+
+class FixedDirectory:
+    account, region = "123456789012", "us-east-1"
+
+    def ec2_tags(self, resource_id: str) -> Mapping[str, str]:
+        return {"understudy:deployable": "demo"} if resource_id != "i-other" else {}
+
+    def group(self, name: str) -> tuple[str, Mapping[str, str]]:
+        return f"arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:u:autoScalingGroupName/{name}", {"k": "v"}
+
+    def group_of(self, instance_id: str) -> str:
+        return "g"
+
+    def instance_of_address(self, association_id: str) -> str:
+        return "eipalloc-1 i-1"
+
+    def hash_key(self, table: str) -> str:
+        return "pk"
+
+
+class TestAsks:
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html"""
+
+    @pytest.mark.parametrize(
+        ("operation", "parameters", "keys"),
+        [
+            ("PutItem", {"TableName": "state", "Item": {"pk": {"S": "NODE#a"}, "sk": {"S": "x"}}}, ("NODE#a",)),
+            ("GetItem", {"TableName": "state", "Key": {"pk": {"S": "PERMIT#a"}, "sk": {"S": "x"}}}, ("PERMIT#a",)),
+            (
+                "Query",
+                {
+                    "TableName": "state",
+                    "KeyConditionExpression": "#p = :p AND begins_with(sk, :s)",
+                    "ExpressionAttributeNames": {"#p": "pk"},
+                    "ExpressionAttributeValues": {":p": {"S": "NODE#a"}, ":s": {"S": "REPORT#"}},
+                },
+                ("NODE#a",),
+            ),
+        ],
+        ids=["put", "get", "query"],
+    )
+    def test_a_dynamodb_call_is_judged_by_its_leading_keys(self, operation: str, parameters: dict[str, Any], keys: tuple[str, ...]) -> None:
+        (ask,) = asks(ApiCall("dynamodb", operation, parameters), FixedDirectory())
+
+        assert ask == Ask(f"dynamodb:{operation}", TABLE, {"dynamodb:leadingkeys": keys})
+
+    def test_a_transaction_asks_for_each_of_its_writes(self) -> None:
+        items = [{"Put": {"TableName": "state", "Item": {"pk": {"S": "A"}}}}, {"Update": {"TableName": "state", "Key": {"pk": {"S": "B"}}}}]
+
+        got = asks(ApiCall("dynamodb", "TransactWriteItems", {"TransactItems": items}), FixedDirectory())
+
+        pairs = [(a.action, a.context["dynamodb:leadingkeys"]) for a in got]
+        assert pairs == [("dynamodb:PutItem", ("A",)), ("dynamodb:UpdateItem", ("B",))]
+            ("dynamodb:PutItem", ("A",)),
+            ("dynamodb:UpdateItem", ("B",)),
+        ]
+
+    def test_moving_an_address_asks_for_both_sides_with_their_tags(self) -> None:
+        got = asks(ApiCall("ec2", "AssociateAddress", {"AllocationId": "eipalloc-1", "InstanceId": "i-other"}), FixedDirectory())
+
+        assert [a.resource.split(":")[-1] for a in got] == ["elastic-ip/eipalloc-1", "instance/i-other"]
+        assert "aws:resourcetag/understudy:deployable" in got[0].context and got[1].context == {}
+
+    def test_a_call_outside_the_table_is_an_error_of_the_lab(self) -> None:
+        with pytest.raises(UnknownCall, match="RunInstances"):
+            asks(ApiCall("ec2", "RunInstances", {}), FixedDirectory())
+        with pytest.raises(UnknownCall, match="rds"):
+            asks(ApiCall("rds", "RebootDBInstance", {}), FixedDirectory())
+
+    def test_every_reader_is_for_a_service_name_that_signs_requests(self) -> None:
+        assert {"dynamodb", "ec2", "autoscaling", "s3", "lambda", "sqs", "sns", "events", "monitoring", "sts"} == set(asks_module._READERS)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(lab_dir=tmp_path, clock=Clock(), journal=Journal(tmp_path / "journal.jsonl"), delays=Delays())
+
+
+def signed(who: Credentials, service: str, operation: str, **parameters: Any) -> AWSPreparedRequest:
+    """The request that the real SDK would send."""
+    client = boto3.client(
+        service,
+        endpoint_url="http://localhost:4566",
+        region_name="us-east-1",
+        aws_access_key_id=who.access_key,
+        aws_secret_access_key=who.secret_key,
+        aws_session_token=who.token,
+    )
+    caught: list[AWSPreparedRequest] = []
+
+    class Stop(Exception):
+        pass
+
+    def stop(request: AWSPreparedRequest, **_: Any) -> None:
+        caught.append(request)
+        raise Stop
+
+    client.meta.events.register("before-send.*", stop)
+    with pytest.raises(Stop):
+        getattr(client, operation)(**parameters)
+    return caught[0]
+
+
+def environ_of(request: AWSPreparedRequest) -> tuple[dict[str, Any], bytes]:
+    path, _, query = request.url.split("//", 1)[1].partition("/")[2].partition("?")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "RAW_URI": f"/{path}" + (f"?{query}" if query else ""),
+        "QUERY_STRING": query,
+    }
+    environ["HTTP_HOST"] = "localhost:4566"
+    for name, value in request.headers.items():
+        text = value.decode() if isinstance(value, bytes) else str(value)
+        key = name.upper().replace("-", "_")
+        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = text
+    body = request.body or b""
+    if hasattr(body, "read"):
+        body = body.read()
+    return environ, body.encode() if isinstance(body, str) else bytes(body)
+
+
+@pytest.fixture
+def policies(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    documents: list[dict[str, Any]] = []
+    monkeypatch.setattr(enforce, "role_policies", lambda arn: documents)
+    monkeypatch.setattr(enforce, "_directory", lambda _id, _world: FixedDirectory())
+    return documents
+
+
+CALLS: list[tuple[str, str, dict[str, Any], str]] = [
+    ("dynamodb", "put_item", {"TableName": "state", "Item": {"pk": {"S": "NODE#d#a"}, "sk": {"S": "x"}}}, "dynamodb:PutItem"),
+    ("s3", "get_object", {"Bucket": "bucket", "Key": "a folder/é+ü.zip"}, "s3:GetObject"),
+    ("s3", "put_object", {"Bucket": "bucket", "Key": "evidence/d/a/x", "Body": b"hello"}, "s3:PutObject"),
+    ("ec2", "terminate_instances", {"InstanceIds": ["i-1"]}, "ec2:TerminateInstances"),
+    ("autoscaling", "set_instance_health", {"InstanceId": "i-1", "HealthStatus": "Unhealthy"}, "autoscaling:SetInstanceHealth"),
+    ("lambda", "invoke", {"FunctionName": "f", "Payload": b"{}"}, "lambda:InvokeFunction"),
+    ("sqs", "send_message", {"QueueUrl": "http://localhost:4566/123456789012/q", "MessageBody": "x"}, "sqs:SendMessage"),
+    ("sns", "publish", {"TopicArn": "arn:aws:sns:us-east-1:123456789012:t", "Message": "é & <x>"}, "sns:Publish"),
+    ("cloudwatch", "describe_alarms", {"StateValue": "ALARM"}, "cloudwatch:DescribeAlarms"),
+]
+
+
+@pytest.mark.parametrize(("service", "operation", "parameters", "action"), CALLS, ids=[c[1] for c in CALLS])
+def test_what_the_real_sdk_signs_is_verified_and_judged(
+    world: World, policies: list[dict[str, Any]], service: str, operation: str, parameters: dict[str, Any], action: str
+) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html"""
+    who = world.principals.issue("arn:aws:iam::123456789012:role/r", "i-1", now=world.clock.now())
+    environ, body = environ_of(signed(who, service, operation, **parameters))
+
+    refused = enforce.check(world, environ, body)
+    assert refused is not None and refused.status_code in (400, 403), refused and refused.get_data()
+    assert action in refused.get_data(as_text=True) or refused.content_type == "application/cbor"
+
+    policies.append(statement(action))
+    assert enforce.check(world, environ, body) is None
+
+
+def test_a_body_changed_after_signing_is_refused(world: World, policies: list[dict[str, Any]]) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html"""
+    policies.append(statement("*"))
+    who = world.principals.issue("arn:aws:iam::123456789012:role/r", "i-1", now=world.clock.now())
+    environ, body = environ_of(signed(who, "dynamodb", "get_item", TableName="state", Key={"pk": {"S": "a"}}))
+
+    refused = enforce.check(world, environ, body.replace(b"a", b"b"))
+
+    assert refused is not None and b"SignatureDoesNotMatch" in refused.get_data()
+
+
+def test_a_key_that_was_never_issued_and_an_expired_one_are_refused(world: World, policies: list[dict[str, Any]]) -> None:
+    """https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html"""
+    policies.append(statement("*"))
+    made_up = Credentials("ASIAUNKNOWN", "s", "t", 0, "arn:aws:iam::1:role/r", "x")
+    old = world.principals.issue("arn:aws:iam::123456789012:role/r", "i-1", now=world.clock.now() - 100, lifetime_s=50)
+
+    for who, code in ((made_up, "InvalidClientTokenId"), (old, "ExpiredToken")):
+        environ, body = environ_of(signed(who, "dynamodb", "get_item", TableName="state", Key={"pk": {"S": "a"}}))
+        refused = enforce.check(world, environ, body)
+        assert refused is not None and code in json.loads(refused.get_data())["__type"]
+
+
+def test_a_call_that_cannot_be_judged_is_said_loudly(world: World, policies: list[dict[str, Any]]) -> None:
+    policies.append(statement("ec2:RunInstances"))
+    who = world.principals.issue("arn:aws:iam::123456789012:role/r", "i-1", now=world.clock.now())
+    environ, body = environ_of(signed(who, "ec2", "describe_instances"))
+    policies.append(statement("ec2:DescribeInstances", StringEquals={"aws:MoonPhase": "full"}))
+
+    refused = enforce.check(world, environ, body)
+
+    assert refused is not None and refused.status_code == 501
+    lines, _ = read(world.journal.path)
+    assert lines[-1]["what"] == "lab error" and "MoonPhase" in lines[-1]["why"]
