@@ -1,0 +1,92 @@
+"""What a drill promises, saw and says: plain values, and their JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One thing that must hold. measured and limit share the unit; a yes-or-no promise has the unit 'count'."""
+
+    name: str
+    held: bool
+    measured: float | None
+    limit: float
+    unit: str
+
+    def json(self) -> dict[str, Any]:
+        return {"name": self.name, "held": self.held, "measured": self.measured, "limit": self.limit, "unit": self.unit}
+
+
+def at_most(name: str, measured: float | None, limit: float, unit: str) -> Promise:
+    """A number that must not pass its limit; one that could not be measured is not held."""
+    return Promise(name, measured is not None and measured <= limit, None if measured is None else round(measured, 3), limit, unit)
+
+
+def exactly(name: str, measured: float, wanted: float, unit: str = "count") -> Promise:
+    return Promise(name, measured == wanted, measured, wanted, unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of a timeline. at_s: seconds since the fault."""
+
+    at_s: float
+    who: str
+    what: str
+
+    def json(self) -> dict[str, Any]:
+        return {"at_s": round(self.at_s, 3), "who": self.who, "what": self.what}
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentSummary:
+    reason: str
+    detect_s: float
+    decide_s: float
+    act_s: float
+    verify_s: float
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "reason": self.reason,
+            "detect_s": self.detect_s,
+            "decide_s": self.decide_s,
+            "act_s": self.act_s,
+            "verify_s": self.verify_s,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """aws_s and ours_s split the client's gap: AWS's own delays, and everything else."""
+
+    drill: str
+    deployable: str
+    promises: tuple[Promise, ...]
+    timeline: tuple[Moment, ...] = ()
+    client_gap_s: float | None = None
+    aws_s: float = 0.0
+    ours_s: float | None = None
+    aws_delays: tuple[tuple[str, float], ...] = field(default=())
+    incident: IncidentSummary | None = None
+
+    @property
+    def held(self) -> bool:
+        return bool(self.promises) and all(promise.held for promise in self.promises)
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "drill": self.drill,
+            "deployable": self.deployable,
+            "held": self.held,
+            "promises": [promise.json() for promise in self.promises],
+            "timeline": [moment.json() for moment in self.timeline],
+            "client_gap_s": self.client_gap_s,
+            "aws_s": round(self.aws_s, 3),
+            "ours_s": None if self.ours_s is None else round(self.ours_s, 3),
+            "aws_delays": {name: round(seconds, 3) for name, seconds in self.aws_delays},
+            "incident": self.incident.json() if self.incident else None,
+        }
