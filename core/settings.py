@@ -1,0 +1,143 @@
+"""What a node is told of itself: its deployable's name and its assembly, as JSON, checked once when the agent starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from core.model import Assembly, Deployable
+
+VERSION = 1
+TEXT_CHARS_MAX = 1_000_000  # a hundred applications are some 50 KB; more than this is not a settings file
+_MISSING = object()
+
+
+class BadSettings(ValueError):
+    """Settings that cannot be used: names the key and the value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSettings:
+    deployable: str
+    assembly: Assembly
+
+
+def node_settings_to_json(deployable: Deployable, assembly_name: str) -> str:
+    """The settings of that assembly's nodes; the same model gives the same text. Raises KeyError: no such assembly."""
+    settings = NodeSettings(deployable=deployable.name, assembly=deployable.assembly(assembly_name))
+    return json.dumps({"version": VERSION, **dataclasses.asdict(settings)}, indent=1, sort_keys=True) + "\n"
+
+
+def parse_node_settings(text: str) -> NodeSettings:
+    """Raises BadSettings naming the key and the value. Unknown keys are refused: this file and its reader ship together."""
+    if len(text) > TEXT_CHARS_MAX:
+        raise BadSettings(f"settings are {len(text)} characters long, at most {TEXT_CHARS_MAX} are read")
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise BadSettings(f"settings are not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise BadSettings(f"settings are {_brief(value)}, expected an object")
+    version = value.pop("version", None)
+    if version != VERSION:
+        raise BadSettings(f"version is {_brief(version)}, this agent reads {VERSION}")
+    settings: NodeSettings = _dataclass(NodeSettings, value, "")
+    names = [application.name for application in settings.assembly.applications]
+    if not names:
+        raise BadSettings("assembly.applications is []: an assembly has at least one application")
+    if len(set(names)) != len(names):
+        raise BadSettings(f"assembly.applications: names are not unique: {names}")
+    if any(not application.command for application in settings.assembly.applications):
+        raise BadSettings("assembly.applications: a command is empty")
+    for application in settings.assembly.applications:
+        for other in application.after:
+            if other not in names:
+                raise BadSettings(f"assembly.applications.{application.name}.after is {other!r}, expected one of {names}")
+    start_order(settings.assembly)
+    return settings
+
+
+def start_order(assembly: Assembly) -> tuple[str, ...]:
+    """Names of the applications so that each comes after all it names in `after`; file order otherwise.
+
+    Raises BadSettings naming those that wait for each other.
+    """
+    order: list[str] = []
+    rest = list(assembly.applications)
+    while rest:
+        ready = [application for application in rest if set(application.after) <= set(order)]
+        if not ready:
+            raise BadSettings(f"assembly.applications: these wait for each other: {[application.name for application in rest]}")
+        order.append(ready[0].name)
+        rest.remove(ready[0])
+    return tuple(order)
+
+
+# --- JSON values -> the frozen model, by its type hints ----------------------------------------------------
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _dataclass(kind: type, value: object, key: str) -> Any:
+    """Build a frozen value of the model; its own checks are reported under the key."""
+    if not isinstance(value, Mapping):
+        raise BadSettings(f"{key} is {_brief(value)}, expected an object")
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    hints = typing.get_type_hints(kind)
+    prefix = f"{key}." if key else ""
+    for name, given in value.items():
+        if name not in fields:
+            raise BadSettings(f"{prefix}{name} is {_brief(given)}: unknown key, expected one of {sorted(fields)}")
+    arguments = {}
+    for name, field in fields.items():
+        given = value.get(name, _MISSING)
+        if given is not _MISSING:
+            arguments[name] = _value(hints[name], given, prefix + name)
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise BadSettings(f"{prefix}{name} is missing")
+    try:
+        return kind(**arguments)
+    except ValueError as error:
+        raise BadSettings(f"{key}: {error}") from error
+
+
+def _value(kind: Any, value: object, key: str) -> Any:
+    """Check one value against its type hint."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in arguments:
+            return None
+        return _value(next(argument for argument in arguments if argument is not type(None)), value, key)
+    if origin is tuple:
+        return _tuple(arguments, value, key)
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(typing.cast(type, kind), value, key)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        try:
+            return kind(value)
+        except ValueError as error:
+            raise BadSettings(f"{key} is {_brief(value)}, expected one of {[member.value for member in kind]}") from error
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise BadSettings(f"{key} is {_brief(value)}, expected {kind.__name__}")
+    return value
+
+
+def _tuple(arguments: tuple[Any, ...], value: object, key: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise BadSettings(f"{key} is {_brief(value)}, expected a list")
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        return tuple(_value(arguments[0], item, f"{key}[{index}]") for index, item in enumerate(value))
+    if len(value) != len(arguments):
+        raise BadSettings(f"{key} is {_brief(value)}, expected {len(arguments)} values")
+    return tuple(_value(kind, item, f"{key}[{index}]") for index, (kind, item) in enumerate(zip(arguments, value, strict=True)))
