@@ -1,0 +1,159 @@
+"""The drill's view of the deployed system: what an operator with read access and a console would see."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.config import Config
+
+from lab.control import TOKEN_FILE
+from lab.drills.model import IncidentSummary
+from lab.principals import ADMIN_KEY, ADMIN_SECRET
+from lab.world import PORT, REGION
+
+
+class LabGone(RuntimeError):
+    """The emulator does not answer any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """An assembly as its stack's outputs and group describe it. front: "" when it has none."""
+
+    deployable: str
+    assembly: str
+    group: str
+    front: str
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    id: str
+    state: str
+    address: str
+    lifecycle: str
+
+
+class Cloud:
+    """Reads and breaks; every call is bounded."""
+
+    def __init__(self, lab_dir: Path, stack: str) -> None:
+        self._lab_dir = lab_dir
+        self.stack = stack
+        config = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 2})
+        keys: dict[str, Any] = {"region_name": REGION, "aws_access_key_id": ADMIN_KEY, "aws_secret_access_key": ADMIN_SECRET}
+        self.clients: dict[str, Any] = {
+            name: boto3.client(name, endpoint_url=f"http://localhost:{PORT}", config=config, **keys)
+            for name in ("cloudformation", "autoscaling", "ec2", "dynamodb", "cloudwatch", "s3", "lambda", "iam")
+        }
+        outputs = self.clients["cloudformation"].describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
+        self.outputs: dict[str, str] = {o["OutputKey"]: o["OutputValue"] for o in outputs}
+
+    def slots(self) -> tuple[Slot, ...]:
+        """Every assembly of the stack, from its outputs and its groups' tags."""
+        found = []
+        for key, group in sorted(self.outputs.items()):
+            if not key.endswith("Group"):
+                continue
+            name = key.removesuffix("Group")
+            tags = {t["Key"]: t["Value"] for t in self._group(group)["Tags"]}
+            front = self.outputs.get(f"{name}Front", "-")
+            ports = tuple(int(p) for p in re.findall(r"\d+", self.outputs.get(f"{name}Ports", "")))
+            slot = Slot(tags["understudy:deployable"], tags["understudy:assembly"], group, "" if front == "-" else front, ports)
+            found.append(slot)
+        return tuple(found)
+
+    def _group(self, name: str) -> dict[str, Any]:
+        groups = self.clients["autoscaling"].describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+        if not groups:
+            raise LookupError(f"the group {name} does not exist")
+        return dict(groups[0])
+
+    def instances(self, slot: Slot) -> tuple[Instance, ...]:
+        """Every instance that carries the assembly's tag, the terminated ones too, oldest first."""
+        members = {m["InstanceId"]: m["LifecycleState"] for m in self._group(slot.group)["Instances"]}
+        filters = [
+            {"Name": "tag:understudy:deployable", "Values": [slot.deployable]},
+            {"Name": "tag:understudy:assembly", "Values": [slot.assembly]},
+        ]
+        rows = [i for r in self.clients["ec2"].describe_instances(Filters=filters)["Reservations"] for i in r["Instances"]]
+        rows.sort(key=lambda i: i["LaunchTime"])
+        return tuple(
+            Instance(i["InstanceId"], i["State"]["Name"], i.get("PrivateIpAddress", ""), members.get(i["InstanceId"], "-")) for i in rows
+        )
+
+    def addresses(self, slot: Slot) -> dict[str, str]:
+        """Instance to private address, of the machines that could serve."""
+        return {i.id: i.address for i in self.instances(slot) if i.state in ("running", "shutting-down", "stopping") and i.address}
+
+    def front_holder(self, slot: Slot) -> str:
+        rows = self.clients["ec2"].describe_addresses(PublicIps=[slot.front])["Addresses"]
+        return str(rows[0].get("InstanceId", "")) if rows else ""
+
+    def items(self, pk: str) -> list[dict[str, Any]]:
+        """A partition of the state table, as plain values."""
+        pages = self.clients["dynamodb"].query(
+            TableName=self.outputs["Table"],
+            KeyConditionExpression="pk = :p",
+            ExpressionAttributeValues={":p": {"S": pk}},
+            ConsistentRead=True,
+        )
+        plain = TypeDeserializer()
+        return [{key: plain.deserialize(value) for key, value in item.items()} for item in pages["Items"]]
+
+    def permit(self, slot: Slot) -> tuple[str, int]:
+        """(instance, epoch) of the assembly's permit; ("", 0) while there is none."""
+        rows = self.items(f"PERMIT#{slot.deployable}#{slot.assembly}")
+        return (str(rows[0]["instance"]), int(rows[0]["epoch"])) if rows else ("", 0)
+
+    def incidents(self, slot: Slot) -> list[dict[str, Any]]:
+        return self.items(f"INCIDENT#{slot.deployable}#{slot.assembly}")
+
+    def alarms(self) -> dict[str, str]:
+        rows = self.clients["cloudwatch"].describe_alarms()["MetricAlarms"]
+        return {row["AlarmName"]: row["StateValue"] for row in rows}
+
+    def control(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        """Ask the lab to do something no operator could. Raises LookupError with the lab's words, LabGone."""
+        connection = http.client.HTTPConnection("localhost", PORT, timeout=30)
+        try:
+            token = (self._lab_dir / TOKEN_FILE).read_text()
+            connection.request("POST", f"/_lab/{verb}", json.dumps(arguments), {"X-Lab-Token": token})
+            response = connection.getresponse()
+            body = json.loads(response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise LabGone(f"the emulator does not answer: {error}") from error
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise LookupError(body.get("error", f"status {response.status}"))
+        return dict(body)
+
+
+def summary_of(incident: dict[str, Any]) -> IncidentSummary:
+    """The four durations of a stored incident."""
+    durations = incident.get("durations", incident)
+    seconds = [round(float(durations.get(f"{name}_s") or durations.get(f"{name}_ms", 0) / 1000), 3) for name in _DURATIONS]
+    return IncidentSummary(str(incident.get("reason", "")), *seconds)
+
+
+_DURATIONS = ("detect", "decide", "act", "verify")
+
+
+def wait_for(condition: Any, *, timeout_s: float, every_s: float = 0.2) -> bool:
+    """Poll a condition; False when it never turned true. Never sleeps past the time."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(every_s)
+    return bool(condition())

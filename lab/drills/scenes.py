@@ -1,0 +1,150 @@
+"""The drills: what each breaks, what must hold, and within what limit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lab.drills import measure
+from lab.drills.cloud import summary_of, wait_for
+from lab.drills.model import IncidentSummary, Promise, at_most, exactly
+from lab.drills.stage import Situation, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a scene found out beyond what every drill measures."""
+
+    promises: tuple[Promise, ...]
+    incident: IncidentSummary | None
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """fault and promise: a sentence each, for --list and the table in the docs."""
+
+    name: str
+    fault: str
+    promise: str
+    limit_s: float
+    play: Callable[[Stage, Situation, float], Outcome]
+
+
+def _kill_application(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    port = stage.slot.ports[0]
+    old = stage.cloud.control("listener", instance=before.holder, port=port)
+    killed_at = float(stage.cloud.control("kill", instance=before.holder, pid=old["pid"])["at"])
+
+    def again() -> bool:
+        try:
+            return bool(stage.cloud.control("listener", instance=before.holder, port=port)["pid"] != old["pid"])
+        except LookupError:
+            return False
+
+    back = wait_for(again, timeout_s=60, every_s=0.05)
+    new = stage.cloud.control("listener", instance=before.holder, port=port) if back else None
+    served = wait_for(lambda: stage.client.good_since(killed_at, count=10), timeout_s=30)
+    wait_for(lambda: stage.open_incident() is not None, timeout_s=10)  # long enough for a wrong incident to show itself
+    after = stage.situation()
+    until = time.time()
+    # The gap, less the time from the new process' start to its first answer, is what we added.
+    added = None
+    gap = measure.longest_gap(stage.samples(killed_at), since=killed_at)
+    if new is not None and gap is not None:
+        added = max(0.0, float(new["started_at"]) - killed_at)
+    promises = (
+        exactly("clients are served again", int(served), 1),
+        at_most("added to the application's own start", added, limit_s, "s"),
+        exactly("incidents", len(after.ended - before.ended) + (stage.open_incident() is not None), 0),
+        exactly("machines replaced", len(after.launched - before.launched), 0),
+        exactly("changes of the permit", after.epoch - before.epoch, 0),
+    )
+    return Outcome(promises, None, until)
+
+
+def _node_outcome(stage: Stage, before: Situation, fault_at: float, limit_s: float, timeout_s: float = 300.0) -> Outcome:
+    """What every drill that loses a machine promises."""
+    recovered = wait_for(lambda: stage.recovered(before, fault_at), timeout_s=timeout_s, every_s=0.5)
+    until = time.time()
+    after = stage.situation()
+    fresh = [item for sk, item in stage.ended_incidents().items() if sk not in before.ended]
+    closed = [item for item in fresh if item.get("state") == "recovered"]
+    gap = measure.longest_gap(stage.samples(fault_at), since=fault_at)
+    served = gap is not None and stage.client.good_since(fault_at, count=5)
+    ours = None
+    if gap is not None and served:
+        lines = stage.lines(fault_at - 1.0)
+        ours = measure.split(lines, gap)[1]
+    gone_at = stage.terminated_at(before.holder, since=fault_at)
+    permit_at = stage.permitted_at(after.epoch, since=fault_at)
+    in_order = gone_at is not None and permit_at is not None and gone_at <= permit_at
+    promises = (
+        exactly("clients are served again at the same address", int(served), 1),
+        at_most("our share of the gap", ours, limit_s, "s"),
+        exactly("machines launched", len(after.launched - before.launched), 1),
+        exactly("epochs passed", after.epoch - before.epoch, 1),
+        exactly("front on the permit's holder", int(stage.cloud.front_holder(stage.slot) == after.holder != before.holder), 1),
+        exactly("old node seen terminated before the new permit", int(in_order), 1),
+        exactly("incidents closed as recovered", len(closed) if recovered or closed else 0, 1),
+    )
+    return Outcome(promises, summary_of(closed[0]) if closed else None, until)
+
+
+def _kill_instance(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    at = time.time()
+    stage.tell(f"terminated {before.holder} behind our back (EC2 API, no OS shutdown)")
+    stage.cloud.clients["ec2"].terminate_instances(InstanceIds=[before.holder], SkipOsShutdown=True)
+    return _node_outcome(stage, before, at, limit_s)
+
+
+def _freeze_instance(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    at = time.time()
+    stage.cloud.control("freeze", instance=before.holder)
+    outcome = _node_outcome(stage, before, at, limit_s)
+    evidence = stage.evidence_before_kill(before.holder, since=at)
+    return Outcome((*outcome.promises, exactly("evidence kept before the kill", int(evidence), 1)), outcome.incident, outcome.until)
+
+
+def _lost_events(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    stage.cloud.control("drop-events", on=True)
+    try:
+        return _kill_instance(stage, before, limit_s)
+    finally:
+        stage.cloud.control("drop-events", on=False)
+
+
+DRILLS: dict[str, Drill] = {
+    drill.name: drill
+    for drill in (
+        Drill(
+            "kill-application",
+            "the application's process is killed (SIGKILL)",
+            "the agent alone starts it again; no incident, no new machine",
+            0.1,
+            _kill_application,
+        ),
+        Drill(
+            "kill-instance",
+            "the machine is terminated behind our back",
+            "another machine serves at the same address under the next epoch",
+            15.0,
+            _kill_instance,
+        ),
+        Drill(
+            "freeze-instance",
+            "everything on the machine stops answering, as on a hung one",
+            "noticed from outside, fenced, replaced; the evidence is kept first",
+            60.0,
+            _freeze_instance,
+        ),
+        Drill(
+            "lost-events",
+            "kill-instance while every event, stream record and alarm action is lost",
+            "the sweep alone finds out and recovers, only later",
+            180.0,
+            _lost_events,
+        ),
+    )
+}

@@ -1,0 +1,131 @@
+"""Where a drill plays: the deployed assembly, the watchers, and what steady and recovered mean."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.drills.cloud import Cloud, Slot
+from lab.drills.measure import Sample
+from lab.drills.watch import Census, Client
+from lab.journal import Journal, read
+
+STEADY_TIMEOUT_S = 180.0
+_GOOD_SAMPLES = 10
+_SETTLED_STATES = ("recovered", "escalated", "suppressed", "exhausted")
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Who holds what before the fault. ended: the ids of the incidents that are over."""
+
+    holder: str
+    epoch: int
+    launched: frozenset[str]
+    ended: frozenset[str]
+
+
+class Stage:
+    """One assembly under observation; start() and stop() bound the watchers' lives."""
+
+    def __init__(self, cloud: Cloud, slot: Slot, journal: Path) -> None:
+        self.cloud, self.slot, self.journal = cloud, slot, journal
+        self.client = Client(slot.front, slot.ports[0])
+        self.census = Census(lambda: cloud.addresses(slot), slot.ports[0])
+
+    def start(self) -> Stage:
+        self.client.start()
+        self.census.start()
+        return self
+
+    def stop(self) -> None:
+        self.client.stop()
+        self.census.stop()
+
+    def samples(self, since: float) -> list[Sample]:
+        """The client's samples around a fault: a second before it is enough to see the last good answer."""
+        return [sample for sample in self.client.samples if sample.ended >= since - 5.0]
+
+    # --- incidents ----------------------------------------------------------------------------------
+    def open_incident(self) -> dict[str, Any] | None:
+        for item in self.cloud.incidents(self.slot):
+            if item["sk"] == "OPEN" and item.get("state") not in _SETTLED_STATES:
+                return item
+        return None
+
+    def ended_incidents(self) -> dict[str, dict[str, Any]]:
+        return {str(i["sk"]): i for i in self.cloud.incidents(self.slot) if i["sk"] != "OPEN"}
+
+    # --- steady and recovered -----------------------------------------------------------------------
+    def situation(self) -> Situation:
+        holder, epoch = self.cloud.permit(self.slot)
+        launched = frozenset(i.id for i in self.cloud.instances(self.slot))
+        return Situation(holder, epoch, launched, frozenset(self.ended_incidents()))
+
+    def why_not_steady(self) -> str:
+        """What is missing for a healthy deployable at rest; empty when nothing is."""
+        if not self.client.good_since(time.time() - 5.0, count=_GOOD_SAMPLES):
+            return f"clients are not served at {self.slot.front}:{self.slot.ports[0]}"
+        alive = [i for i in self.cloud.instances(self.slot) if i.state != "terminated"]
+        if len(alive) != 1 or alive[0].lifecycle != "InService":
+            return "the group is not at one instance in service: " + ", ".join(f"{i.id} {i.state} {i.lifecycle}" for i in alive)
+        holder, _ = self.cloud.permit(self.slot)
+        if holder != alive[0].id:
+            return f"the permit names {holder or 'nobody'}, in service is {alive[0].id}"
+        if self.cloud.front_holder(self.slot) != holder:
+            return f"the front is not on {holder}"
+        incident = self.open_incident()
+        if incident is not None:
+            return f"an incident is open ({incident.get('state')}: {incident.get('reason')})"
+        ringing = [name for name, state in self.cloud.alarms().items() if state == "ALARM"]
+        return f"an alarm rings: {', '.join(ringing)}" if ringing else ""
+
+    def wait_steady(self, timeout_s: float = STEADY_TIMEOUT_S) -> str:
+        """Wait for a healthy deployable at rest; what was still missing at the end, or nothing."""
+        end = time.monotonic() + timeout_s
+        missing = self.why_not_steady()
+        while missing and time.monotonic() < end:
+            time.sleep(0.5)
+            missing = self.why_not_steady()
+        return missing
+
+    def recovered(self, before: Situation, since: float) -> bool:
+        """Served again by another node, under the next epoch, and the incident is closed."""
+        holder, epoch = self.cloud.permit(self.slot)
+        return (
+            holder not in ("", before.holder)
+            and epoch > before.epoch
+            and self.client.good_since(since, count=_GOOD_SAMPLES)
+            and self.cloud.front_holder(self.slot) == holder
+            and self.open_incident() is None
+            and bool(set(self.ended_incidents()) - before.ended)
+        )
+
+    # --- what the journal and the bucket say -----------------------------------------------------------
+    def tell(self, what: str) -> None:
+        Journal(self.journal).say("drill", what)
+
+    def lines(self, since: float) -> list[dict[str, Any]]:
+        return [line for line in read(self.journal)[0] if float(line.get("until", line["at"])) >= since]
+
+    def terminated_at(self, instance: str, *, since: float) -> float | None:
+        """When EC2 said that the instance is `terminated`."""
+        for line in self.lines(since):
+            if line.get("state") == "terminated" and line.get("instance") == instance:
+                return float(line["at"])
+        return None
+
+    def permitted_at(self, epoch: int, *, since: float) -> float | None:
+        rows = self.cloud.items(f"PERMIT#{self.slot.deployable}#{self.slot.assembly}")
+        at = float(rows[0]["at_ms"]) / 1000 if rows and int(rows[0]["epoch"]) == epoch else None
+        return at if at is not None and at >= since else None
+
+    def evidence_before_kill(self, instance: str, *, since: float) -> bool:
+        """Whether the bucket holds evidence on the instance that is older than its shutdown."""
+        prefix = f"evidence/{self.slot.deployable}/{self.slot.assembly}/{instance}/"
+        found = self.cloud.clients["s3"].list_objects_v2(Bucket=self.cloud.outputs["Bucket"], Prefix=prefix).get("Contents", [])
+        shut = [float(x["at"]) for x in self.lines(since) if x.get("instance") == instance and x.get("state") == "shutting-down"]
+        # S3 stamps whole seconds.
+        return bool(found) and bool(shut) and min(o["LastModified"].timestamp() for o in found) <= shut[0] + 1.0
