@@ -14,6 +14,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 
 PORT = 8080
 IDLE_S = 10  # a silent connection is closed after this long
@@ -112,6 +113,11 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+
+    def server_bind(self) -> None:
+        """Bind, without the look-up of this machine's name that the base class makes: there may be nobody to answer it."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "counter", PORT
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that hangs up in the middle is its own affair; anything else is told."""

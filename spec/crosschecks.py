@@ -1,0 +1,105 @@
+"""What only shows when several keys are read together: names used twice, ports that clash, circles.
+
+These read the plain values, not the checked ones, so that they can speak beside any other error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from core import names
+from spec.problems import KeyPath
+
+Finding = tuple[KeyPath, Any, str, str]  # path, value, message, remedy
+
+
+def cross_check(data: Any) -> Iterator[Finding]:
+    """Every finding in the file; parts of the wrong shape are passed over, for others report them."""
+    assemblies = _list(data, "assemblies")
+    yield from _names_once([(("assemblies", index, "name"), assembly) for index, assembly in assemblies], "assemblies")
+    for index, assembly in assemblies:
+        here: KeyPath = ("assemblies", index)
+        applications = _list(assembly, "applications")
+        placed = [((*here, "applications", number), application) for number, application in applications]
+        yield from _names_once([((*path, "name"), application) for path, application in placed], "applications of this assembly")
+        yield from _ports_once(here, assembly, placed)
+        yield from _folders_apart(placed)
+        yield from _order(placed)
+
+
+def _list(data: Any, key: str) -> list[tuple[int, dict[str, Any]]]:
+    items = data.get(key) if isinstance(data, dict) else None
+    return [(index, item) for index, item in enumerate(items if isinstance(items, list) else ()) if isinstance(item, dict)]
+
+
+def _section(data: dict[str, Any], key: str) -> dict[str, Any]:
+    section = data.get(key)
+    return section if isinstance(section, dict) else {}
+
+
+def _names_once(named: list[tuple[KeyPath, dict[str, Any]]], what: str) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for path, item in named:
+        name = item.get("name")
+        if isinstance(name, str):
+            if name in seen:
+                yield path, name, f"is used by two {what}", "give each its own name"
+            seen.add(name)
+
+
+def _ports_once(here: KeyPath, assembly: dict[str, Any], placed: list[tuple[KeyPath, dict[str, Any]]]) -> Iterator[Finding]:
+    """Every port is listened on once: the node's two, each application's HA port, and the clients'."""
+    ha, front = _section(assembly, "ha"), _section(assembly, "front")
+    ports = front.get("ports")
+    uses: list[tuple[KeyPath, Any, str]] = [
+        ((*here, "ha", "port"), ha.get("port", names.HA_PORT), "the node's HA port"),
+        ((*here, "ha", "http"), ha.get("http", names.HTTP_PORT), "the node's HTTP port"),
+        *(((*path, "ha_port"), application.get("ha_port"), f"the HA port of {application.get('name')}") for path, application in placed),
+        *(
+            ((*here, "front", "ports", index), port, "a port of the front")
+            for index, port in enumerate(ports if isinstance(ports, list) else ())
+        ),
+    ]
+    taken: dict[int, str] = {}
+    for path, port, use in uses:
+        if isinstance(port, int) and not isinstance(port, bool):
+            if port in taken:
+                yield path, port, f"is {taken[port]} already", "choose another port"
+            taken.setdefault(port, use)
+
+
+def _folders_apart(placed: list[tuple[KeyPath, dict[str, Any]]]) -> Iterator[Finding]:
+    """An artifact replaces its folder as a whole, so no other may lie inside."""
+    seen: list[str] = []
+    for path, application in placed:
+        to = _section(application, "install").get("to")
+        if isinstance(to, str):
+            clash = next((other for other in seen if f"{to}/".startswith(f"{other}/") or f"{other}/".startswith(f"{to}/")), None)
+            if clash is not None:
+                yield (
+                    (*path, "install", "to"),
+                    to,
+                    f"lies in, or around, {clash} of another application",
+                    "give each application its own folder",
+                )
+            seen.append(to)
+
+
+def _order(placed: list[tuple[KeyPath, dict[str, Any]]]) -> Iterator[Finding]:
+    """`after` names applications of this assembly, and never in a circle."""
+    known = {application["name"]: path for path, application in placed if isinstance(application.get("name"), str)}
+    graph: dict[str, set[str]] = {name: set() for name in known}
+    for path, application in placed:
+        after = application.get("after")
+        for index, name in enumerate(after if isinstance(after, list) else ()):
+            if isinstance(name, str) and name not in known:
+                yield (*path, "after", index), name, "is no application of this assembly", f"there are: {', '.join(sorted(known))}"
+            elif isinstance(name, str) and isinstance(application.get("name"), str):
+                graph[application["name"]].add(name)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = list(reversed(error.args[1]))  # graphlib names each node after what it waits for
+        yield (*known[circle[0]], "after"), None, f"makes a circle: {' after '.join(circle)}", "let one of them start first"

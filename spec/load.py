@@ -1,0 +1,118 @@
+"""From a file's path to core's model, or to all its problems at once."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from core.model import Deployable
+from spec import document, unbuilt
+from spec.convert import to_model
+from spec.crosschecks import cross_check
+from spec.document import Document, Unreadable
+from spec.problems import KeyPath, Problem, SpecError, key_text, value_text
+from spec.schema import DeployableFile
+
+
+def load(path: str | Path) -> Deployable:
+    """Read and check a deployable file. Raises SpecError with every problem found."""
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(document.BYTES_MAX + 1)
+    except OSError as error:
+        problem = Problem(
+            key="", value=None, line=None, message=f"cannot be read: {error.strerror}", remedy="give the path of a deployable file"
+        )
+        raise SpecError(str(path), (problem,)) from error
+    try:
+        text = document.parse(raw)
+    except Unreadable as error:
+        raise SpecError(str(path), (error.problem,)) from error
+    return _check(text, path)
+
+
+def _check(text: Document, path: Path) -> Deployable:
+    if not isinstance(text.data, dict):
+        problem = Problem(
+            key="",
+            value=value_text(text.data),
+            line=1,
+            message="is not a mapping",
+            remedy="begin with `deployable: NAME`; deployables/demo.yaml is an example",
+        )
+        raise SpecError(str(path), (*text.problems, problem))
+    stripped = unbuilt.strip(text.data, text.line)
+    problems = [*text.problems, *(problem for _, problem in stripped.problems)]
+    file = None
+    try:
+        file = DeployableFile.model_validate(stripped.data, context=path.resolve().parent)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            where = _place(details)
+            if where not in stripped.hidden:
+                problems.append(_problem(where, details, text))
+    for where, value, message, remedy in cross_check(stripped.data):
+        shown = None if value is None else value_text(value)
+        problems.append(Problem(key=key_text(where), value=shown, line=text.line(where), message=message, remedy=remedy))
+    if problems or file is None:
+        raise SpecError(str(path), tuple(sorted(problems, key=lambda problem: problem.line or 0)))
+    return to_model(file)
+
+
+def _place(details: ErrorDetails) -> KeyPath:
+    """The error's key path; pydantic marks an error in a mapping's key with a last `[key]`."""
+    where = details["loc"]
+    return where[:-1] if where and where[-1] == "[key]" else where
+
+
+def _problem(where: KeyPath, details: ErrorDetails, text: Document) -> Problem:
+    value: str | None = value_text(details["input"])
+    match details["type"]:
+        case "understudy":
+            message, remedy = details["ctx"]["message"], details["ctx"]["remedy"]
+            if isinstance(details["input"], dict):
+                value = None  # the whole section would be shown
+        case "missing":
+            message, remedy, value = "is missing", f"add it: {_about(where)}", None
+        case "extra_forbidden":
+            message, remedy = "is no key of a deployable file", _nearest(where)
+        case _:
+            message, remedy = f"is wrong: {details['msg'][:1].lower()}{details['msg'][1:]}", _about(where)
+    return Problem(key=key_text(where), value=value, line=text.line(where), message=message, remedy=remedy)
+
+
+def _section_at(where: KeyPath) -> type[BaseModel]:
+    """The innermost section of the format on the way to a key."""
+    section: type[BaseModel] = DeployableFile
+    for part in where:
+        field = section.model_fields.get(part) if isinstance(part, str) else None
+        if field is not None:
+            section = _section_in(field.annotation) or section
+    return section
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _section_in(part)) is not None), None)
+
+
+def _about(where: KeyPath) -> str:
+    """What the format says of the key."""
+    keys = [part for part in where if isinstance(part, str)]
+    for end in range(len(keys), 0, -1):
+        field = _section_at(tuple(keys[: end - 1])).model_fields.get(keys[end - 1])
+        if field is not None and field.description:
+            return field.description
+    return "compare with deployables/demo.yaml"
+
+
+def _nearest(where: KeyPath) -> str:
+    keys = sorted(_section_at(where[:-1]).model_fields)
+    close = difflib.get_close_matches(str(where[-1]), keys, n=1)
+    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(keys)}"

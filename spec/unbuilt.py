@@ -1,0 +1,135 @@
+"""What the format will have and this version has not: refused by name, never ignored."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from spec.problems import KeyPath, Problem, key_text, value_text
+
+MESSAGE = "is not built yet"
+
+
+def _given(value: object) -> bool:
+    """An empty list or mapping, or null, asks for nothing."""
+    return value not in ([], {}, None)
+
+
+def _any_of(*words: str) -> Callable[[object], bool]:
+    """One of the words, or one of those ending in `*` as a prefix."""
+
+    def match(value: object) -> bool:
+        return isinstance(value, str) and any(value.startswith(word[:-1]) if word.endswith("*") else value == word for word in words)
+
+    return match
+
+
+def _not(word: str) -> Callable[[object], bool]:
+    return lambda value: value != word
+
+
+@dataclass(frozen=True, slots=True)
+class Unbuilt:
+    """A key that is not built, or not for such a value.
+
+    path: `*` stands for any index.
+    instead: keys beside it that would be missed once it is taken out, so that one error is told, not two.
+    """
+
+    path: tuple[str, ...]
+    when: Callable[[object], bool]
+    remedy: str
+    instead: tuple[str, ...] = ()
+
+
+_ASSEMBLY = ("assemblies", "*")
+_APPLICATION = (*_ASSEMBLY, "applications", "*")
+_PROBE = (*_APPLICATION, "probes", "*")
+_EXEC = "start the program itself: run: {exec: [/path/to/program, argument]}"
+_ASK = "ask with http or tcp"
+
+UNBUILT = (
+    Unbuilt(("foundation",), _not("own"), "leave it out or write own: the deployable brings its own table, bucket and functions"),
+    Unbuilt(("database",), _given, "leave it out; the application may use a database that is managed elsewhere"),
+    Unbuilt(
+        ("network", "egress"), _any_of("nat", "public_ip"), "write egress: none and publish all that the application needs as its artifact"
+    ),
+    Unbuilt((*_ASSEMBLY, "mode"), _any_of("pair"), "write mode: single; a node that fails is replaced"),
+    Unbuilt((*_ASSEMBLY, "image"), _any_of("ubuntu-24.04", "amazon-linux-2023", "ami-*", "ssm:*"), "write image: debian-12"),
+    Unbuilt((*_ASSEMBLY, "front", "kind"), _any_of("alb", "nlb", "network_interface", "dns"), "choose elastic_ip, or none"),
+    Unbuilt(
+        (*_ASSEMBLY, "state", "keep"),
+        _any_of("s3", "efs", "ebs"),
+        "write keep: none, and know that a replacement starts with an empty disk",
+    ),
+    Unbuilt((*_ASSEMBLY, "state", "path"), _given, "leave it out: with keep: none nothing is carried over"),
+    Unbuilt((*_ASSEMBLY, "state", "persist"), _given, "leave it out: with keep: none nothing is carried over"),
+    Unbuilt((*_ASSEMBLY, "on_disagreement"), _not("report"), "write report: people are told and decide"),
+    Unbuilt((*_ASSEMBLY, "after"), _given, "leave it out: a deployable has one assembly so far"),
+    Unbuilt((*_ASSEMBLY, "reaches"), _given, "leave it out: nothing but the front's ports is open"),
+    Unbuilt((*_APPLICATION, "run", "systemd"), _given, _EXEC, ("exec",)),
+    Unbuilt((*_APPLICATION, "run", "ocf"), _given, _EXEC, ("exec",)),
+    Unbuilt((*_APPLICATION, "run", "lsb"), _given, _EXEC, ("exec",)),
+    Unbuilt((*_APPLICATION, "user"), _given, "leave it out: applications run as the agent's user"),
+    Unbuilt((*_APPLICATION, "limits"), _given, "leave it out"),
+    Unbuilt((*_APPLICATION, "thresholds"), _given, "leave it out; probes tell whether the application is well"),
+    Unbuilt((*_APPLICATION, "busy_budget"), _given, "leave it out: a busy application is not restarted"),
+    Unbuilt((*_PROBE, "command"), _given, _ASK, ("http", "tcp")),
+    Unbuilt((*_PROBE, "file"), _given, _ASK, ("http", "tcp")),
+    Unbuilt((*_PROBE, "process"), _given, _ASK, ("http", "tcp")),
+    Unbuilt((*_PROBE, "busy_exit"), _given, "leave it out: it belongs to command probes", ()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stripped:
+    """The values without what is not built; `hidden` are the keys whose absence is our doing."""
+
+    data: Any
+    problems: tuple[tuple[KeyPath, Problem], ...]
+    hidden: frozenset[KeyPath]
+
+
+def strip(data: Any, line: Callable[[KeyPath], int | None]) -> Stripped:
+    """Take out what is not built and say so; the rest can then be checked for itself."""
+    data = copy.deepcopy(data)
+    problems: list[tuple[KeyPath, Problem]] = []
+    hidden: set[KeyPath] = set()
+
+    def refuse(path: KeyPath, value: object, remedy: str) -> None:
+        problem = Problem(key=key_text(path), value=value_text(value), line=line(path), message=MESSAGE, remedy=remedy)
+        problems.append((path, problem))
+
+    for rule in UNBUILT:
+        for path, holder in _find(data, rule.path):
+            value = holder[rule.path[-1]]
+            if not rule.when(value):
+                if rule.when is _given:
+                    del holder[rule.path[-1]]  # asks for nothing: as good as left out
+                continue
+            refuse(path, value, rule.remedy)
+            del holder[rule.path[-1]]
+            hidden.add(path)
+            if rule.instead:
+                hidden.add(path[:-1])
+                hidden.update((*path[:-1], key) for key in rule.instead)
+    assemblies = data.get("assemblies") if isinstance(data, dict) else None
+    for index, assembly in enumerate(assemblies[1:] if isinstance(assemblies, list) else (), start=1):
+        name = assembly.get("name") if isinstance(assembly, dict) else assembly
+        refuse(("assemblies", index), name, "keep one assembly in a file; several in one deployable come later")
+    return Stripped(data, tuple(problems), frozenset(hidden))
+
+
+def _find(data: Any, pattern: tuple[str, ...], path: KeyPath = ()) -> list[tuple[KeyPath, dict[str, Any]]]:
+    """Where the pattern's last key stands, with the mapping that holds it."""
+    first, rest = pattern[0], pattern[1:]
+    if first == "*":
+        items = enumerate(data) if isinstance(data, list) else ()
+        return [found for index, item in items for found in _find(item, rest, (*path, index))]
+    if not isinstance(data, dict) or first not in data:
+        return []
+    if not rest:
+        return [((*path, first), data)]
+    return _find(data[first], rest, (*path, first))
