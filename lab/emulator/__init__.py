@@ -1,0 +1,1 @@
+"""The local AWS API: an exactly pinned moto behind our own pipeline, with what it lacks added."""

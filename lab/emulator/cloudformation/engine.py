@@ -1,0 +1,245 @@
+"""How stacks are made and changed: moto's template language, our order, events and errors.
+
+Points of moto 5.2.5 replaced here, each held by a test in tests/lab/test_lab_cfn_engine.py:
+parsing.parse_resource (skips unknown types), ResourceMap.create (order), Stack.create_resources and
+ChangeSet.apply (no outputs, no exports, no events, errors as HTTP 500), Backend.execute_change_set
+(always COMPLETE), Backend.delete_change_set (500 when absent), Backend._resolve_update_parameters
+and Stack.stack_parameters' UsePreviousValue (500 for parameters never passed).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import moto.cloudformation.models as models
+import moto.cloudformation.parsing as parsing
+from botocore.exceptions import BotoCoreError, ClientError
+from moto.core.exceptions import ServiceException
+
+from lab.emulator.cloudformation import types
+from lab.emulator.cloudformation.order import Circular, creation_order
+from lab.emulator.cloudformation.provider import ResourceError, publish
+from lab.world import World
+
+log = logging.getLogger("lab.emulator.cloudformation")
+_moto_parse_resource = parsing.parse_resource
+
+
+class StackFailed(Exception):
+    """One resource could not be made; the text names its type and logical id."""
+
+    def __init__(self, logical_id: str, type_name: str, why: str) -> None:
+        super().__init__(f"{type_name} {logical_id}: {why}")
+        self.logical_id = logical_id
+        self.type_name = type_name
+
+
+def install(world: World) -> None:
+    """Replace moto's stack engine and make our resource types known."""
+    types.load()
+    publish(world)
+    parsing.parse_resource = _parse_resource
+    parsing.ResourceMap.create = _create_all  # type: ignore[method-assign]
+    models.Stack.create_resources = _create_stack  # type: ignore[method-assign]
+    models.ChangeSet.apply = _apply  # type: ignore[method-assign]
+    backend = models.CloudFormationBackend
+    backend.execute_change_set = _execute_change_set  # type: ignore[method-assign]
+    backend.delete_change_set = _delete_change_set  # type: ignore[method-assign]
+    backend._resolve_update_parameters = _resolve_update_parameters  # type: ignore[method-assign]
+
+
+def _unresolved(value: Any, path: str = "") -> str | None:
+    """The path of something in a resolved value that no API would take, or None."""
+    if isinstance(value, Mapping):
+        if len(value) == 1:
+            key = next(iter(value))
+            if key == "Ref" or (isinstance(key, str) and key.startswith("Fn::")):
+                return f"{path}/{key}"
+        return next((bad for key, inner in value.items() if (bad := _unresolved(inner, f"{path}/{key}"))), None)
+    if isinstance(value, list):
+        return next((bad for index, inner in enumerate(value) if (bad := _unresolved(inner, f"{path}/{index}"))), None)
+    return None if value is None or isinstance(value, (str, int, float, bool)) else path
+
+
+def _parse_resource(resource_json: dict[str, Any], resources_map: parsing.ResourceMap) -> tuple[Any, Any, str]:
+    """moto's, but a type that nobody makes is an error, and so is a value that did not resolve."""
+    type_name = resource_json["Type"]
+    if type_name not in parsing.get_model_map():
+        raise ResourceError(f"Unrecognized resource types: [{type_name}]: the lab has nothing that makes it")
+    made_by, resolved, name = _moto_parse_resource(resource_json, resources_map)
+    bad = _unresolved(resolved.get("Properties", {}))
+    if bad is not None:
+        raise ResourceError(f"property {bad} did not resolve")
+    return made_by, resolved, name
+
+
+def _wanted(resource_map: parsing.ResourceMap) -> dict[str, Any]:
+    """Resources whose condition holds."""
+    conditions = resource_map.lazy_condition_map
+    return {
+        logical_id: body
+        for logical_id, body in resource_map._resource_json_map.items()
+        if "Condition" not in body or conditions[body["Condition"]]
+    }
+
+
+def _stack_of(resource_map: parsing.ResourceMap) -> models.Stack:
+    backend = models.cloudformation_backends[resource_map._account_id][resource_map._region_name]
+    return backend.stacks[resource_map.stack_id]
+
+
+def _event(stack: models.Stack, logical_id: str, type_name: str, status: str, *, physical_id: str = "", why: str | None = None) -> None:
+    stack.events.append(
+        models.Event(
+            stack_id=stack.stack_id,
+            stack_name=stack.name,
+            logical_resource_id=logical_id,
+            physical_resource_id=physical_id,
+            resource_type=type_name,
+            resource_status=status,
+            resource_status_reason=why,
+            resource_properties=None,
+        )
+    )
+
+
+def _create_all(self: parsing.ResourceMap, template: dict[str, Any]) -> bool:
+    """Make every resource that is not there yet, in order, with an event before and after each."""
+    self._template = template
+    self._resource_json_map = template["Resources"]
+    stack = _stack_of(self)
+    wanted = _wanted(self)
+    unknown = sorted({f"{body['Type']} ({name})" for name, body in wanted.items() if body["Type"] not in parsing.get_model_map()})
+    if unknown:
+        raise StackFailed(stack.name, "AWS::CloudFormation::Stack", f"Unrecognized resource types: [{', '.join(unknown)}]")
+    try:
+        order = creation_order(wanted)
+    except Circular as error:
+        raise StackFailed(stack.name, "AWS::CloudFormation::Stack", str(error)) from error
+    for logical_id in order:
+        if logical_id in self._parsed_resources:
+            continue
+        type_name = wanted[logical_id]["Type"]
+        _event(stack, logical_id, type_name, "CREATE_IN_PROGRESS")
+        physical_id = _create_one(self, logical_id, type_name)
+        _event(stack, logical_id, type_name, "CREATE_COMPLETE", physical_id=physical_id)
+    return True
+
+
+def _create_one(resource_map: parsing.ResourceMap, logical_id: str, type_name: str) -> str:
+    """Make one resource and give its physical id. Raises StackFailed whatever goes wrong."""
+    try:
+        made = resource_map[logical_id]
+    except StackFailed:
+        raise
+    except (ResourceError, ClientError, BotoCoreError, ServiceException, KeyError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+        log.error("%s %s", type_name, logical_id, exc_info=error)
+        why = str(error) if isinstance(error, (ResourceError, ClientError, BotoCoreError)) else f"{type(error).__name__}: {error}"
+        raise StackFailed(logical_id, type_name, why) from error
+    physical_id = getattr(made, "physical_resource_id", None)
+    if made is None or not isinstance(physical_id, str):
+        raise StackFailed(logical_id, type_name, f"made without a physical id ({type(made).__name__})")
+    return physical_id
+
+
+def _finish(stack: models.Stack) -> None:
+    """Outputs and exports, worked out now, so that one that does not resolve fails the deploy."""
+    stack.output_map = stack._create_output_map()
+    for name in stack.output_map.outputs:
+        output = stack.output_map[name]
+        if output is not None and not isinstance(output.value, (str, int, float)):
+            raise StackFailed(name, "Output", f"did not resolve ({type(output.value).__name__})")
+    backend = models.cloudformation_backends[stack.account_id][stack.region_name]
+    for export in stack.exports:
+        backend.exports[export.name] = export
+
+
+def _fail(stack: models.Stack, verb: str, error: StackFailed) -> None:
+    """As AWS with rollback disabled: what was made stays, the stack says which resource failed and why."""
+    _event(stack, error.logical_id, error.type_name, f"{verb}_FAILED", why=str(error))
+    stack._add_stack_event(f"{verb}_FAILED", resource_status_reason=str(error))
+    stack.status = f"{verb}_FAILED"
+    stack.status_reason = str(error)  # type: ignore[attr-defined]
+
+
+def _create_stack(self: models.Stack) -> None:
+    """CreateStack (cdk deploy --method=direct)."""
+    self.status = "CREATE_IN_PROGRESS"
+    self.description = self.template_dict.get("Description")
+    try:
+        self.resource_map.create(self.template_dict)
+        _finish(self)
+    except StackFailed as error:
+        _fail(self, "CREATE", error)
+        return
+    self.mark_creation_complete()
+
+
+def _apply(self: models.ChangeSet) -> None:
+    """Bring the stack to the change set's template. Raises StackFailed."""
+    stack = self.stack
+    fresh = self.change_set_type == "CREATE"
+    backend = models.cloudformation_backends[stack.account_id][stack.region_name]
+    stack.template = self.template
+    stack.template_dict = self.template_dict
+    stack.description = self.template_dict.get("Description")
+    stack.parameters = self.parameters
+    stack.tags = self.tags or {}
+    if fresh:
+        stack.cross_stack_resources = backend.exports
+        stack.resource_map = stack._create_resource_map()
+        stack.resource_map.create(self.template_dict)
+    else:
+        try:
+            stack.resource_map.update(self.template_dict, self.parameters)
+        except (ResourceError, ClientError, BotoCoreError) as error:
+            raise StackFailed(stack.name, "AWS::CloudFormation::Stack", str(error)) from error
+    _finish(stack)
+
+
+def _find_change_set(backend: models.CloudFormationBackend, name: str, stack_name: str | None) -> models.ChangeSet | None:
+    """By ARN, or the newest of that name for that stack."""
+    if name in backend.change_sets:
+        return backend.change_sets[name]
+    found = [
+        change_set
+        for change_set in backend.change_sets.values()
+        if change_set.change_set_name == name and stack_name in (None, change_set.stack_name, change_set.stack_id)
+    ]
+    return found[-1] if found else None
+
+
+def _execute_change_set(self: models.CloudFormationBackend, change_set_name: str, stack_name: str | None = None) -> None:
+    change_set = _find_change_set(self, change_set_name, stack_name)
+    if change_set is None:
+        raise models.ValidationError(change_set_name)
+    stack, verb = change_set.stack, change_set.change_set_type
+    stack._add_stack_event(f"{verb}_IN_PROGRESS", resource_status_reason="User Initiated")
+    try:
+        change_set.apply()
+    except StackFailed as error:
+        _fail(stack, verb, error)
+        change_set.execution_status = "EXECUTE_FAILED"
+        return
+    change_set.execution_status = "EXECUTE_COMPLETE"
+    stack._add_stack_event(f"{verb}_COMPLETE")
+    stack.status = f"{verb}_COMPLETE"
+
+
+def _delete_change_set(self: models.CloudFormationBackend, change_set_name: str) -> None:
+    """AWS answers 200 for a change set that is not there; CDK deletes before it creates."""
+    change_set = _find_change_set(self, change_set_name, None)
+    if change_set is not None:
+        self.change_sets.pop(change_set.change_set_id, None)
+
+
+def _resolve_update_parameters(self: Any, instance: models.Stack, incoming_params: list[dict[str, Any]]) -> dict[str, str]:
+    """UsePreviousValue of a parameter that was never passed means its default."""
+    result = {p["ParameterKey"]: p["ParameterValue"] for p in incoming_params if "ParameterValue" in p}
+    for parameter in incoming_params:
+        key = parameter["ParameterKey"]
+        if parameter.get("UsePreviousValue") and key in instance.parameters:
+            result[key] = instance.parameters[key]
+    return result

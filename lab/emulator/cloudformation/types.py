@@ -1,0 +1,12 @@
+"""The modules that hold resource types; importing one registers its types."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+MODULES = ("metadata", "network", "identity", "storage", "tables", "messages", "functions", "events", "watching")
+
+
+def load() -> None:
+    for name in MODULES:
+        import_module(f"lab.emulator.cloudformation.{name}")

@@ -1,0 +1,77 @@
+"""Lambda: configuration that moto forgets, and deliveries that it must leave to lab.messaging."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunction
+from moto.backends import get_backend
+
+_KEPT = ("DeadLetterConfig", "LoggingConfig", "KMSKeyArn")
+
+
+def install() -> None:
+    _keep_configuration()
+    _one_invoke_config_per_function()
+    _no_deliveries_in_process()
+
+
+def _vpc_of(function: LambdaFunction) -> str:
+    """The VPC that the function's first subnet lies in; moto answers a constant."""
+    subnets = (function._vpc_config or {}).get("SubnetIds") or []
+    if not subnets:
+        return ""
+    ec2: Any = get_backend("ec2")[function.account_id][function.region]
+    return str(ec2.get_subnet(subnets[0]).vpc_id)
+
+
+def _keep_configuration() -> None:
+    """DeadLetterConfig and LoggingConfig are dropped by moto; a log group of its own is where logs go."""
+    moto_init = LambdaFunction.__init__
+    moto_configuration = LambdaFunction.get_configuration
+
+    def init(self: LambdaFunction, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1) -> None:
+        moto_init(self, account_id, spec, region, version)
+        self.lab_kept = {key: spec[key] for key in _KEPT if spec.get(key)}  # type: ignore[attr-defined]
+        group = self.lab_kept.get("LoggingConfig", {}).get("LogGroup")  # type: ignore[attr-defined]
+        if group:
+            self.logs_group_name = group
+
+    def configuration(self: LambdaFunction, on_create: bool = False) -> dict[str, Any]:
+        result = moto_configuration(self, on_create)
+        result.update(self.lab_kept)  # type: ignore[attr-defined]
+        if result.get("VpcConfig"):
+            result["VpcConfig"] = {**result["VpcConfig"], "VpcId": _vpc_of(self)}
+        return result
+
+    LambdaFunction.__init__ = init  # type: ignore[method-assign,assignment]
+    LambdaFunction.get_configuration = configuration  # type: ignore[method-assign]
+
+
+def _one_invoke_config_per_function() -> None:
+    """PutFunctionEventInvokeConfig overwrites; moto appends.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html
+    """
+    moto_put = LambdaBackend.put_function_event_invoke_config
+
+    def put(self: LambdaBackend, function_name: str, config: dict[str, Any]) -> dict[str, Any]:
+        self.get_function(function_name).event_invoke_config.clear()
+        return moto_put(self, function_name, config)
+
+    LambdaBackend.put_function_event_invoke_config = put  # type: ignore[method-assign]
+
+
+def _no_deliveries_in_process() -> None:
+    """moto invokes a mapping's function inside SendMessage and PutItem; lab.messaging polls, as AWS does."""
+    moto_create = LambdaBackend.create_event_source_mapping
+
+    def create(self: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
+        mapping = moto_create(self, spec)
+        for queue in get_backend("sqs")[self.account_id][self.region_name].queues.values():
+            queue.lambda_event_source_mappings.clear()
+        for table in get_backend("dynamodb")[self.account_id][self.region_name].tables.values():
+            table.lambda_event_source_mappings.clear()
+        return mapping
+
+    LambdaBackend.create_event_source_mapping = create  # type: ignore[method-assign]

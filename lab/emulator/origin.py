@@ -1,0 +1,62 @@
+"""What a caller inside the VPC can reach: only the services whose gateway endpoint is on its subnet's route table.
+
+https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, ip_address, ip_network
+from typing import Any
+
+from moto.backends import get_backend
+
+from lab.world import ACCOUNT, REGION
+
+
+def _ec2() -> Any:
+    return get_backend("ec2")[ACCOUNT][REGION]
+
+
+def subnet_of(address: str) -> Any | None:
+    """The deployed subnet (never the default VPC's) that an address lies in; None for callers outside."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return None
+    if not isinstance(ip, IPv4Address) or ip.is_loopback:
+        return None
+    ec2 = _ec2()
+    for zone in list(ec2.subnets.values()):
+        for subnet in list(zone.values()):
+            vpc = ec2.vpcs.get(subnet.vpc_id)
+            if vpc is not None and not vpc.is_default and ip in ip_network(subnet.cidr_block):
+                return subnet
+    return None
+
+
+def _route_tables_of(subnet: Any) -> set[str]:
+    """The table associated with the subnet, or else the VPC's main one."""
+    tables = [table for table in list(_ec2().route_tables.values()) if table.vpc_id == subnet.vpc_id]
+    own = {table.id for table in tables if subnet.id in {link.get("SubnetId") for link in table.associations}}
+    return own or {table.id for table in tables if table.main_association_id}
+
+
+def reachable_services(subnet: Any) -> set[str]:
+    """Services with a gateway endpoint on the subnet's route table ("dynamodb", "s3")."""
+    tables = _route_tables_of(subnet)
+    return {
+        endpoint.service_name.rsplit(".", 1)[-1]
+        for endpoint in list(_ec2().vpc_end_points.values())
+        if endpoint.vpc_id == subnet.vpc_id and tables & set(endpoint.route_table_ids or ())
+    }
+
+
+def why_unreachable(address: str, service: str) -> str | None:
+    """One line if a packet of this caller would never arrive at the service, else None."""
+    subnet = subnet_of(address)
+    if subnet is None:
+        return None
+    reachable = reachable_services(subnet)
+    if service in reachable:
+        return None
+    return f"{address} in {subnet.id} has no route to {service or 'this path'}: gateway endpoints there are {sorted(reachable) or 'none'}"
