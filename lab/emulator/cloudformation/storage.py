@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from lab.emulator.cloudformation.provider import Made, Request, ResourceError, resource
@@ -49,7 +50,8 @@ def _encryption(given: dict[str, Any]) -> dict[str, Any]:
 )
 def bucket(request: Request) -> Made:
     s3, props, name = request.api("s3"), request.props, request.name
-    s3.create_bucket(Bucket=name)
+    acl = props.take("AccessControl")  # in CamelCase here, in-small-words in the API
+    s3.create_bucket(Bucket=name, **({"ACL": re.sub(r"(?<!^)(?=[A-Z])", "-", acl).lower()} if acl else {}))
     if versioning := props.take("VersioningConfiguration"):
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": versioning["Status"]})
     if block := props.take("PublicAccessBlockConfiguration"):
