@@ -1,0 +1,74 @@
+"""The drills' evening: a lab of its own, the drills in order, the table, the exit status."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from lab.deploy import DeployFailed
+from lab.drills.cloud import Cloud, LabGone, Slot
+from lab.drills.report import table
+from lab.drills.runner import play_all, write_json
+from lab.drills.sabotage import SABOTAGES
+from lab.drills.scenes import DRILLS
+from lab.drills.stage import Stage
+from lab.session import LabFailed, Session
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def playable(cloud: Cloud) -> Slot:
+    """The assembly that clients reach. Raises LabFailed when none has an address and a port."""
+    for slot in cloud.slots():
+        if slot.front and slot.ports:
+            return slot
+    raise LabFailed("no assembly has a front with an address and ports: there is no client's view to judge by")
+
+
+def first_service(stage: Stage) -> None:
+    """Wait until the fresh deployment serves for the first time. Raises LabFailed with what was missing."""
+    say("waiting for the first node to serve (AWS's own boot delays included) ...")
+    missing = stage.wait_steady(300)
+    if missing:
+        raise LabFailed(f"the deployment did not come to rest: {missing}")
+
+
+def drill(args: argparse.Namespace, lab_dir: Path) -> int:
+    """Exit status 0 only if every promise of every drill held."""
+    if args.sabotage is not None and args.sabotage not in SABOTAGES:
+        print(f"understudy: no sabotage called {args.sabotage}; there are {', '.join(SABOTAGES)}", file=sys.stderr)
+        return 2
+    stage = None
+    try:
+        with Session(lab_dir, args.deployable.resolve(), say, time_scale=args.time_scale) as session:
+            session.start()
+            session.put_up()
+            cloud = Cloud(lab_dir, session.stack)
+            stage = Stage(cloud, playable(cloud), session.journal).start()
+            first_service(stage)
+            if args.sabotage is not None:
+                SABOTAGES[args.sabotage](cloud)
+                say(f"sabotaged: {args.sabotage}")
+            results = play_all([DRILLS[name] for name in args.names], stage, say)
+            if args.json is not None:
+                write_json(results, args.json)
+            say(table([(d.name, f"{d.seconds:g}", d.source) for d in _delays()], ("AWS's delay", "s", "source")))
+            return 0 if all(result.held for result in results) else 1
+    except (LabFailed, DeployFailed, LabGone) as error:
+        print(f"understudy: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("understudy: interrupted; the lab is taken down", file=sys.stderr)
+        return 130
+    finally:
+        if stage is not None:
+            stage.stop()
+
+
+def _delays() -> tuple[object, ...]:
+    from lab.delays import Delays
+
+    return Delays().all()

@@ -1,0 +1,116 @@
+"""One life of the lab, inside its own space: emulator up, template deployed and checked, everything down."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lab import conformance, deploy
+from lab.control import make_token
+from lab.world import PORT
+
+EMULATOR_DIED = 4
+Say = Callable[[str], None]
+
+
+class LabFailed(RuntimeError):
+    """The lab cannot go on; the text is for the user."""
+
+
+class Session:
+    """Use as a context manager; leaving it stops the emulator and with it every machine and function."""
+
+    def __init__(self, lab_dir: Path, deployable: Path, say: Say, *, time_scale: float = 1.0) -> None:
+        self.lab_dir, self.deployable, self.say, self.time_scale = lab_dir, deployable, say, time_scale
+        self.journal = lab_dir / "journal.jsonl"
+        self.stack = ""
+        self.template: dict[str, Any] = {}
+        self._emulator: subprocess.Popen[bytes] | None = None
+        self._leaving = threading.Event()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """The emulator serves, or LabFailed says why not."""
+        began = time.monotonic()
+        make_token(self.lab_dir)
+        self.journal.touch()
+        command = [sys.executable, "-m", "lab.server", "--dir", str(self.lab_dir), "--host", "0.0.0.0", "--port", str(PORT)]  # noqa: S104
+        root = Path(__file__).resolve().parent.parent
+        self._emulator = subprocess.Popen(
+            [*command, "--time-scale", str(self.time_scale)], cwd=root, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        ready = self.lab_dir / "ready"
+        while not ready.exists():
+            if self._emulator.poll() is not None:
+                raise LabFailed(
+                    f"the emulator ended with status {self._emulator.returncode} before it served; see {self.lab_dir}/server.log"
+                )
+            if time.monotonic() - began > 60:
+                raise LabFailed(f"the emulator did not serve within 60 s; see {self.lab_dir}/server.log")
+            time.sleep(0.05)
+        threading.Thread(target=self._guard, daemon=True, name="guard").start()
+        self.say(f"emulator up in {time.monotonic() - began:.1f} s")
+
+    def _guard(self) -> None:
+        """A lab without its emulator is over: say so at once and leave nothing running."""
+        assert self._emulator is not None
+        status = self._emulator.wait()
+        if self._leaving.is_set():
+            return
+        print(f"lab: the emulator died (status {status}); its log is {self.lab_dir}/server.log", file=sys.stderr, flush=True)
+        for line in _tail(self.lab_dir / "server.log", 5):
+            print(f"  {line}", file=sys.stderr, flush=True)
+        # Everything else lives in our namespaces and ends with this process.
+        os._exit(EMULATOR_DIED)
+
+    def put_up(self) -> None:
+        """Synthesize, deploy the very template, and check that the emulator holds all of it."""
+        out = self.lab_dir / "cdk.out"
+        began = time.monotonic()
+        deploy.synthesize(self.deployable, out)
+        self.say(f"template synthesized in {time.monotonic() - began:.1f} s")
+        began = time.monotonic()
+        deploy.deploy(out, say=lambda line: self.say(f"  {line}"))
+        self.say(f"deployed with the real CDK CLI in {time.monotonic() - began:.1f} s")
+        (path,) = out.glob("*.template.json")
+        self.template = json.loads(path.read_text())
+        self.stack = path.name.removesuffix(".template.json")
+        began = time.monotonic()
+        problems = conformance.check(self.stack, self.template)
+        if problems:
+            raise LabFailed("the emulator does not hold what the template says:\n" + "\n".join(f"  {problem}" for problem in problems))
+        count = len(self.template["Resources"])
+        self.say(f"all {count} resources exist and every property reads back ({time.monotonic() - began:.1f} s)")
+
+    def stop(self) -> None:
+        self._leaving.set()
+        if self._emulator is None or self._emulator.poll() is not None:
+            return
+        self._emulator.terminate()
+        try:
+            self._emulator.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._emulator.pid, signal.SIGKILL)
+
+
+def _tail(path: Path, count: int) -> list[str]:
+    return path.read_text(errors="replace").splitlines()[-count:] if path.exists() else []
+
+
+def remove(lab_dir: Path) -> None:
+    """Take the lab's folder away; harmless when it is gone already."""
+    shutil.rmtree(lab_dir, ignore_errors=True)
