@@ -16,8 +16,8 @@ from werkzeug.wrappers import Response
 
 from lab.world import World
 
-TOKEN_FILE = "control-token"
-TOKEN_HEADER = "HTTP_X_LAB_TOKEN"
+TOKEN_FILE = "control-token"  # noqa: S105  a file name
+TOKEN_HEADER = "HTTP_X_LAB_TOKEN"  # noqa: S105  a header name
 
 
 def make_token(lab_dir: Path) -> str:
@@ -126,6 +126,12 @@ def _boot_time() -> float:
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def _memory(_world: World, _arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Resident memory of the emulator itself (proc(5): statm, pages)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return {"rss_mb": pages * os.sysconf("SC_PAGE_SIZE") / 1e6}
+
+
 _VERBS: dict[str, Callable[[World, Mapping[str, Any]], dict[str, Any]]] = {
     "freeze": _freeze,
     "thaw": _thaw,
@@ -134,4 +140,5 @@ _VERBS: dict[str, Callable[[World, Mapping[str, Any]], dict[str, Any]]] = {
     "processes": _processes,
     "listener": _listener,
     "kill": _kill,
+    "memory": _memory,
 }

@@ -8,7 +8,7 @@ from lab.drills.model import Result
 
 
 def _number(value: float | None, unit: str = "") -> str:
-    return "-" if value is None else f"{value:.2f}{unit}" if unit == " s" else f"{value:g}"
+    return "-" if value is None else f"{value:.2f}{unit}" if unit else f"{value:g}"
 
 
 def table(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
@@ -22,8 +22,8 @@ def promises(result: Result) -> str:
         (
             "held" if p.held else "BROKEN",
             p.name,
-            _number(p.measured, " s" if p.unit == "s" else ""),
-            ("<= " if p.unit == "s" else "= ") + _number(p.limit, " s" if p.unit == "s" else ""),
+            _number(p.measured, f" {p.unit}" if p.unit != "count" else ""),
+            ("= " if p.unit == "count" else "<= ") + _number(p.limit, f" {p.unit}" if p.unit != "count" else ""),
         )
         for p in result.promises
     ]

@@ -33,6 +33,7 @@ class Stage:
     def __init__(self, cloud: Cloud, slot: Slot, journal: Path) -> None:
         self.cloud, self.slot, self.journal = cloud, slot, journal
         self.client = Client(slot.front, slot.ports[0])
+        self.restarts_before = 0
         self.census = Census(lambda: cloud.addresses(slot), slot.ports[0])
 
     def start(self) -> Stage:
@@ -58,9 +59,15 @@ class Stage:
     def ended_incidents(self) -> dict[str, dict[str, Any]]:
         return {str(i["sk"]): i for i in self.cloud.incidents(self.slot) if i["sk"] != "OPEN"}
 
+    def reports(self) -> list[dict[str, Any]]:
+        """What the assembly's nodes last said of themselves."""
+        rows = self.cloud.items(f"NODE#{self.slot.deployable}#{self.slot.assembly}")
+        return [row for row in rows if str(row["sk"]).startswith("REPORT#")]
+
     # --- steady and recovered -----------------------------------------------------------------------
     def situation(self) -> Situation:
         holder, epoch = self.cloud.permit(self.slot)
+        self.restarts_before = sum(int(app["restarts"]) for report in self.reports() for app in report["applications"].values())
         launched = frozenset(i.id for i in self.cloud.instances(self.slot))
         return Situation(holder, epoch, launched, frozenset(self.ended_incidents()))
 
