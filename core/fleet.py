@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from core.model import NAME, Deployable, FrontKind, OnDisagreement, Tolerance
+from core.model import NAME, Deployable, Front, FrontKind, OnDisagreement, Tolerance
 
 VERSION = 1
 FLEET_BYTES_MAX = 3000  # of the 4096 that AWS gives; the rest is for the other variables
@@ -29,8 +29,7 @@ class Watched:
     name: str
     ha_port: int
     http_port: int
-    front: FrontKind
-    front_ports: tuple[int, ...]
+    front: Front
     start_grace_s: float
     tolerance: Tolerance
     on_disagreement: OnDisagreement
@@ -122,7 +121,7 @@ def _watched(deployable: str, index: int, entry: Any) -> Watched:
     if not isinstance(grace, int | float) or isinstance(grace, bool) or not grace > 0:
         raise BadFleet(f"{where}.g is {grace!r}: expected a positive number of seconds")
     try:
-        front = FrontKind(str(entry.get("f")))
+        kind = FrontKind(str(entry.get("f")))
         on_disagreement = OnDisagreement(str(entry.get("o")))
     except ValueError as error:
         raise BadFleet(f"{where}: {error}") from error
@@ -131,8 +130,7 @@ def _watched(deployable: str, index: int, entry: Any) -> Watched:
         name=name,
         ha_port=_port(f"{where}.ha", entry.get("ha")),
         http_port=_port(f"{where}.http", entry.get("http")),
-        front=front,
-        front_ports=tuple(_port(f"{where}.p[{i}]", port) for i, port in enumerate(ports)),
+        front=Front(kind=kind, ports=tuple(_port(f"{where}.p[{i}]", port) for i, port in enumerate(ports))),
         start_grace_s=float(grace),
         tolerance=_tolerance(f"{where}.t", entry.get("t")),
         on_disagreement=on_disagreement,

@@ -29,7 +29,7 @@ def test_what_is_written_reads_back() -> None:
 
     counter = fleet.find("demo", "counter")
     assert fleet.deployables() == ("demo",)
-    assert counter.front_ports == (8080, 8443)
+    assert counter.front == Front(kind=FrontKind.ELASTIC_IP, ports=(8080, 8443))
     assert counter.tolerance == Tolerance(None, 60)
     assert counter.start_grace_s == 90
     assert counter.on_disagreement is OnDisagreement.REPORT

@@ -1,0 +1,81 @@
+"""How many replacements the assemblies on one foundation may still make: one item, written on condition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from core import names
+from core.records import BadRecord
+
+VERSION = 1
+WINDOW_SK = "REPLACEMENTS"
+ENTRIES_MAX = 100  # of some 120 bytes each: well under the 400 KB of an item, and more than any window holds
+KEPT_S = 86400.0  # longest tolerance window that the count serves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One assembly found down. replaced: a replacement was allowed (or AWS made it by itself)."""
+
+    at_ms: int
+    deployable: str
+    assembly: str
+    incident: str
+    replaced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """revision: of the stored item, 0 when there is none; a write is conditional on it."""
+
+    revision: int = 0
+    entries: tuple[Entry, ...] = ()
+
+    def within(self, window_s: float, now_ms: int) -> tuple[Entry, ...]:
+        return tuple(e for e in self.entries if now_ms - e.at_ms <= window_s * 1000)
+
+    def holds(self, incident: str) -> bool:
+        return any(e.incident == incident and e.replaced for e in self.entries)
+
+
+def with_entry(budget: Budget, entry: Entry) -> Budget:
+    """The next revision, old entries dropped. An incident has one entry: the latest replaces it."""
+    kept = [e for e in budget.within(KEPT_S, entry.at_ms) if e.incident != entry.incident]
+    return replace(budget, revision=budget.revision + 1, entries=(*kept, entry)[-ENTRIES_MAX:])
+
+
+def budget_item(budget: Budget) -> dict[str, Any]:
+    return {
+        names.PK: names.BUDGET_PK,
+        names.SK: WINDOW_SK,
+        "version": VERSION,
+        "revision": budget.revision,
+        "entries": [
+            {"at_ms": e.at_ms, "deployable": e.deployable, "assembly": e.assembly, "incident": e.incident, "replaced": e.replaced}
+            for e in budget.entries
+        ],
+    }
+
+
+def parse_budget(item: Mapping[str, Any]) -> Budget:
+    """Raises BadRecord."""
+    where = f"{names.BUDGET_PK}/{WINDOW_SK}"
+    try:
+        version, revision = int(item["version"]), int(item["revision"])
+        entries = tuple(
+            Entry(
+                at_ms=int(e["at_ms"]),
+                deployable=str(e["deployable"]),
+                assembly=str(e["assembly"]),
+                incident=str(e["incident"]),
+                replaced=bool(e["replaced"]),
+            )
+            for e in item["entries"]
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadRecord(f"{where}: {type(error).__name__}: {error}") from error
+    if version > VERSION:
+        raise BadRecord(f"{where}: version is {version}, this reader knows up to {VERSION}")
+    return Budget(revision=revision, entries=entries)

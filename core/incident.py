@@ -1,0 +1,193 @@
+"""One failure from first suspicion to verified recovery, as it is stored.
+
+The item under `OPEN` is an assembly's latest incident, ended or not: nothing is ever deleted, and a
+new one is written over it on condition of its revision. An ended incident is also kept under its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from core import names
+from core.records import BadRecord
+
+VERSION = 1
+NOTES_MAX = 60  # notes of at most NOTE_CHARS_MAX: an incident stays below 20 KB
+NOTES_HEAD = 20  # the first ones tell why, so the middle is dropped
+NOTE_CHARS_MAX = 300
+TRIED_MAX = 10
+
+
+class Stage(StrEnum):
+    SUSPECTED = "suspected"
+    CONFIRMED = "confirmed"
+    ISOLATING = "isolating"
+    RECREATING = "recreating"
+    VERIFYING = "verifying"
+    RECOVERED = "recovered"
+    ESCALATED = "escalated"
+    SUPPRESSED = "suppressed"
+    EXHAUSTED = "exhausted"
+
+
+ENDED = frozenset({Stage.RECOVERED, Stage.ESCALATED, Stage.SUPPRESSED, Stage.EXHAUSTED})
+
+
+class Cause(StrEnum):
+    """What justified acting."""
+
+    NONE = "none"
+    SIGNALS = "signals"  # reports failing or silent, and looks failing
+    REQUEST = "request"  # the node asked
+    GONE = "gone"  # EC2 says so
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line of the timeline: who did or saw what."""
+
+    at_ms: int
+    who: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """Times are whole milliseconds of the functions' wall clocks, 0 for `not yet`.
+
+    failed_ms: when it began, as well as we know. stage_ms: when the present stage was entered.
+    driver, driven_until_ms: the call that is working on it, and until when others leave it alone.
+    tried: replacements seen dying before they ran. fence: 0 nothing yet, 1 group told and terminated
+    without OS shutdown, 2 forced. escalated_to: the rung that was reached ("" while it is the assembly).
+    """
+
+    deployable: str
+    assembly: str
+    id: str
+    revision: int
+    instance: str
+    epoch: int
+    stage: Stage
+    cause: Cause
+    reason: str
+    woken_by: str
+    failed_ms: int
+    opened_ms: int
+    stage_ms: int
+    confirmed_ms: int = 0
+    acted_ms: int = 0
+    isolated_ms: int = 0
+    verifying_ms: int = 0
+    ended_ms: int = 0
+    fence: int = 0
+    fenced_ms: int = 0
+    new_instance: str = ""
+    new_epoch: int = 0
+    front: str = ""
+    escalated_to: str = ""
+    evidence: tuple[str, ...] = ()
+    evidence_done: bool = False
+    told: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
+    driver: str = ""
+    driven_until_ms: int = 0
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        return self.stage in ENDED
+
+    def durations(self) -> dict[str, float | None]:
+        """Seconds to detect, decide, act and verify; None for a phase that was not reached.
+
+        detect: began to noticed. decide: noticed to confirmed. act: confirmed to the new node
+        running under its permit. verify: from then until it was seen to serve.
+        """
+
+        def between(start_ms: int, end_ms: int) -> float | None:
+            return max(0, end_ms - start_ms) / 1000 if start_ms and end_ms else None
+
+        verified_ms = self.ended_ms if self.stage is Stage.RECOVERED else 0
+        return {
+            "detect_s": between(self.failed_ms, self.opened_ms),
+            "decide_s": between(self.opened_ms, self.confirmed_ms),
+            "act_s": between(self.confirmed_ms, self.verifying_ms),
+            "verify_s": between(self.verifying_ms, verified_ms),
+        }
+
+
+def incident_id(at_ms: int, instance: str) -> str:
+    """Sorts by time, and names the node."""
+    return f"{at_ms:013d}-{instance}"
+
+
+def noted(incident: Incident, at_ms: int, who: str, what: str) -> Incident:
+    """The same with one more line. A line said twice in a row is kept once."""
+    line = what[:NOTE_CHARS_MAX]
+    if incident.notes and (incident.notes[-1].who, incident.notes[-1].what) == (who, line):
+        return incident
+    notes = (*incident.notes, Note(at_ms, who, line))
+    if len(notes) > NOTES_MAX:
+        notes = (*notes[:NOTES_HEAD], *notes[NOTES_HEAD - NOTES_MAX :])
+    return replace(incident, notes=notes)
+
+
+_TEXTS = ("id", "instance", "reason", "woken_by", "new_instance", "front", "escalated_to", "driver")
+_NUMBERS = (
+    "revision", "epoch", "failed_ms", "opened_ms", "stage_ms", "confirmed_ms", "acted_ms", "isolated_ms", "verifying_ms",
+    "ended_ms", "fence", "fenced_ms", "new_epoch", "driven_until_ms",
+)  # fmt: skip
+_LISTS = ("evidence", "told", "tried")
+
+
+def incident_item(incident: Incident, *, sk: str = names.OPEN) -> dict[str, Any]:
+    """sk: OPEN, or the incident's id for the copy that is kept."""
+    item: dict[str, Any] = {
+        names.PK: names.incident_pk(incident.deployable, incident.assembly),
+        names.SK: sk,
+        "version": VERSION,
+        "stage": incident.stage.value,
+        "cause": incident.cause.value,
+        "evidence_done": incident.evidence_done,
+        "notes": [{"at_ms": n.at_ms, "who": n.who, "what": n.what} for n in incident.notes],
+        # For people and for drills: written, never read back.
+        "durations_ms": {k.removesuffix("_s"): None if v is None else int(v * 1000) for k, v in incident.durations().items()},
+    }
+    for name in (*_TEXTS, *_NUMBERS):
+        item[name] = getattr(incident, name)
+    for name in _LISTS:
+        item[name] = list(getattr(incident, name))
+    return item
+
+
+def parse_incident(item: Mapping[str, Any]) -> Incident:
+    """Raises BadRecord naming the key of the item and the field."""
+    where = f"{item.get(names.PK)}/{item.get(names.SK)}"
+    parts = str(item.get(names.PK)).split("#")
+    if len(parts) != 3 or parts[0] != "INCIDENT":
+        raise BadRecord(f"{where}: pk is not INCIDENT#DEPLOYABLE#ASSEMBLY")
+    version = item.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise BadRecord(f"{where}: version is {version!r}, this reader knows up to {VERSION}")
+    fields: dict[str, Any] = {}
+    for kind, wanted in ((str, _TEXTS), (int, _NUMBERS), (list, _LISTS)):
+        for name in wanted:
+            value = item.get(name)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise BadRecord(f"{where}: {name} is {value!r}, expected {kind.__name__}")
+            fields[name] = tuple(str(v) for v in value) if isinstance(value, list) else value
+    try:
+        return Incident(
+            deployable=parts[1],
+            assembly=parts[2],
+            stage=Stage(str(item.get("stage"))),
+            cause=Cause(str(item.get("cause"))),
+            evidence_done=item.get("evidence_done") is True,
+            notes=tuple(Note(int(n["at_ms"]), str(n["who"]), str(n["what"])) for n in item.get("notes", ())),
+            **fields,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadRecord(f"{where}: {error}") from error

@@ -1,0 +1,133 @@
+"""What reports and looks together say of a node and of its assembly; silence is measured on the prober's own clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from core.guards import Policy
+from core.model import Verdict
+from core.records import Look, Looks, Phase, Report
+from core.snapshot import View
+
+LOOKS_KEPT = 6  # a minute of sweeps; an item of less than 1 KB
+LOOKS_LIVE_S = 3600
+SERVES = frozenset({Verdict.HEALTHY, Verdict.BUSY})
+OK = "ok"
+SAYS = "says "  # how a look words an answer that is not OK
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What the node says of itself, or that it says nothing."""
+
+    verdict: Verdict
+    why: str
+
+    @property
+    def is_bad(self) -> bool:
+        return self.verdict is Verdict.FAILING
+
+
+def judge_look(ha: str, http: str) -> Verdict:
+    """One look from outside. The two answers must agree; otherwise we could not tell."""
+    if ha == OK and http == OK:
+        return Verdict.HEALTHY
+    if ha != OK and http != OK:
+        return Verdict.FAILING
+    return Verdict.UNKNOWN
+
+
+def answers(look: Look) -> bool:
+    """Is there an agent behind the port: a stopped one completes handshakes but says nothing."""
+    return look.ha == OK or look.ha.startswith(SAYS)
+
+
+def with_look(before: Looks | None, look: Look, report: Report | None, *, of: tuple[str, str, str]) -> Looks:
+    """The last looks with one more. of: deployable, assembly, instance.
+
+    The report counts as moved when its boot or its number changed since this prober's last look:
+    the node's own timestamp is never compared with our clock.
+    """
+    if report is None:
+        boot, seq, moved_ms = (before.report_boot, before.report_seq, before.report_moved_ms) if before else ("", 0, 0)
+    elif before and (before.report_boot, before.report_seq) == (report.boot, report.seq):
+        boot, seq, moved_ms = before.report_boot, before.report_seq, before.report_moved_ms
+    else:
+        boot, seq, moved_ms = report.boot, report.seq, look.at_ms
+    earlier = before.looks if before else ()
+    return Looks(
+        deployable=of[0],
+        assembly=of[1],
+        instance=of[2],
+        looks=(*earlier, look)[-LOOKS_KEPT:],
+        report_boot=boot,
+        report_seq=seq,
+        report_moved_ms=moved_ms,
+        expires_at=look.at_ms // 1000 + LOOKS_LIVE_S,
+    )
+
+
+def report_age_s(looks: Looks) -> float | None:
+    """Seconds since the report last moved, as of the last look; None when it was never seen or never looked at."""
+    if not looks.looks or not looks.report_moved_ms:
+        return None
+    return max(0, looks.looks[-1].at_ms - looks.report_moved_ms) / 1000
+
+
+def failing_for_s(looks: Looks) -> float | None:
+    """How long the unbroken run of failing looks at the end spans; None when the last one is not failing."""
+    run: list[Look] = []
+    for look in reversed(looks.looks):
+        if look.verdict is not Verdict.FAILING:
+            break
+        run.append(look)
+    return (run[0].at_ms - run[-1].at_ms) / 1000 if run else None
+
+
+def inside(view: View, instance: str, policy: Policy) -> Inside:
+    """The first signal. Without a look nobody measured silence, so nothing is known."""
+    looks = view.looks.get(instance)
+    age_s = report_age_s(looks) if looks else None
+    report = view.reports.get(instance)
+    if age_s is not None and age_s > policy.report_silent_s:
+        return Inside(Verdict.FAILING, f"its reports have been silent for {age_s:.0f} s")
+    if report is None:
+        return Inside(Verdict.UNKNOWN, "it has no report")
+    why = "; ".join(f"{name}: {app.reason or app.verdict.value}" for name, app in report.applications if app.verdict is Verdict.FAILING)
+    if report.verdict is Verdict.FAILING:
+        return Inside(Verdict.FAILING, f"it reports failing ({why or report.phase.value})")
+    if age_s is None:
+        return Inside(Verdict.UNKNOWN, "nobody has looked at it yet")
+    return Inside(report.verdict, f"it reports {report.verdict.value}")
+
+
+def holder_of(reports: Iterable[Report]) -> Report | None:
+    """The report to judge the assembly by: the highest epoch ever reported; None while no node held a permit."""
+    held = [r for r in reports if r.epoch > 0]
+    return max(held, key=lambda r: (r.epoch, r.seq), default=None)
+
+
+def healthy_value(reports: Mapping[str, Report], looks: Mapping[str, Looks], policy: Policy) -> int | None:
+    """The metric: 1 serving, 0 failing or silent, None when there is nothing to say (no data, which changes no alarm)."""
+    report = holder_of(reports.values())
+    if report is None:
+        return None
+    seen = looks.get(report.instance)
+    age_s = report_age_s(seen) if seen else None
+    if seen is None or age_s is None:
+        return None
+    look = seen.looks[-1].verdict
+    if age_s > policy.report_silent_s or Verdict.FAILING in (report.verdict, look) or report.phase is Phase.RELEASED:
+        return 0
+    return 1 if report.verdict in SERVES and look in SERVES else None
+
+
+def without_expired(reports: Mapping[str, Report], now_ms: int) -> dict[str, Report]:
+    """DynamoDB may keep an expired item for days (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ttl-expired-items.html)."""
+    return {i: r for i, r in reports.items() if r.expires_at * 1000 > now_ms}
+
+
+def plain(looks: Looks, count: int) -> Looks:
+    """Only the last few looks, for evidence."""
+    return replace(looks, looks=looks.looks[-count:])

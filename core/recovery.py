@@ -1,0 +1,383 @@
+"""The incident's state machine: from what is seen now to the next step and its reason.
+
+Nothing here touches the world. The caller performs one step, reads the world again, and asks again;
+so a call that runs twice, late, or beside another one asks the same question and gets an answer
+that is right for what it then sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from core.budget import Entry
+from core.guards import Policy, Stop, boot_loop, hold_back, tolerance_spent
+from core.incident import TRIED_MAX, Cause, Incident, Stage, incident_id, noted
+from core.model import FrontKind, Verdict
+from core.outlook import SERVES, failing_for_s, inside, report_age_s
+from core.records import Phase
+from core.snapshot import FreshLook, View
+
+ME = "recover_assembly"
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """There is nothing to do, and nobody needs to come back for it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Read the world again in again_s seconds; hand over when this call has no time left."""
+
+    reason: str
+    again_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write this incident, on condition that nobody wrote since it was read."""
+
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True)
+class TakeLook:
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Write this entry into the budget, on condition; then read again."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class KeepEvidence:
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Terminate the node. force: EC2 did not get it done in time."""
+
+    instance: str
+    force: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NudgeGroup:
+    """EC2 says the node is gone and its group has not noticed: tell it, so that it launches now."""
+
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFront:
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Publish one message: `open`, `page` (a person must act) or `end`."""
+
+    what: str
+    reason: str
+
+
+Step = Leave | Wait | Record | TakeLook | Spend | KeepEvidence | Fence | NudgeGroup | PlaceFront | Tell
+
+
+def next_step(view: View, policy: Policy, *, woken_by: str) -> Step:
+    """What to do about this assembly now."""
+    incident = view.incident
+    if incident is None or incident.ended:
+        if incident is not None and _untold_end(incident):
+            return Tell("end", incident.reason)
+        return _open(view, policy, woken_by)
+    if view.now_ms - incident.opened_ms > policy.incident_s * 1000:
+        reason = f"not solved within {policy.incident_s:g} s: stuck while {incident.stage.value}"
+        return Record(_end(incident, Stage.ESCALATED, reason, view.now_ms, rung="person"))
+    return _STAGES[incident.stage](view, incident, policy)
+
+
+# --- is there anything to open? --------------------------------------------------------------------
+
+
+def _open(view: View, policy: Policy, woken_by: str) -> Step:
+    permit = view.permit
+    if permit is None:
+        return Leave("no node has held a permit yet: the first one is admit_node's")
+    node = permit.instance
+    cause, why = _accusation(view, node, policy)
+    if cause is None:
+        return Leave(why)
+    quiet = _still_quiet(view, cause, policy)
+    if quiet is not None:
+        return Leave(quiet)
+    incident = Incident(
+        deployable=view.watched.deployable,
+        assembly=view.watched.name,
+        id=incident_id(view.now_ms, node),
+        revision=view.incident.revision if view.incident else 0,
+        instance=node,
+        epoch=permit.epoch,
+        stage=Stage.SUSPECTED,
+        cause=Cause.NONE,
+        reason=why,
+        woken_by=woken_by,
+        failed_ms=_began_ms(view, node, cause),
+        opened_ms=view.now_ms,
+        stage_ms=view.now_ms,
+    )
+    return Record(noted(incident, view.now_ms, woken_by, f"suspected {node} (epoch {permit.epoch}): {why}"))
+
+
+def _accusation(view: View, node: str, policy: Policy) -> tuple[Cause | None, str]:
+    """The best reason to suspect the holder of the permit, or None and why it is left alone."""
+    if view.is_gone(node):
+        return Cause.GONE, f"EC2 says {node} is {view.state_of(node)}"
+    if view.is_starting(node):
+        return None, f"{node} is in its start grace, which is admit_node's"
+    if view.lifecycle_of(node).startswith("Terminating"):
+        return None, f"{node} is being retired by its group"
+    if _asks(view, node):
+        return Cause.REQUEST, f"{node} asks to be replaced: {view.requests[node].reason}"
+    signal = inside(view, node, policy)
+    looks = view.looks.get(node)
+    failing = looks is not None and failing_for_s(looks) is not None
+    if signal.is_bad and failing:
+        return Cause.SIGNALS, f"{signal.why}, and looks from outside fail"
+    if signal.is_bad or failing:
+        return Cause.NONE, signal.why if signal.is_bad else f"looks from outside fail ({_last_look(view, node)}), while {signal.why}"
+    return None, f"{node} is not suspected: {signal.why}"
+
+
+def _still_quiet(view: View, cause: Cause, policy: Policy) -> str | None:
+    """An ended incident that solved nothing is not opened again over the same evidence for a while."""
+    last = view.incident
+    if last is None or last.stage is Stage.RECOVERED or view.permit is None:
+        return None
+    if (last.instance, last.epoch) != (view.permit.instance, view.permit.epoch):
+        return None
+    if last.stage is Stage.SUPPRESSED and view.paused is None and cause is not Cause.NONE:
+        return None
+    pause_s = policy.budget_window_s if last.stage is Stage.EXHAUSTED else policy.quiet_s
+    if view.now_ms - last.ended_ms > pause_s * 1000:
+        return None
+    return f"people know already: incident {last.id} {last.stage.value}: {last.reason}"
+
+
+def _asks(view: View, node: str) -> bool:
+    """A request counts for the epoch under which it was made, and from the holder alone."""
+    request = view.requests.get(node)
+    return request is not None and view.permit is not None and (node, request.epoch) == (view.permit.instance, view.permit.epoch)
+
+
+def _began_ms(view: View, node: str, cause: Cause) -> int:
+    """When the trouble began, as well as anybody knows: for the record, never for a decision."""
+    looks, machine, now_ms = view.looks.get(node), view.machines.get(node), view.now_ms
+    known: int | None = None
+    if cause is Cause.GONE:
+        known = machine.changed_ms if machine and machine.changed_ms else looks.report_moved_ms if looks else None
+    elif cause is Cause.REQUEST:
+        known = view.requests[node].at_ms
+    elif looks is not None:
+        age_s, span_s = report_age_s(looks), failing_for_s(looks)
+        starts = [looks.looks[-1].at_ms - int(span_s * 1000)] if span_s is not None else []
+        if age_s is not None and age_s > 0:
+            starts.append(looks.report_moved_ms)
+        known = min(starts, default=None)
+    return min(known, now_ms) if known else now_ms
+
+
+def _last_look(view: View, node: str) -> str:
+    look = view.looks[node].looks[-1]
+    return f"HA port: {look.ha}; HTTP: {look.http}"
+
+
+# --- the stages ------------------------------------------------------------------------------------
+
+
+def _suspected(view: View, incident: Incident, policy: Policy) -> Step:
+    node, now_ms = incident.instance, view.now_ms
+    if view.is_gone(node):
+        return Record(_confirm(incident, Cause.GONE, f"EC2 says {node} is {view.state_of(node)}", now_ms))
+    if view.paused is not None:
+        return Record(_end(incident, Stage.SUPPRESSED, f"paused: {view.paused}", now_ms))
+    if view.permit is not None and view.permit.epoch > incident.epoch:
+        return Record(_end(incident, Stage.SUPPRESSED, f"the permit has moved on to {view.permit.instance}", now_ms))
+    if view.is_starting(node):
+        return Wait(f"{node} is in its start grace", again_s=5.0)
+    if _asks(view, node):
+        return Record(_confirm(incident, Cause.REQUEST, f"{node} asks to be replaced: {view.requests[node].reason}", now_ms))
+    fresh = view.fresh.get(node)
+    if fresh is None or now_ms - fresh.taken_ms > policy.look_fresh_s * 1000:
+        return TakeLook(node)
+    return _weigh(view, incident, fresh, policy)
+
+
+def _weigh(view: View, incident: Incident, fresh: FreshLook, policy: Policy) -> Step:
+    """Two signals and a third look, or no kill."""
+    node, now_ms = incident.instance, view.now_ms
+    signal = inside(view, node, policy)
+    looks = view.looks.get(node)
+    span_s = failing_for_s(looks) if looks else None
+    outside_bad = fresh.look.verdict is Verdict.FAILING
+    seen = f"HA port: {fresh.look.ha}; HTTP: {fresh.look.http}"
+    if signal.is_bad and outside_bad and span_s is not None and span_s >= policy.looks_failing_s:
+        why = f"{signal.why}; looks from outside have failed for {span_s:.0f} s, and so did a fresh one ({seen})"
+        return Record(_confirm(incident, Cause.SIGNALS, why, now_ms))
+    if signal.verdict in SERVES and fresh.look.verdict is Verdict.HEALTHY:
+        return Record(_end(incident, Stage.SUPPRESSED, f"healthy again: {signal.why}, and a fresh look is answered", now_ms))
+    if now_ms - incident.opened_ms > policy.doubt_s * 1000:
+        why = f"only one signal: {signal.why}; a fresh look from outside says {fresh.look.verdict.value} ({seen}): not replaced"
+        return Record(_end(incident, Stage.SUPPRESSED, why, now_ms, rung="person"))
+    return Wait(f"{signal.why}; from outside: {seen}: looking again", again_s=policy.look_fresh_s)
+
+
+def _confirmed(view: View, incident: Incident, policy: Policy) -> Step:
+    now_ms = view.now_ms
+    stop = hold_back(incident, view.budget, policy, assemblies=view.assemblies, now_ms=now_ms)
+    if stop is not None:
+        return Record(_stopped(incident, stop, now_ms))
+    if not view.budget.holds(incident.id):
+        return Spend(Entry(at_ms=now_ms, deployable=incident.deployable, assembly=incident.assembly, incident=incident.id, replaced=True))
+    spent = tolerance_spent(incident, view.budget, view.watched.tolerance, now_ms=now_ms)
+    if spent is not None and not incident.escalated_to:
+        # The deployable's rung is to recreate its assemblies in order; for this one that is what follows anyway.
+        incident = noted(replace(incident, escalated_to="deployable"), now_ms, ME, f"escalated to the deployable: {spent}")
+    return Record(_enter(incident, Stage.ISOLATING, now_ms, "within the budget: isolating"))
+
+
+def _isolating(view: View, incident: Incident, policy: Policy) -> Step:
+    node, now_ms = incident.instance, view.now_ms
+    if not incident.evidence_done:
+        return KeepEvidence(node)
+    if view.is_dead(node) and (incident.fence or incident.cause is Cause.GONE):
+        said = f"{node} is {view.state_of(node)}: it is fenced"
+        return Record(_enter(replace(incident, isolated_ms=now_ms), Stage.RECREATING, now_ms, said))
+    if not incident.fence:
+        return Fence(node, force=False)
+    if "open" not in incident.told:
+        return Tell("open", incident.reason)
+    waited_s = (now_ms - incident.fenced_ms) / 1000
+    if incident.fence < 2 and waited_s > policy.force_after_s:
+        return Fence(node, force=True)
+    if waited_s > policy.fence_page_s and "page" not in incident.told:
+        return Tell("page", f"EC2 does not confirm that {node} is terminated after {waited_s:.0f} s; nothing else may start before it does")
+    return Wait(f"waiting for EC2 to say that {node} is terminated: it is {view.state_of(node)}")
+
+
+def _recreating(view: View, incident: Incident, policy: Policy) -> Step:
+    now_ms, permit = view.now_ms, view.permit
+    if "open" not in incident.told:
+        return Tell("open", incident.reason)
+    if view.lifecycle_of(incident.instance) == "InService":
+        return NudgeGroup(incident.instance)
+    stop = boot_loop(incident, policy)
+    if stop is not None:
+        return Record(_stopped(incident, stop, now_ms))
+    dead = _died_before_serving(view, incident)
+    if dead is not None:
+        tried = (*incident.tried, dead)[-TRIED_MAX:]
+        return Record(noted(replace(incident, tried=tried), now_ms, ME, f"replacement {dead} is {view.state_of(dead)} before it served"))
+    if permit is None or permit.epoch <= incident.epoch:
+        coming = sorted(m for m in view.members if m != incident.instance)
+        return Wait(f"waiting for a new node to be permitted; the group has {', '.join(coming) or 'none yet'}")
+    report = view.reports.get(permit.instance)
+    if report is None or report.epoch != permit.epoch or report.phase is not Phase.RUNNING:
+        return Wait(f"{permit.instance} is permitted (epoch {permit.epoch}): waiting for it to run")
+    found = replace(incident, new_instance=permit.instance, new_epoch=permit.epoch, verifying_ms=now_ms, front="")
+    return Record(_enter(found, Stage.VERIFYING, now_ms, f"{permit.instance} runs under epoch {permit.epoch}: verifying"))
+
+
+def _died_before_serving(view: View, incident: Incident) -> str | None:
+    """A replacement that is gone: a member, or the one that had been permitted."""
+    candidates = set(view.members)
+    if view.permit is not None and view.permit.epoch > incident.epoch:
+        candidates.add(view.permit.instance)
+    for instance in sorted(candidates - {incident.instance, *incident.tried}):
+        machine = view.machines.get(instance)
+        if machine is not None and view.is_gone(instance):
+            return instance
+    return None
+
+
+def _verifying(view: View, incident: Incident, policy: Policy) -> Step:
+    node, now_ms, permit = incident.new_instance, view.now_ms, view.permit
+    if view.is_gone(node) or permit is None or permit.epoch != incident.new_epoch:
+        said = f"{node} is {view.state_of(node)} before it was verified"
+        tried = (*incident.tried, node)[-TRIED_MAX:]
+        return Record(_enter(replace(incident, tried=tried, new_instance="", verifying_ms=0), Stage.RECREATING, now_ms, said))
+    missing = _unverified(view, incident, policy)
+    if missing is None:
+        return Record(_end(incident, Stage.RECOVERED, incident.reason, now_ms))
+    if now_ms - incident.stage_ms > policy.verify_s * 1000:
+        said = "not verified in time: " + (missing.reason if isinstance(missing, Wait) else type(missing).__name__)
+        return Record(_end(incident, Stage.ESCALATED, said, now_ms, rung="person"))
+    return missing
+
+
+def _unverified(view: View, incident: Incident, policy: Policy) -> Step | None:
+    """What is still to be seen before the new node counts as recovered."""
+    node = incident.new_instance
+    report = view.reports.get(node)
+    if report is None or report.epoch != incident.new_epoch or report.phase is not Phase.RUNNING or report.verdict not in SERVES:
+        return Wait(f"{node} does not report running and well yet")
+    if view.lifecycle_of(node) != "InService":
+        return Wait(f"{node} is not in service yet: {view.lifecycle_of(node) or 'not in the group'}")
+    if view.watched.front.kind is not FrontKind.NONE and not incident.front:
+        return _front_step(view, incident, node)
+    fresh = view.fresh.get(node)
+    if fresh is None or view.now_ms - fresh.taken_ms > policy.look_fresh_s * 1000:
+        return TakeLook(node)
+    if fresh.look.verdict is not Verdict.HEALTHY:
+        return Wait(f"a look at {node} is not answered yet (HA port: {fresh.look.ha}; HTTP: {fresh.look.http})", again_s=2.0)
+    return None
+
+
+def _front_step(view: View, incident: Incident, node: str) -> Step:
+    front = view.front
+    if front is None or front.held_by != node:
+        return PlaceFront(node)
+    if front.tried is False:
+        return Wait(f"the front is on {node} and does not answer yet", again_s=1.0)
+    said = "tried from outside" if front.tried else "read back, not tried"
+    return Record(noted(replace(incident, front=said), view.now_ms, "move_front", f"the front is on {node}: {said}"))
+
+
+_STAGES = {
+    Stage.SUSPECTED: _suspected,
+    Stage.CONFIRMED: _confirmed,
+    Stage.ISOLATING: _isolating,
+    Stage.RECREATING: _recreating,
+    Stage.VERIFYING: _verifying,
+}
+
+
+# --- changes of stage ------------------------------------------------------------------------------
+
+
+def _enter(incident: Incident, stage: Stage, now_ms: int, said: str) -> Incident:
+    return noted(replace(incident, stage=stage, stage_ms=now_ms), now_ms, ME, said)
+
+
+def _confirm(incident: Incident, cause: Cause, why: str, now_ms: int) -> Incident:
+    return _enter(replace(incident, cause=cause, reason=why, confirmed_ms=now_ms), Stage.CONFIRMED, now_ms, f"confirmed: {why}")
+
+
+def _end(incident: Incident, stage: Stage, reason: str, now_ms: int, *, rung: str = "") -> Incident:
+    ended = replace(incident, reason=reason, ended_ms=now_ms, escalated_to=rung or incident.escalated_to, driver="", driven_until_ms=0)
+    return _enter(ended, stage, now_ms, f"{stage.value}: {reason}")
+
+
+def _stopped(incident: Incident, stop: Stop, now_ms: int) -> Incident:
+    return _end(incident, Stage.ESCALATED if stop.escalate else Stage.EXHAUSTED, stop.reason, now_ms, rung="person")
+
+
+def _untold_end(incident: Incident) -> bool:
+    """Whoever heard of its beginning hears of its end; and a person who must act hears in any case."""
+    return "end" not in incident.told and ("open" in incident.told or incident.escalated_to == "person")

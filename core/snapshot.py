@@ -1,0 +1,100 @@
+"""One assembly as the functions see it at one moment: what was read, and plain questions to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.budget import Budget
+from core.fleet import Watched
+from core.incident import Incident
+from core.records import Look, Looks, Permit, Report, Request
+
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
+ALIVE = frozenset({"pending", "running"})
+TERMINATED = "terminated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """An instance as EC2 tells it. changed_ms: when it left `running`, where EC2 says so."""
+
+    instance: str
+    state: str
+    address: str
+    launched_ms: int
+    changed_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An instance as its Auto Scaling group tells it."""
+
+    instance: str
+    lifecycle: str
+    healthy: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshLook:
+    """A look taken for this very decision. taken_ms: the asker's clock; report_age_s: the prober's."""
+
+    look: Look
+    answered: bool
+    report_age_s: float | None
+    taken_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """Who holds the front. tried: did it answer when tried from outside; None where it cannot be tried."""
+
+    held_by: str | None
+    tried: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Everything a decision may depend on. now_ms: the reader's wall clock."""
+
+    watched: Watched
+    now_ms: int
+    group: str | None = None
+    permit: Permit | None = None
+    incident: Incident | None = None
+    budget: Budget = field(default_factory=Budget)
+    paused: str | None = None
+    reports: Mapping[str, Report] = field(default_factory=dict)
+    requests: Mapping[str, Request] = field(default_factory=dict)
+    looks: Mapping[str, Looks] = field(default_factory=dict)
+    machines: Mapping[str, Machine] = field(default_factory=dict)
+    members: Mapping[str, Member] = field(default_factory=dict)
+    fresh: Mapping[str, FreshLook] = field(default_factory=dict)
+    front: Front | None = None
+    assemblies: int = 1
+
+    def is_gone(self, instance: str) -> bool:
+        """EC2 says that it does not run any more, or has never heard of it and neither has the group."""
+        machine = self.machines.get(instance)
+        if machine is None:
+            return instance not in self.members
+        return machine.state not in ALIVE
+
+    def is_dead(self, instance: str) -> bool:
+        """Gone for good. A stopped machine is not: it can be started again."""
+        machine = self.machines.get(instance)
+        if machine is None:
+            return instance not in self.members
+        return machine.state == TERMINATED
+
+    def state_of(self, instance: str) -> str:
+        machine = self.machines.get(instance)
+        return "unknown to EC2" if machine is None else machine.state
+
+    def lifecycle_of(self, instance: str) -> str:
+        member = self.members.get(instance)
+        return "" if member is None else member.lifecycle
+
+    def is_starting(self, instance: str) -> bool:
+        """Not yet let in by admit_node, which gives it its start grace and abandons it after that."""
+        return self.lifecycle_of(instance).startswith("Pending") and not self.is_gone(instance)

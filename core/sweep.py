@@ -1,0 +1,83 @@
+"""Whom tick wakes: every minute the world is read again, so that a lost event only costs time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.guards import Policy
+from core.model import FrontKind, Verdict
+from core.outlook import failing_for_s, inside
+from core.records import Phase
+from core.snapshot import View
+
+SWEEP_OFFSETS_S = (0, 10, 20, 30, 40, 50)  # one message each: a minute's tick becomes six sweeps
+SWEEP_LATE_S = 20.0  # a message older than this says nothing that a younger one does not say better
+
+
+class Handler(StrEnum):
+    RECOVER = "recover_assembly"
+    ADMIT = "admit_node"
+    RETIRE = "retire_node"
+    MOVE_FRONT = "move_front"
+
+
+@dataclass(frozen=True, slots=True)
+class Waking:
+    """Who to wake, about which instance ("" for the assembly as a whole), and why."""
+
+    handler: Handler
+    instance: str
+    reason: str
+
+
+def wakings(view: View, policy: Policy, *, in_alarm: bool, front_holder: str | None) -> tuple[Waking, ...]:
+    """in_alarm: the assembly's alarm is in ALARM. front_holder: who holds the front, as read back."""
+    found = [*_hooks(view), *_front(view, front_holder)]
+    why = _recovery(view, policy, in_alarm=in_alarm)
+    if why is not None:
+        found.insert(0, Waking(Handler.RECOVER, "", why))
+    return tuple(found)
+
+
+def _hooks(view: View) -> list[Waking]:
+    found = []
+    for instance, member in sorted(view.members.items()):
+        if member.lifecycle == "Pending:Wait":
+            found.append(Waking(Handler.ADMIT, instance, f"{instance} waits in the launch hook"))
+        elif member.lifecycle == "Terminating:Wait":
+            found.append(Waking(Handler.RETIRE, instance, f"{instance} waits in the terminate hook"))
+    return found
+
+
+def _front(view: View, front_holder: str | None) -> list[Waking]:
+    """The front belongs to the holder of the current epoch, once that one runs."""
+    permit = view.permit
+    if permit is None or view.watched.front.kind is FrontKind.NONE or front_holder == permit.instance:
+        return []
+    report = view.reports.get(permit.instance)
+    if view.is_gone(permit.instance) or report is None or report.epoch != permit.epoch or report.phase is not Phase.RUNNING:
+        return []
+    return [Waking(Handler.MOVE_FRONT, permit.instance, f"the front is on {front_holder or 'nobody'}, not on {permit.instance}")]
+
+
+def _recovery(view: View, policy: Policy, *, in_alarm: bool) -> str | None:
+    incident, permit = view.incident, view.permit
+    if incident is not None and not incident.ended:
+        if view.now_ms > incident.driven_until_ms:
+            return f"incident {incident.id} is {incident.stage.value} and nobody works on it"
+        return None
+    if permit is None:
+        return None
+    node = permit.instance
+    if view.is_gone(node):
+        return f"EC2 says that {node}, which holds the permit, is {view.state_of(node)}"
+    request = view.requests.get(node)
+    if request is not None and request.epoch == permit.epoch:
+        return f"{node} asks to be replaced"
+    if in_alarm:
+        return "its alarm is in ALARM and no incident is open"
+    looks = view.looks.get(node)
+    if inside(view, node, policy).verdict is Verdict.FAILING and looks is not None and failing_for_s(looks) is not None:
+        return f"{node} is failing inside and outside"
+    return None
