@@ -1,0 +1,42 @@
+"""Wires one deployable file into one stack; run by `cdk`, or by itself to write cdk.out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from aws_cdk import App
+
+from spec import SpecError, load
+from stacks.bundle import BadBundle
+from stacks.deployable import DeployableStack
+
+ROOT = Path(__file__).resolve().parent
+DEFAULT = "deployables/demo.yaml"
+
+
+def main() -> int:
+    """0, or 2 with every reason on stderr when the deployable file, or what it ships, is no good."""
+    # `python app.py` alone does not read cdk.json; `cdk` hands its context over, which wins.
+    app = App(
+        context=json.loads((ROOT / "cdk.json").read_text())["context"],
+        outdir=os.environ.get("CDK_OUTDIR", "cdk.out"),
+        analytics_reporting=False,
+    )
+    file = ROOT / str(app.node.try_get_context("deployable") or DEFAULT)
+    try:
+        deployable = load(file)
+        with tempfile.TemporaryDirectory(prefix="understudy-") as staging:
+            DeployableStack(app, deployable, artifacts=file.resolve().parent, staging=Path(staging))
+            app.synth()
+    except (SpecError, BadBundle, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A deployable as CloudFormation: constructs that read like the parts they make."""

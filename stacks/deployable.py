@@ -1,0 +1,79 @@
+"""The stack of one deployable; reads like the picture in docs/design.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from core import names
+from core.model import Deployable
+from stacks.alarms import Alarms
+from stacks.assembly import NodeAssembly, Stage
+from stacks.bundle import agent_bundle, lambdas_bundle
+from stacks.foundation import Foundation
+from stacks.front import front_for
+from stacks.functions import Functions
+from stacks.network import NodeNetwork
+from stacks.wakes import Wakes
+
+
+class DeployableStack(Stack):
+    """Names no account and no region: the same template goes to AWS and to the lab."""
+
+    def __init__(self, scope: Construct, deployable: Deployable, *, artifacts: Path, staging: Path) -> None:
+        """artifacts: the folder that `install.artifact` is relative to; staging: an empty folder that lives until synth ends."""
+        super().__init__(
+            scope,
+            f"{names.PRODUCT}-{deployable.name}",
+            description=f"Understudy keeps exactly one of each assembly of {deployable.name} running",
+            analytics_reporting=False,
+        )
+        network = NodeNetwork(self, "Network", deployable.network)
+        foundation = Foundation(self, "Foundation", deployable)
+        fronts = {
+            assembly.name: front_for(self, f"{camel(assembly.name)}Address", deployable=deployable.name, assembly=assembly)
+            for assembly in deployable.assemblies
+        }
+        functions = Functions(
+            self,
+            "Functions",
+            deployable=deployable,
+            network=network,
+            foundation=foundation,
+            fronts=fronts,
+            archive=lambdas_bundle(staging / "lambdas.zip").path,
+        )
+        wakes = Wakes(self, "Wakes", deployable=deployable, foundation=foundation, functions=functions)
+        alarms = Alarms(self, "Alarms", deployable=deployable, foundation=foundation, functions=functions)
+        stage = Stage(agent_bundle(staging / "agent.zip"), staging, artifacts)
+        for assembly in deployable.assemblies:
+            front = fronts[assembly.name]
+            node = NodeAssembly(
+                self,
+                camel(assembly.name),
+                deployable=deployable,
+                assembly=assembly,
+                network=network,
+                foundation=foundation,
+                front=front,
+                prober=functions.prober_group,
+                stage=stage,
+            )
+            group = node.keep_one(after=[network, foundation, functions, wakes, alarms])
+            name = camel(assembly.name)
+            self._say(f"{name}Front", front.address if front else "-", f"Where clients find {assembly.name}")
+            self._say(f"{name}Ports", ",".join(map(str, assembly.front.ports)) or "-", f"Ports of {assembly.name}'s front")
+            self._say(f"{name}Group", group, f"Auto Scaling group of {assembly.name}")
+        self._say("Table", foundation.table.table_name, "State table")
+        self._say("Bucket", foundation.bucket.bucket_name, "Evidence")
+        self._say("Topic", foundation.topic.topic_arn, "Where people are paged")
+
+    def _say(self, name: str, value: str, description: str) -> None:
+        CfnOutput(self, name, value=value, description=description)
+
+
+def camel(name: str) -> str:
+    """my-app -> MyApp."""
+    return "".join(part.capitalize() for part in name.split("-"))

@@ -1,0 +1,305 @@
+"""The six functions: one archive, and each a role, a log and a way for failures to be seen of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from core import names
+from core.fleet import fleet_to_json
+from core.model import Deployable
+from stacks import permissions as may
+from stacks.foundation import Foundation
+from stacks.front import ElasticIpFront, front_settings
+from stacks.network import NodeNetwork
+
+LOG_KEPT = logs.RetentionDays.ONE_MONTH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handler:
+    """What a function is given to work with.
+
+    memory_mb also buys CPU: what stands between a failure and its recovery gets more, for its cold start.
+    timeout_s: a handler leaves by itself before that; being cut off is a failure.
+    retries, age_s: how often and how long Lambda tries an asynchronous event again after an error.
+    """
+
+    module: str
+    memory_mb: int
+    timeout_s: int
+    retries: int = 2
+    age_s: int = 600
+
+
+# Concurrency is reserved for none: a young account has ten in all and may reserve none of them.
+TICK = Handler(module="tick", memory_mb=256, timeout_s=50, retries=0, age_s=60)  # the next minute brings the next one
+PROBE_NODES = Handler(module="probe_nodes", memory_mb=256, timeout_s=20, retries=0, age_s=60)
+RECOVER_ASSEMBLY = Handler(module="recover_assembly", memory_mb=512, timeout_s=60)
+ADMIT_NODE = Handler(module="admit_node", memory_mb=512, timeout_s=60)
+RETIRE_NODE = Handler(module="retire_node", memory_mb=512, timeout_s=60)
+MOVE_FRONT = Handler(module="move_front", memory_mb=512, timeout_s=30)
+
+
+class Functions(Construct):
+    """Made in the order in which they call each other, so that each role can name whom it may invoke."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        deployable: Deployable,
+        network: NodeNetwork,
+        foundation: Foundation,
+        fronts: Mapping[str, ElasticIpFront | None],
+        archive: Path,
+    ) -> None:
+        super().__init__(scope, id_)
+        self._deployable = deployable
+        self._foundation = foundation
+        self._code = lambda_.Code.from_asset(str(archive))
+        self._common = {
+            names.ENV_TABLE: foundation.table.table_name,
+            names.ENV_BUCKET: foundation.bucket.bucket_name,
+            names.ENV_FLEET: fleet_to_json(deployable),
+            names.ENV_FRONTS: Stack.of(self).to_json_string({name: front_settings(front) for name, front in fronts.items()}),
+        }
+        self.prober_group = network.security_group(self, "ProberGroup", "The prober: it asks nodes from outside")
+        for port in sorted({port for assembly in deployable.assemblies for port in (assembly.ha_port, assembly.http_port)}):
+            self.prober_group.add_egress_rule(ec2.Peer.ipv4(network.cidr), ec2.Port.tcp(port), "look at nodes")
+        self.probe_nodes = self._probe_nodes(network)
+        self.move_front = self._move_front()
+        self.admit_node = self._admit_node()
+        self.retire_node = self._retire_node()
+        self.recover_assembly = self._recover_assembly()
+        self.tick = self._tick()
+        self._listen()
+
+    def _probe_nodes(self, network: NodeNetwork) -> lambda_.Function:
+        table = self._foundation.table.table_arn
+        function = self._function(
+            PROBE_NODES,
+            [
+                may.be_in_a_vpc(),
+                may.consume(self._foundation.tick_queue.queue_arn),
+                may.read_items(table, [*self._partitions(names.node_pk), *self._partitions(names.look_pk)]),
+                may.write_items(table, self._partitions(names.look_pk)),
+            ],
+            vpc=network,
+        )
+        iam.Policy(self, "OnlyLambdaItself", roles=[_role(function)], statements=[may.only_lambda_itself(function.function_arn)])
+        return function
+
+    def _move_front(self) -> lambda_.Function:
+        return self._function(
+            MOVE_FRONT,
+            [
+                may.describe("ec2:DescribeAddresses", "ec2:DescribeInstances"),
+                may.on_our_addresses(self._deployable.name),
+                may.read_items(self._foundation.table.table_arn, [*self._partitions(names.permit_pk), *self._partitions(names.node_pk)]),
+            ],
+        )
+
+    def _admit_node(self) -> lambda_.Function:
+        return self._function(
+            ADMIT_NODE,
+            [*self._hook_statements(), may.write_items(self._foundation.table.table_arn, self._partitions(names.permit_pk))],
+            invokes={names.ENV_FUNCTION_PROBE: self.probe_nodes, names.ENV_FUNCTION_MOVE_FRONT: self.move_front},
+        )
+
+    def _retire_node(self) -> lambda_.Function:
+        return self._function(
+            RETIRE_NODE,
+            self._hook_statements(),
+            invokes={names.ENV_FUNCTION_PROBE: self.probe_nodes, names.ENV_FUNCTION_MOVE_FRONT: self.move_front},
+        )
+
+    def _hook_statements(self) -> list[iam.PolicyStatement]:
+        """What both hooks' handlers do: look, keep the hook alive or complete it, keep evidence."""
+        deployable = self._deployable.name
+        return [
+            may.describe("autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances", "ec2:DescribeInstances"),
+            may.on_our_groups(deployable, "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"),
+            may.read_items(self._foundation.table.table_arn, self._all_partitions()),
+            may.evidence(self._foundation.bucket.bucket_arn, deployable),
+        ]
+
+    def _recover_assembly(self) -> lambda_.Function:
+        deployable, foundation = self._deployable.name, self._foundation
+        stream = foundation.table.table_stream_arn
+        assert stream is not None, "the table was made with a stream"
+        return self._function(
+            RECOVER_ASSEMBLY,
+            [
+                may.describe(
+                    "autoscaling:DescribeAutoScalingGroups",
+                    "autoscaling:DescribeAutoScalingInstances",
+                    "autoscaling:DescribeScalingActivities",
+                    "ec2:DescribeAddresses",
+                    "ec2:DescribeInstances",
+                ),
+                may.on_our_groups(deployable, "SetInstanceHealth", "TerminateInstanceInAutoScalingGroup"),
+                may.on_our_groups(deployable, "SuspendProcesses", "ResumeProcesses"),
+                may.on_our_instances(deployable, "GetConsoleOutput", "TerminateInstances"),
+                may.read_items(foundation.table.table_arn, self._all_partitions()),
+                may.write_items(
+                    foundation.table.table_arn,
+                    [*self._partitions(names.incident_pk), *self._partitions(names.permit_pk), names.BUDGET_PK],
+                ),
+                may.evidence(foundation.bucket.bucket_arn, deployable),
+                may.allow("sns:Publish", on=[foundation.topic.topic_arn]),
+                may.allow("sqs:SendMessage", on=[foundation.recover_queue.queue_arn]),
+                may.consume(foundation.recover_queue.queue_arn),
+                *may.follow(stream),
+            ],
+            invokes={names.ENV_FUNCTION_PROBE: self.probe_nodes, names.ENV_FUNCTION_MOVE_FRONT: self.move_front},
+            environment={
+                names.ENV_TOPIC: foundation.topic.topic_arn,
+                names.ENV_RECOVER_QUEUE: foundation.recover_queue.queue_url,
+            },
+        )
+
+    def _tick(self) -> lambda_.Function:
+        foundation = self._foundation
+        return self._function(
+            TICK,
+            [
+                may.describe(
+                    "autoscaling:DescribeAutoScalingGroups",
+                    "autoscaling:DescribeAutoScalingInstances",
+                    "cloudwatch:DescribeAlarmsForMetric",  # an alarm is asked for by its metric, and that knows no resource
+                    "ec2:DescribeAddresses",
+                    "ec2:DescribeInstances",
+                ),
+                may.read_items(foundation.table.table_arn, self._all_partitions()),
+                may.allow("sqs:SendMessage", on=[foundation.tick_queue.queue_arn]),
+            ],
+            invokes={
+                names.ENV_FUNCTION_ADMIT: self.admit_node,
+                names.ENV_FUNCTION_RETIRE: self.retire_node,
+                names.ENV_FUNCTION_RECOVER: self.recover_assembly,
+                names.ENV_FUNCTION_MOVE_FRONT: self.move_front,
+            },
+            environment={names.ENV_TICK_QUEUE: foundation.tick_queue.queue_url},
+        )
+
+    def _partitions(self, key: Callable[[str, str], str]) -> list[str]:
+        return [key(self._deployable.name, assembly.name) for assembly in self._deployable.assemblies]
+
+    def _all_partitions(self) -> list[str]:
+        keys = (names.node_pk, names.look_pk, names.permit_pk, names.incident_pk)
+        return [*(pk for key in keys for pk in self._partitions(key)), names.intent_pk(self._deployable.name), names.BUDGET_PK]
+
+    def _function(
+        self,
+        handler: Handler,
+        statements: Sequence[iam.PolicyStatement],
+        *,
+        invokes: Mapping[str, lambda_.Function] | None = None,
+        environment: Mapping[str, str] | None = None,
+        vpc: NodeNetwork | None = None,
+    ) -> lambda_.Function:
+        """A function with its role, log and failure destination; `invokes` maps a variable to the function that it names."""
+        invokes = invokes or {}
+        name = "".join(part.capitalize() for part in handler.module.split("_"))
+        log = logs.LogGroup(self, f"{name}Log", retention=LOG_KEPT, removal_policy=RemovalPolicy.DESTROY)
+        role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        for statement in (
+            may.write_log(log.log_group_arn),
+            may.allow("sqs:SendMessage", on=[self._foundation.dead_letters.queue_arn]),
+            *statements,
+            *([may.allow("lambda:InvokeFunction", on=[other.function_arn for other in invokes.values()])] if invokes else []),
+        ):
+            role.add_to_policy(statement)
+        function = lambda_.Function(
+            self,
+            name,
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            handler=f"lambdas.{handler.module}.handler",
+            code=self._code,
+            role=role,
+            log_group=log,
+            memory_size=handler.memory_mb,
+            timeout=Duration.seconds(handler.timeout_s),
+            environment={
+                **self._common,
+                **{variable: other.function_name for variable, other in invokes.items()},
+                **(environment or {}),
+            },
+            vpc=vpc.vpc if vpc else None,
+            vpc_subnets=ec2.SubnetSelection(subnets=vpc.subnets) if vpc else None,
+            security_groups=[self.prober_group] if vpc else None,
+            # No public address there, and none is wanted: it speaks to nodes and to the table's endpoint.
+            allow_public_subnet=True if vpc else None,
+        )
+        Tags.of(function).add(names.TAG_DEPLOYABLE, self._deployable.name)
+        lambda_.CfnEventInvokeConfig(
+            self,
+            f"{name}Asynchronous",
+            function_name=function.function_name,
+            qualifier="$LATEST",
+            maximum_retry_attempts=handler.retries,
+            maximum_event_age_in_seconds=handler.age_s,
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=self._foundation.dead_letters.queue_arn)
+            ),
+        ).node.add_dependency(role)
+        return function
+
+    def _listen(self) -> None:
+        """Queues and the stream into their functions; one message or a few at a time, failures told one by one."""
+        foundation = self._foundation
+        for id_, queue, function in (
+            ("Sweeps", foundation.tick_queue, self.probe_nodes),
+            ("IncidentSteps", foundation.recover_queue, self.recover_assembly),
+        ):
+            lambda_.CfnEventSourceMapping(
+                self,
+                id_,
+                function_name=function.function_name,
+                event_source_arn=queue.queue_arn,
+                batch_size=1,
+                function_response_types=["ReportBatchItemFailures"],
+            ).node.add_dependency(_role(function))
+        lambda_.CfnEventSourceMapping(
+            self,
+            "Requests",
+            function_name=self.recover_assembly.function_name,
+            event_source_arn=foundation.table.table_stream_arn,
+            # Nothing is lost while the mapping is made; what is older than the age below is the sweep's to find.
+            starting_position="TRIM_HORIZON",
+            batch_size=10,
+            filter_criteria=lambda_.CfnEventSourceMapping.FilterCriteriaProperty(
+                filters=[lambda_.CfnEventSourceMapping.FilterProperty(pattern=Stack.of(self).to_json_string(REQUEST_WRITTEN))]
+            ),
+            bisect_batch_on_function_error=True,
+            maximum_retry_attempts=3,
+            maximum_record_age_in_seconds=300,
+            function_response_types=["ReportBatchItemFailures"],
+            destination_config=lambda_.CfnEventSourceMapping.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(destination=foundation.dead_letters.queue_arn)
+            ),
+        ).node.add_dependency(_role(self.recover_assembly))
+
+
+# https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html
+REQUEST_WRITTEN = {
+    "eventName": ["INSERT", "MODIFY"],
+    "dynamodb": {"Keys": {names.SK: {"S": [{"prefix": names.REQUEST_PREFIX}]}}},
+}
+
+
+def _role(function: lambda_.Function) -> iam.IRole:
+    role = function.role
+    assert role is not None, "every function here was given a role"
+    return role

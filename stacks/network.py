@@ -1,0 +1,44 @@
+"""Where nodes live: one VPC, its zones, and free ways to the table and the bucket."""
+
+from __future__ import annotations
+
+from aws_cdk import Fn
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+from core.model import Network
+
+
+class NodeNetwork(Construct):
+    """Public subnets whose instances get no public address: a front brings its own.
+
+    No NAT: a node speaks to the table and the bucket only, and gateway endpoints cost nothing.
+    Zones are whatever the region lists first, so that synth asks no account.
+    """
+
+    def __init__(self, scope: Construct, id_: str, network: Network) -> None:
+        super().__init__(scope, id_)
+        self.cidr = network.cidr
+        self.vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            ip_addresses=ec2.IpAddresses.cidr(network.cidr),
+            availability_zones=[Fn.select(index, Fn.get_azs()) for index in range(network.zones)],
+            nat_gateways=0,
+            subnet_configuration=[ec2.SubnetConfiguration(name="Node", subnet_type=ec2.SubnetType.PUBLIC, map_public_ip_on_launch=False)],
+            # Emptying the default group takes a custom resource, and nothing of ours is ever in it.
+            restrict_default_security_group=False,
+        )
+        self.subnets = self.vpc.public_subnets
+        for name, service in (("S3", ec2.GatewayVpcEndpointAwsService.S3), ("DynamoDb", ec2.GatewayVpcEndpointAwsService.DYNAMODB)):
+            self.vpc.add_gateway_endpoint(name, service=service)
+
+    def security_group(self, scope: Construct, id_: str, description: str) -> ec2.SecurityGroup:
+        """A group that may reach the endpoints and nothing else.
+
+        The endpoints' prefix lists have an id per region that only a look-up could tell; HTTPS to
+        anywhere stands for them. Without a public address there is no other way out than they.
+        """
+        group = ec2.SecurityGroup(scope, id_, vpc=self.vpc, description=description, allow_all_outbound=False)
+        group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "the table and the bucket, by their gateway endpoints")
+        return group

@@ -1,0 +1,129 @@
+"""Who may do what (docs: "Who may do what"), as policy statements; each wide one says why.
+
+Which action knows which resource and condition: Service Authorization Reference,
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+
+from core import names
+
+
+def allow(*actions: str, on: Sequence[str], when: Mapping[str, object] | None = None) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=list(actions), resources=list(on), conditions=when)
+
+
+def items(table_arn: str, partitions: Sequence[str], *actions: str) -> iam.PolicyStatement:
+    """Actions on the table's items whose partition key is one of these, to the letter.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+    """
+    condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(partitions)}}
+    return allow(*(f"dynamodb:{action}" for action in actions), on=[table_arn], when=condition)
+
+
+def read_items(table_arn: str, partitions: Sequence[str]) -> iam.PolicyStatement:
+    return items(table_arn, partitions, "GetItem", "Query")
+
+
+def write_items(table_arn: str, partitions: Sequence[str]) -> iam.PolicyStatement:
+    return items(table_arn, partitions, "PutItem", "UpdateItem")
+
+
+def describe(*actions: str) -> iam.PolicyStatement:
+    """Reads that AWS lets nobody narrow: Describe* of EC2 and Auto Scaling know no resource."""
+    return allow(*actions, on=["*"])
+
+
+def on_our_groups(deployable: str, *actions: str) -> iam.PolicyStatement:
+    """Actions on the deployable's groups, known by their tag.
+
+    Not by ARN: the groups are created last, after everything that handles their hooks, so that a
+    reference to them from here would be a cycle.
+    """
+    return allow(
+        *(f"autoscaling:{action}" for action in actions),
+        on=[f"arn:{Aws.PARTITION}:autoscaling:{Aws.REGION}:{Aws.ACCOUNT_ID}:autoScalingGroup:*:autoScalingGroupName/*"],
+        when=_tagged(deployable),
+    )
+
+
+def on_our_instances(deployable: str, *actions: str) -> iam.PolicyStatement:
+    """Actions on the deployable's instances, known by the tag that their group gave them."""
+    return allow(*(f"ec2:{action}" for action in actions), on=[_ec2("instance/*")], when=_tagged(deployable))
+
+
+def on_our_addresses(deployable: str) -> iam.PolicyStatement:
+    """Move an address between the deployable's own nodes: both sides must bear its tag."""
+    return allow(
+        "ec2:AssociateAddress",
+        "ec2:DisassociateAddress",
+        on=[_ec2("elastic-ip/*"), _ec2("instance/*"), _ec2("network-interface/*")],
+        when=_tagged(deployable),
+    )
+
+
+def consume(queue_arn: str) -> iam.PolicyStatement:
+    """What an event source mapping needs (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
+    return allow("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", on=[queue_arn])
+
+
+def follow(stream_arn: str) -> list[iam.PolicyStatement]:
+    """What a mapping on a table's stream needs (https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html)."""
+    return [
+        allow("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", on=[stream_arn]),
+        allow("dynamodb:ListStreams", on=["*"]),  # a list has no resource
+    ]
+
+
+def write_log(log_group_arn: str) -> iam.PolicyStatement:
+    """log_group_arn: as CloudFormation gives it, ending in ':*', which stands for its streams."""
+    return allow("logs:CreateLogStream", "logs:PutLogEvents", on=[log_group_arn])
+
+
+def evidence(bucket_arn: str, deployable: str, assembly: str | None = None) -> iam.PolicyStatement:
+    prefix = f"evidence/{deployable}/{assembly}/*" if assembly else f"evidence/{deployable}/*"
+    return allow("s3:PutObject", on=[f"{bucket_arn}/{prefix}"])
+
+
+def be_in_a_vpc() -> iam.PolicyStatement:
+    """What Lambda does in the function's name to place it in a VPC.
+
+    Lambda itself checks these on '*' when the function is made
+    (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html); `only_lambda_itself`
+    takes them from the function's code again.
+    """
+    return allow(*VPC_ACTIONS, on=["*"])
+
+
+VPC_ACTIONS = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+
+def only_lambda_itself(function_arn: str) -> iam.PolicyStatement:
+    """Deny the above to the function's own code, as the same page advises."""
+    return iam.PolicyStatement(
+        effect=iam.Effect.DENY,
+        actions=list(VPC_ACTIONS),
+        resources=["*"],
+        conditions={"ArnEquals": {"lambda:SourceFunctionArn": [function_arn]}},
+    )
+
+
+def _ec2(resource: str) -> str:
+    return f"arn:{Aws.PARTITION}:ec2:{Aws.REGION}:{Aws.ACCOUNT_ID}:{resource}"
+
+
+def _tagged(deployable: str) -> dict[str, dict[str, str]]:
+    return {"StringEquals": {f"aws:ResourceTag/{names.TAG_DEPLOYABLE}": deployable}}
