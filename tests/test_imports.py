@@ -1,0 +1,61 @@
+"""Who may import whom: everything points at core, and each package has its list of others' packages."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = {"core", "spec", "stacks", "lambdas", "agent", "cli", "lab", "bench", "tools", "app", "tests"}
+MAY_IMPORT = {  # package: ours, others'
+    "core": (set(), set()),
+    "spec": ({"core"}, {"pydantic", "pydantic_core", "yaml"}),
+    "stacks": ({"core", "spec"}, {"aws_cdk", "constructs"}),
+    "app.py": ({"core", "spec", "stacks"}, {"aws_cdk"}),
+    "lambdas": ({"core"}, {"boto3", "botocore"}),
+    "agent": ({"core"}, {"boto3", "botocore"}),
+    "cli": ({"core", "spec"}, set()),
+    "lab": (set(), {"awslambdaric", "boto3", "botocore", "flask", "moto", "requests", "responses", "werkzeug", "yaml"}),
+    "tools": (set(), set()),
+    "deployables": (set(), set()),
+}
+# What touches the world has no place in core: it decides, and is handed what it needs, the time included.
+WORLDLY = {"asyncio", "http", "logging", "multiprocessing", "os", "random", "secrets", "shutil", "signal", "socket", "ssl", "subprocess"}
+WORLDLY |= {"tempfile", "threading", "time", "urllib"}
+PURE = {"urllib.parse"}  # takes addresses apart, opens none
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of every import, those inside functions included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, "." * node.level + (node.module or "")
+
+
+def broken_rules(package: str) -> Iterator[str]:
+    ours, others = MAY_IMPORT[package]
+    place = ROOT / package
+    for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
+        for line, name in imports(path):
+            top = name.partition(".")[0]
+            allowed = top in sys.stdlib_module_names or top in ours | others | {package}
+            if not allowed or (package == "core" and top in WORLDLY and name not in PURE):
+                yield f"{path.relative_to(ROOT)}:{line} imports {name or 'relatively'}"
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_a_package_imports_only_what_its_row_allows(package: str) -> None:
+    assert not list(broken_rules(package))
+
+
+def test_every_folder_with_code_has_a_row() -> None:
+    folders = {path.relative_to(ROOT).parts[0] for path in ROOT.glob("*/*.py")} - {"tests", "bench"}
+
+    assert folders <= set(MAY_IMPORT)
+    assert {"core", "spec", "stacks", "lambdas", "agent", "cli", "lab"} <= folders
