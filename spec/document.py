@@ -73,12 +73,14 @@ def parse(raw: bytes) -> Document:
 
 
 def _check_events(text: str) -> None:
-    """Refuse, before anything is built: aliases (a few lines of them can mean gigabytes) and deep nesting."""
+    """Refuse, before anything is built: aliases (a few lines of them can mean gigabytes), tags, deep nesting."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         line = event.start_mark.line + 1 if event.start_mark else None
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise Unreadable("anchors (&) and aliases (*) are not read", "write the value out where it is used", line=line)
+        if getattr(event, "tag", None):
+            raise Unreadable(f"tags such as {event.tag} are not read", "write the plain value, in quotes if it is a text", line=line)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEPTH_MAX:
@@ -88,7 +90,7 @@ def _check_events(text: str) -> None:
 
 
 def _value(node: yaml.Node, path: KeyPath, loader: yaml.SafeLoader, lines: dict[KeyPath, int], problems: list[Problem]) -> Any:
-    """The node as plain values. Raises yaml.MarkedYAMLError for a tag that is not plain."""
+    """The node as plain values. Raises ValueError for a date that is none."""
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, (*path, index), loader, lines, problems) for index, item in enumerate(node.value)]
