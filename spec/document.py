@@ -79,8 +79,8 @@ def _check_events(text: str) -> None:
         line = event.start_mark.line + 1 if event.start_mark else None
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise Unreadable("anchors (&) and aliases (*) are not read", "write the value out where it is used", line=line)
-        if getattr(event, "tag", None):
-            raise Unreadable(f"tags such as {event.tag} are not read", "write the plain value, in quotes if it is a text", line=line)
+        if tag := getattr(event, "tag", None):
+            raise Unreadable(f"tags such as {tag} are not read", "write the plain value, in quotes if it is a text", line=line)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEPTH_MAX:
