@@ -1,0 +1,69 @@
+"""Functions inside the VPC: an address of their subnet, in a network namespace of their own."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from moto.backends import get_backend
+
+from lab.functions.spec import FunctionSpec
+from lab.world import ACCOUNT, REGION, World
+
+# From the top of the subnet, where the emulator's instances, counted from the bottom, do not come;
+# the broadcast address is reserved (https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html).
+_FROM_TOP = 2
+_PER_SUBNET = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """prefix: argv that enters the namespace."""
+
+    name: str
+    address: str
+    prefix: list[str]
+
+
+class Attachments:
+    """Gives each environment a free address in one of its function's subnets."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._lock = threading.Lock()
+        self._used: set[str] = set()
+        self._count = 0
+
+    def attach(self, spec: FunctionSpec) -> Attachment | None:
+        """None where there is no network to attach to (tests on loopback). Raises ValueError: subnets are full or unknown."""
+        network = self._world.network
+        if network is None:
+            return None
+        with self._lock:
+            address = self._free_address(spec)
+            self._used.add(address)
+            self._count += 1
+            name = f"fn{self._count}"
+        prefix = network.attach(name, address)
+        return Attachment(name, address, prefix)
+
+    def detach(self, attachment: Attachment) -> None:
+        network = self._world.network
+        if network is not None:
+            network.detach(attachment.name)
+        with self._lock:
+            self._used.discard(attachment.address)
+
+    def _free_address(self, spec: FunctionSpec) -> str:
+        ec2: Any = get_backend("ec2")[ACCOUNT][REGION]
+        instances = {instance.private_ip for reservation in ec2.reservations.values() for instance in reservation.instances}
+        subnets = spec.subnets[self._count % len(spec.subnets) :] + spec.subnets[: self._count % len(spec.subnets)]
+        for subnet_id in subnets:
+            block = ipaddress.ip_network(ec2.get_subnet(subnet_id).cidr_block)
+            for offset in range(_FROM_TOP, min(_PER_SUBNET, block.num_addresses - 4)):
+                address = str(block[-offset])
+                if address not in self._used and address not in instances:
+                    return address
+        raise ValueError(f"no free address for {spec.name} in {', '.join(spec.subnets)}")
