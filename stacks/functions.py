@@ -82,7 +82,6 @@ class Functions(Construct):
         self.retire_node = self._retire_node()
         self.recover_assembly = self._recover_assembly()
         self.tick = self._tick()
-        self._listen()
 
     def _probe_nodes(self, network: NodeNetwork) -> lambda_.Function:
         table = self._foundation.table.table_arn
@@ -96,7 +95,7 @@ class Functions(Construct):
             ],
             vpc=network,
         )
-        iam.Policy(self, "OnlyLambdaItself", roles=[_role(function)], statements=[may.only_lambda_itself(function.function_arn)])
+        iam.Policy(self, "OnlyLambdaItself", roles=[role_of(function)], statements=[may.only_lambda_itself(function.function_arn)])
         return function
 
     def _move_front(self) -> lambda_.Function:
@@ -256,50 +255,8 @@ class Functions(Construct):
         ).node.add_dependency(role)
         return function
 
-    def _listen(self) -> None:
-        """Queues and the stream into their functions; one message or a few at a time, failures told one by one."""
-        foundation = self._foundation
-        for id_, queue, function in (
-            ("Sweeps", foundation.tick_queue, self.probe_nodes),
-            ("IncidentSteps", foundation.recover_queue, self.recover_assembly),
-        ):
-            lambda_.CfnEventSourceMapping(
-                self,
-                id_,
-                function_name=function.function_name,
-                event_source_arn=queue.queue_arn,
-                batch_size=1,
-                function_response_types=["ReportBatchItemFailures"],
-            ).node.add_dependency(_role(function))
-        lambda_.CfnEventSourceMapping(
-            self,
-            "Requests",
-            function_name=self.recover_assembly.function_name,
-            event_source_arn=foundation.table.table_stream_arn,
-            # Nothing is lost while the mapping is made; what is older than the age below is the sweep's to find.
-            starting_position="TRIM_HORIZON",
-            batch_size=10,
-            filter_criteria=lambda_.CfnEventSourceMapping.FilterCriteriaProperty(
-                filters=[lambda_.CfnEventSourceMapping.FilterProperty(pattern=Stack.of(self).to_json_string(REQUEST_WRITTEN))]
-            ),
-            bisect_batch_on_function_error=True,
-            maximum_retry_attempts=3,
-            maximum_record_age_in_seconds=300,
-            function_response_types=["ReportBatchItemFailures"],
-            destination_config=lambda_.CfnEventSourceMapping.DestinationConfigProperty(
-                on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(destination=foundation.dead_letters.queue_arn)
-            ),
-        ).node.add_dependency(_role(self.recover_assembly))
 
-
-# https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html
-REQUEST_WRITTEN = {
-    "eventName": ["INSERT", "MODIFY"],
-    "dynamodb": {"Keys": {names.SK: {"S": [{"prefix": names.REQUEST_PREFIX}]}}},
-}
-
-
-def _role(function: lambda_.Function) -> iam.IRole:
+def role_of(function: lambda_.Function) -> iam.IRole:
     role = function.role
     assert role is not None, "every function here was given a role"
     return role

@@ -1,8 +1,8 @@
-"""What wakes the functions: the clock, and what AWS says about groups and instances."""
+"""What wakes the functions: the clock, what AWS says of groups and instances, queues and the table's stream."""
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
@@ -11,7 +11,7 @@ from constructs import Construct
 from core import names
 from core.model import Deployable
 from stacks.foundation import Foundation
-from stacks.functions import Functions
+from stacks.functions import Functions, role_of
 
 # An event older than this is no news: the sweep has read the world several times since.
 EVENT_AGE_MAX = Duration.minutes(5)
@@ -40,6 +40,41 @@ class Wakes(Construct):
         self._rule("NodeEnding", "A node waits to be let go", functions.retire_node, _hook("terminate", names.TERMINATE_HOOK, hooks))
         for name, why, pattern in REASONS_TO_RECOVER:
             self._rule(name, why, functions.recover_assembly, pattern)
+        self._listen(foundation, functions)
+
+    def _listen(self, foundation: Foundation, functions: Functions) -> None:
+        """Queues and the stream into their functions; one message or a few at a time, failures told one by one."""
+        for id_, queue, function in (
+            ("Sweeps", foundation.tick_queue, functions.probe_nodes),
+            ("IncidentSteps", foundation.recover_queue, functions.recover_assembly),
+        ):
+            lambda_.CfnEventSourceMapping(
+                self,
+                id_,
+                function_name=function.function_name,
+                event_source_arn=queue.queue_arn,
+                batch_size=1,
+                function_response_types=["ReportBatchItemFailures"],
+            ).node.add_dependency(role_of(function))
+        lambda_.CfnEventSourceMapping(
+            self,
+            "Requests",
+            function_name=functions.recover_assembly.function_name,
+            event_source_arn=foundation.table.table_stream_arn,
+            # Nothing is lost while the mapping is made; what is older than the age below is the sweep's to find.
+            starting_position="TRIM_HORIZON",
+            batch_size=10,
+            filter_criteria=lambda_.CfnEventSourceMapping.FilterCriteriaProperty(
+                filters=[lambda_.CfnEventSourceMapping.FilterProperty(pattern=Stack.of(self).to_json_string(REQUEST_WRITTEN))]
+            ),
+            bisect_batch_on_function_error=True,
+            maximum_retry_attempts=3,
+            maximum_record_age_in_seconds=300,
+            function_response_types=["ReportBatchItemFailures"],
+            destination_config=lambda_.CfnEventSourceMapping.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(destination=foundation.dead_letters.queue_arn)
+            ),
+        ).node.add_dependency(role_of(functions.recover_assembly))
 
     def _rule(self, name: str, why: str, function: lambda_.Function, pattern: events.EventPattern) -> None:
         events.Rule(self, name, description=why, event_pattern=pattern, targets=[self._target(function)])
@@ -85,3 +120,9 @@ REASONS_TO_RECOVER = (
         events.EventPattern(source=["aws.ec2"], detail_type=["EC2 Spot Instance Interruption Warning"]),
     ),
 )
+
+# https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html
+REQUEST_WRITTEN = {
+    "eventName": ["INSERT", "MODIFY"],
+    "dynamodb": {"Keys": {names.SK: {"S": [{"prefix": names.REQUEST_PREFIX}]}}},
+}
