@@ -1,0 +1,292 @@
+"""The group controller: every 0.2 s it looks at EC2, asks decide.py what is due, and does it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from lab.groups import decide as d
+from lab.groups.activities import Activity, History, activity_event, cause_text, lifecycle_event
+from lab.groups.ec2 import CannotLaunch, Ec2
+from lab.groups.model import LEAVING_STATES, LIVE_STATES, Group, Launch, Member, Wait
+from lab.world import World
+
+TICK_S = 0.2
+# "Amazon EC2 Auto Scaling waits a few minutes for AWS to fix the issue":
+# https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-health-checks.html
+IMPAIRED_PATIENCE_S = 300.0
+NAME_TAG = "aws:autoscaling:groupName"
+log = logging.getLogger("lab.groups")
+
+
+class Groups:
+    """All groups. Every method that touches them holds `lock`; `wake` makes the next tick come at once."""
+
+    def __init__(self, world: World, ec2: Ec2) -> None:
+        self.world, self.ec2 = world, ec2
+        self.lock = threading.RLock()
+        self.wake = threading.Event()
+        self.history = History()
+        self.groups: dict[str, Group] = {}
+        self._told: dict[str, str] = {}  # instance -> target lifecycle state its metadata service tells
+
+    def run(self, stop: threading.Event) -> None:
+        """Tick until told to stop."""
+        while not stop.is_set():
+            self.wake.wait(TICK_S)
+            self.wake.clear()
+            try:
+                self.tick()
+            except Exception:  # the outermost loop: a fault in one tick must not end all groups
+                log.exception("the group controller's tick failed")
+
+    def tick(self) -> None:
+        """Look, decide and perform, once for every group."""
+        clock = self.world.clock
+        rules = d.Rules(clock.real(self.world.delays["group_detection"].seconds), clock.real(IMPAIRED_PATIENCE_S), clock.scale)
+        with self.lock:
+            for name in list(self.groups):
+                group = self.groups[name] = self._observed(self.groups[name])
+                for step in d.decide(group, now=clock.now(), rules=rules):
+                    self._perform(name, step)
+                if name in self.groups:
+                    self._tell_targets(self.groups[name])
+
+    def put(self, group: Group) -> None:
+        self.groups[group.name] = group
+
+    def change(self, name: str, instance_id: str, **changes: Any) -> Member:
+        """Replace fields of one member; gives it as it is now."""
+        group = self.groups[name]
+        changed = {member.instance_id: member for member in group.members}
+        changed[instance_id] = replace(changed[instance_id], **changes)
+        self.put(replace(group, members=tuple(changed.values())))
+        return changed[instance_id]
+
+    def retire(self, name: str, instance_id: str, text: str, *, replaced: bool, skip_hooks: bool = False) -> Activity:
+        """Take an instance out of service: it begins to terminate, hooks first. text: AWS's words after "At <time> "."""
+        now, group = self.world.clock.now(), self.groups[name]
+        member = group.member(instance_id)
+        assert member is not None
+        if member.state.startswith("Pending"):
+            self._close(name, member.activity, "Cancelled", "Instance is being terminated before it was in service")
+        activity = self.history.add(
+            Activity(
+                name,
+                group.arn,
+                f"Terminating EC2 instance: {instance_id}",
+                cause_text(now, text),
+                now,
+                "Terminate",
+                instance_id=instance_id,
+                subnet=member.subnet_id,
+                zone=member.zone,
+            )
+        )
+        self.change(
+            name,
+            instance_id,
+            state="Terminating",
+            waits=(),
+            activity=activity.id,
+            replaced=replaced,
+            skip_hooks=skip_hooks or group.deleting,
+        )
+        self.world.journal.say("group", f"retires {instance_id}: {text}", group=name, instance=instance_id)
+        return activity
+
+    def complete(self, name: str, instance_id: str, hook: str, result: str, why: str) -> None:
+        """A lifecycle action ended with a result; why: AWS's words for it."""
+        member = self.groups[name].member(instance_id)
+        assert member is not None
+        token = next((wait.token for wait in member.waits if wait.hook.name == hook), "")
+        left, abandoned = d.after_result(member, hook, result)
+        self.world.journal.say("group", f"hook {hook} of {instance_id}: {result} ({why})", group=name, instance=instance_id)
+        if abandoned:
+            text = f"Instance failed to complete user's Lifecycle Action: Lifecycle Action with token {token} was abandoned: {why}"
+            self._close(name, member.activity, "Cancelled", text)
+            self.change(name, instance_id, activity="")
+            self.retire(name, instance_id, d.ABANDONED, replaced=True)
+        else:
+            self.change(name, instance_id, waits=tuple(wait for wait in member.waits if wait.hook.name in left))
+        self.wake.set()
+
+    def _observed(self, group: Group) -> Group:
+        """The group with what EC2 says now of its members."""
+        members = []
+        for member in group.members:
+            seen = self.ec2.look(member.instance_id)
+            if member.state == "InService" and member.ec2_state == "running" != seen.state and not group.is_suspended("HealthCheck"):
+                delay = self.world.delays["group_detection"]
+                end = seen.since + self.world.clock.real(delay.seconds)
+                self.world.journal.delay("group_detection", member.instance_id, start=seen.since, end=end, source=delay.source)
+            since = member.impaired_since
+            since = (since if since is not None else self.world.clock.now()) if seen.impaired else None
+            members.append(replace(member, ec2_state=seen.state, ec2_since=seen.since, impaired_since=since))
+        return replace(group, members=tuple(members))
+
+    def _perform(self, name: str, step: d.Step) -> None:
+        match step:
+            case d.Begin(count, cause):
+                self._begin(name, count, cause)
+            case d.Run(activity):
+                self._launch(name, activity)
+            case d.Hold(instance_id, transition):
+                self._hold(name, instance_id, transition)
+            case d.Expire(instance_id, hook, result):
+                if (member := self.groups[name].member(instance_id)) and any(wait.hook.name == hook for wait in member.waits):
+                    self.complete(name, instance_id, hook, result, "Lifecycle Action Timed Out")
+            case d.Proceed(instance_id):
+                member = self.groups[name].member(instance_id)
+                assert member is not None
+                self.change(name, instance_id, state=member.state.replace(":Wait", ":Proceed"))
+                self.wake.set()
+            case d.Serve(instance_id):
+                self._serve(name, instance_id)
+            case d.LaunchFailed(instance_id):
+                self._ended_early(name, instance_id)
+            case d.MarkUnhealthy(instance_id, cause):
+                self.change(name, instance_id, healthy=False, unhealthy_cause=cause)
+            case d.Retire(instance_id, cause, replaced):
+                self.retire(name, instance_id, cause, replaced=replaced)
+            case d.End(instance_id):
+                self.change(name, instance_id, ending=True)
+                self.ec2.end(instance_id)
+            case d.Forget(instance_id):
+                self._forget(name, instance_id)
+            case d.Vanish():
+                del self.groups[name]
+                self.world.journal.say("group", f"{name} is deleted", group=name)
+
+    def _begin(self, name: str, count: int, cause: str) -> None:
+        group, clock, delay = self.groups[name], self.world.clock, self.world.delays["group_launch"]
+        now = clock.now()
+        due = now + clock.real(delay.seconds)
+        live = sum(member.state in LIVE_STATES for member in group.members)
+        text = cause_text(now, f"{cause}, increasing the capacity from {live} to {live + count}" if cause == d.GROW else cause)
+        text = f"{group.cause}  {text}" if group.cause else text
+        launches = []
+        for _ in range(count):
+            activity = self.history.add(Activity(name, group.arn, "Launching a new EC2 instance", text, now, "Launch"))
+            launches.append(Launch(activity=activity.id, due_at=due))
+            self.world.journal.delay("group_launch", name, start=now, end=due, source=delay.source)
+        self.put(replace(group, launches=(*group.launches, *launches), cause=""))
+        self.world.journal.say("group", f"decides to launch {count}: {cause}", group=name)
+
+    def _launch(self, name: str, activity_id: str) -> None:
+        """Try zone after zone and type after type until EC2 agrees."""
+        group, activity = self.groups[name], self.history.find(name, activity_id)
+        assert activity is not None
+        group = replace(group, launches=tuple(launch for launch in group.launches if launch.activity != activity_id))
+        tags = {str(tag["Key"]): str(tag.get("Value", "")) for tag in group.tags if tag.get("PropagateAtLaunch")}
+        message = "No subnet to launch in."
+        for subnet, zone in d.zone_order(group):
+            for instance_type in group.overrides or (None,):
+                try:
+                    made = self.ec2.launch(group.template, subnet=subnet, instance_type=instance_type, tags={**tags, NAME_TAG: name})
+                except CannotLaunch as error:
+                    message = f"{error} Launching EC2 instance failed."
+                    continue
+                activity.description = f"Launching a new EC2 instance: {made.instance_id}"
+                activity.instance_id, activity.subnet, activity.zone, activity.status, activity.progress = (
+                    made.instance_id,
+                    subnet,
+                    zone,
+                    "PreInService",
+                    30,
+                )
+                member = Member(
+                    instance_id=made.instance_id,
+                    subnet_id=subnet,
+                    zone=zone,
+                    instance_type=made.instance_type,
+                    template=made.template,
+                    activity=activity.id,
+                    ec2_since=self.world.clock.now(),
+                    protected=bool(group.settings.get("NewInstancesProtectedFromScaleIn", False)),
+                )
+                self.put(replace(group, members=(*group.members, member), failures=0))
+                self.world.journal.say("group", f"launches {made.instance_id} in {zone}", group=name, instance=made.instance_id)
+                return
+        self._launch_failed(group, activity, message)
+
+    def _launch_failed(self, group: Group, activity: Activity, message: str) -> None:
+        failures = group.failures + 1
+        pause = self.world.clock.real(d.launch_pause_s(failures))
+        self.put(replace(group, failures=failures, next_launch_at=self.world.clock.now() + pause))
+        self._close(group.name, activity.id, "Failed", message)
+
+    def _ended_early(self, name: str, instance_id: str) -> None:
+        """It ended before it ran: the launch failed, no hook saw it, another one is tried."""
+        group, member = self.groups[name], self.groups[name].member(instance_id)
+        assert member is not None
+        activity = self.history.find(name, member.activity)
+        if activity is not None:
+            self._launch_failed(group, activity, "Instance became unhealthy while waiting for instance to be in InService state.")
+        self.change(name, instance_id, activity="", healthy=False)
+        self.retire(name, instance_id, d.GONE, replaced=True, skip_hooks=True)
+
+    def _hold(self, name: str, instance_id: str, transition: str) -> None:
+        """Start the transition's lifecycle actions, all at once, and tell the world of each."""
+        group, now, real = self.groups[name], self.world.clock.now(), self.world.clock.real
+        waits = tuple(
+            Wait(hook=hook, token=str(uuid.uuid4()), deadline=now + real(hook.heartbeat_s), last_deadline=now + real(hook.global_timeout_s))
+            for hook in group.hooks_for(transition)
+        )
+        member = self.change(name, instance_id, state=f"{group_state(group, instance_id)}:Wait", waits=waits)
+        activity = self.history.find(name, member.activity)
+        if activity is not None:
+            activity.status, activity.progress = "MidLifecycleAction", 60
+        for wait in waits:
+            self.world.journal.say("group", f"hook {wait.hook.name} holds {instance_id}", group=name, instance=instance_id)
+            self._emit(*lifecycle_event(group, instance_id, wait))
+
+    def _serve(self, name: str, instance_id: str) -> None:
+        member = self.change(name, instance_id, state="InService", in_service_at=self.world.clock.now(), waits=())
+        self._close(name, member.activity, "Successful")
+        self.change(name, instance_id, activity="")
+        self.world.journal.say("group", f"{instance_id} is in service", group=name, instance=instance_id)
+
+    def _forget(self, name: str, instance_id: str) -> None:
+        group = self.groups[name]
+        member = group.member(instance_id)
+        assert member is not None
+        self._close(name, member.activity, "Successful")
+        self.put(replace(group, members=tuple(other for other in group.members if other.instance_id != instance_id)))
+        self._told.pop(instance_id, None)
+        self.world.journal.say("group", f"{instance_id} has left", group=name, instance=instance_id)
+
+    def _close(self, name: str, activity_id: str, status: str, message: str = "") -> None:
+        """End an activity once and send its event."""
+        activity = self.history.find(name, activity_id) if activity_id else None
+        if activity is None or activity.end is not None:
+            return
+        activity.finish(self.world.clock.now(), status, message)
+        if message:
+            self.world.journal.say("group", f"{activity.description}: {status}: {message}", group=name)
+        self._emit(*activity_event(activity))
+
+    def _emit(self, detail_type: str, detail: dict[str, Any], resources: list[str]) -> None:
+        if self.world.events is not None:
+            self.world.events.emit("aws.autoscaling", detail_type, detail, resources)
+
+    def _tell_targets(self, group: Group) -> None:
+        """retrieving-target-lifecycle-state-through-imds.html: the state an instance is on its way to."""
+        machines = self.world.machines
+        if machines is None:
+            return
+        for member in group.members:
+            target = "Terminated" if member.state in LEAVING_STATES else "InService"
+            if self._told.get(member.instance_id) != target and machines.is_on(member.instance_id):
+                machines.set_target_lifecycle_state(member.instance_id, target)
+                self._told[member.instance_id] = target
+
+
+def group_state(group: Group, instance_id: str) -> str:
+    """The plain lifecycle state of a member."""
+    member = group.member(instance_id)
+    assert member is not None
+    return member.state.split(":")[0]

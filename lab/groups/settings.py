@@ -1,0 +1,118 @@
+"""What CreateAutoScalingGroup and its like are given, checked and made into the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from lab.groups.ec2 import CannotLaunch, Ec2
+from lab.groups.model import ABANDON, CONTINUE, LAUNCHING, TERMINATING, Group, Hook
+
+# Kept and told again; nothing here would behave otherwise on AWS for a group as the lab runs it.
+_TOLD = (
+    "DefaultCooldown",
+    "HealthCheckType",
+    "TerminationPolicies",
+    "NewInstancesProtectedFromScaleIn",
+    "DefaultInstanceWarmup",
+    "ServiceLinkedRoleARN",
+    "DesiredCapacityType",
+    "Context",
+    "MixedInstancesPolicy",
+    "AvailabilityZoneDistribution",
+    "InstanceLifecyclePolicy",
+)
+_OWN = (
+    "AutoScalingGroupName",
+    "MinSize",
+    "MaxSize",
+    "DesiredCapacity",
+    "HealthCheckGracePeriod",
+    "VPCZoneIdentifier",
+    "AvailabilityZones",
+    "LaunchTemplate",
+    "Tags",
+    "LifecycleHookSpecificationList",
+)
+
+
+class Invalid(Exception):
+    """A request AWS would refuse with ValidationError, or one the lab cannot honour; the text says which."""
+
+
+def hook_from(given: Mapping[str, Any], old: Hook | None = None) -> Hook:
+    """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutLifecycleHook.html. Raises Invalid."""
+    hook = Hook(
+        name=given["LifecycleHookName"],
+        transition=given.get("LifecycleTransition", old.transition if old else ""),
+        heartbeat_s=int(given.get("HeartbeatTimeout", old.heartbeat_s if old else 3600)),
+        default_result=given.get("DefaultResult", old.default_result if old else ABANDON),
+        metadata=given.get("NotificationMetadata", old.metadata if old else None),
+        target_arn=given.get("NotificationTargetARN", old.target_arn if old else None),
+        role_arn=given.get("RoleARN", old.role_arn if old else None),
+    )
+    if hook.transition not in (LAUNCHING, TERMINATING):
+        raise Invalid(f"Lifecycle transition {hook.transition!r} is not valid: use {LAUNCHING} or {TERMINATING}")
+    if not 30 <= hook.heartbeat_s <= 7200:
+        raise Invalid(f"HeartbeatTimeout is {hook.heartbeat_s}: must be between 30 and 7200 seconds")
+    if hook.default_result not in (CONTINUE, ABANDON):
+        raise Invalid(f"DefaultResult is {hook.default_result!r}: must be {CONTINUE} or {ABANDON}")
+    return hook
+
+
+def check_sizes(smallest: int, desired: int, largest: int) -> None:
+    """Raises Invalid in AWS's words."""
+    if smallest > largest:
+        raise Invalid(f"Max bound, {largest}, must be greater than or equal to min bound, {smallest}")
+    if not smallest <= desired <= largest:
+        raise Invalid(f"Desired capacity:{desired} must be between the specified min size:{smallest} and max size:{largest}")
+
+
+def applied(group: Group, given: Mapping[str, Any], ec2: Ec2) -> Group:
+    """The group with the parameters of a create or update call. Raises Invalid; nothing is half-applied."""
+    unknown = [key for key in given if key not in _TOLD + _OWN and given[key] not in (None, [], {}, False)]
+    if unknown:
+        raise Invalid(f"the lab's groups do not understand {', '.join(sorted(unknown))}")
+    if given.get("HealthCheckType", "EC2") != "EC2":
+        raise Invalid(f"HealthCheckType is {given['HealthCheckType']}: the lab has EC2 health checks only")
+    smallest, largest = int(given.get("MinSize", group.min_size)), int(given.get("MaxSize", group.max_size))
+    desired = int(given.get("DesiredCapacity", min(max(group.desired, smallest), largest)))
+    check_sizes(smallest, desired, largest)
+    settings = {**group.settings, **{key: given[key] for key in _TOLD if key in given}}
+    try:
+        template, overrides = _launch_source(group, given, ec2)
+        subnets = group.subnets
+        if given.get("VPCZoneIdentifier"):
+            subnets = tuple((subnet.strip(), ec2.zone_of(subnet.strip())) for subnet in given["VPCZoneIdentifier"].split(","))
+    except CannotLaunch as error:
+        raise Invalid(str(error)) from error
+    if not subnets:
+        raise Invalid("At least one Availability Zone or VPC Subnet is required.")
+    return replace(
+        group,
+        min_size=smallest,
+        max_size=largest,
+        desired=desired,
+        grace_s=float(given.get("HealthCheckGracePeriod", group.grace_s)),
+        subnets=subnets,
+        template=template,
+        overrides=overrides,
+        settings=settings,
+    )
+
+
+def _launch_source(group: Group, given: Mapping[str, Any], ec2: Ec2) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """The launch template, and instance types to try in order. Raises Invalid, CannotLaunch."""
+    mixed = given.get("MixedInstancesPolicy")
+    if mixed:
+        source = mixed.get("LaunchTemplate", {})
+        types = tuple(str(choice["InstanceType"]) for choice in source.get("Overrides", []) if "InstanceType" in choice)
+        return ec2.template(source.get("LaunchTemplateSpecification", {})), types
+    if given.get("LaunchTemplate"):
+        return ec2.template(given["LaunchTemplate"]), ()
+    if not group.template:
+        raise Invalid(
+            "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter."
+        )
+    return group.template, group.overrides
