@@ -1,0 +1,105 @@
+"""python -m agent: keeps one node's applications alive."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from agent.daemon import World, identify, live
+from agent.log import Log
+from agent.metadata import DEFAULT_ENDPOINT, Imds
+from agent.ports import Metadata
+from agent.probes import check_probe
+from agent.serving import PortInUse
+from agent.state_file import BadState
+from agent.systemd import notifier_from_environment
+from core import names
+from core.settings import BadSettings, NodeSettings, parse_node_settings
+
+ABOUT = """\
+The agent of one node. It starts the applications of its settings once the state table holds a permit that names this
+instance, keeps them alive, answers on the HA port and over HTTP, and reports to the table.
+
+Environment of `run`:
+  UNDERSTUDY_SETTINGS   the settings file (agent.json of the bundle)
+  UNDERSTUDY_TABLE      name of the state table
+  UNDERSTUDY_BUCKET     name of the bucket for evidence
+  UNDERSTUDY_STATE      folder for what survives a restart; default /var/lib/understudy
+  AWS_EC2_METADATA_SERVICE_ENDPOINT, AWS_ENDPOINT_URL   as for every AWS SDK; for a local cloud
+SIGTERM stops the applications in reverse order, reports, and leaves. Exit status: 0 told to stop, 1 failed, 2 bad settings."""
+
+
+def read_settings(path: str) -> NodeSettings:
+    """Raises BadSettings naming the file."""
+    try:
+        settings = parse_node_settings(Path(path).read_text())
+        for application in settings.assembly.applications:
+            for probe in application.probes:
+                check_probe(probe)
+        return settings
+    except (OSError, UnicodeDecodeError, BadSettings) as error:
+        raise BadSettings(f"{path}: {error}") from error
+
+
+def variable(name: str) -> str:
+    """Raises BadSettings naming the variable."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise BadSettings(f"environment variable {name} is not set; see python -m agent --help")
+    return value
+
+
+async def run(settings: NodeSettings, *, table: str, bucket: str, state: Path, metadata: Metadata) -> None:
+    """Find out who we are, then live."""
+    # Every blocking call has its own time limit; permit, target state, report and evidence can be under way at once.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=8, thread_name_prefix="aws"))
+    log, notifier = Log(), notifier_from_environment()
+    notifier.say("STATUS=asking the metadata service who this is")
+    identity = await identify(metadata, log)
+    from agent.aws import DynamoTable, S3Bucket  # half a second of imports: not for --help and check-settings
+
+    log.context.update(node=identity.instance)
+    world = World(
+        identity=identity,
+        metadata=metadata,
+        table=DynamoTable(table, identity.region),
+        bucket=S3Bucket(bucket, identity.region),
+        state_folder=state,
+        log=log,
+        notifier=notifier,
+    )
+    await live(settings, world)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m agent", description=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("run", help="run the agent, as the unit does")
+    check = commands.add_parser("check-settings", help="read a settings file and say OK, or what is wrong with it")
+    check.add_argument("file")
+    chosen = parser.parse_args(arguments)
+    try:
+        if chosen.command == "check-settings":
+            read_settings(chosen.file)
+            print("OK")
+            return 0
+        settings = read_settings(variable("UNDERSTUDY_SETTINGS"))
+        table, bucket = variable(names.ENV_TABLE), variable(names.ENV_BUCKET)
+        state = Path(os.environ.get("UNDERSTUDY_STATE", names.NODE_STATE))
+        metadata = Imds(os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", DEFAULT_ENDPOINT))
+        asyncio.run(run(settings, table=table, bucket=bucket, state=state, metadata=metadata))
+    except BadSettings as error:
+        print(f"understudy agent: {error}", file=sys.stderr)
+        return 2
+    except (PortInUse, BadState) as error:
+        print(f"understudy agent: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

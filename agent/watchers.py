@@ -1,0 +1,48 @@
+"""Those who look at the world for the cycle: the permit in the table, and what Auto Scaling wants of this instance."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agent.cycle import Cycle
+from agent.log import Log, Once
+from agent.ports import Metadata, Refused, Table, Unreachable
+from core.records import BadRecord, Phase
+
+PERMIT_WAITING_S = 0.5  # a new node's applications wait for it: our share of a recovery
+PERMIT_RUNNING_S = 2.0
+TARGET_STATE_S = 1.0
+
+
+async def watch_permit(cycle: Cycle, table: Table, log: Log) -> None:
+    """Read the permit again and again. What cannot be read changes nothing."""
+    trouble = Once(log, "permit")
+    while True:
+        try:
+            permit = await asyncio.to_thread(table.read_permit, cycle.settings.deployable, cycle.settings.assembly.name)
+        except (Unreachable, Refused, BadRecord) as error:
+            trouble.trouble(error)
+        else:
+            trouble.well()
+            if permit is not None and permit != cycle.knowledge.permit:
+                log.say("permit", named=permit.instance, permit_epoch=permit.epoch)
+                cycle.knowledge.permit = permit
+                cycle.wake()
+        await asyncio.sleep(PERMIT_WAITING_S if cycle.concluded.phase is Phase.WAITING else PERMIT_RUNNING_S)
+
+
+async def watch_target_state(cycle: Cycle, metadata: Metadata, log: Log) -> None:
+    """Ask the metadata service for the target lifecycle state. Terminated is final; an outage says nothing."""
+    trouble = Once(log, "metadata")
+    while not cycle.knowledge.terminating:
+        try:
+            state = await asyncio.to_thread(metadata.target_lifecycle_state)
+        except Unreachable as error:
+            trouble.trouble(error)
+        else:
+            trouble.well()
+            if state == "Terminated":
+                log.say("target-state", state=state)
+                cycle.knowledge.terminating = True
+                cycle.wake()
+        await asyncio.sleep(TARGET_STATE_S)
