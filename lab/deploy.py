@@ -156,12 +156,24 @@ def deploy(cdk_out: Path, *, endpoint: str = ENDPOINT, say: Say = _silent) -> No
     bootstrap(endpoint=endpoint, say=Progress(_silent))
     say("cdk deploy")
     with tempfile.TemporaryDirectory(prefix="deploy-") as empty:
-        arguments = ["deploy", "--all", "--app", str(cdk_out.resolve()), "--require-approval", "never", "--no-notices", "--progress", "events"]
+        arguments = [
+            "deploy",
+            "--all",
+            "--app",
+            str(cdk_out.resolve()),
+            "--require-approval",
+            "never",
+            "--no-notices",
+            "--progress",
+            "events",
+        ]
         run_cdk(arguments, cwd=Path(empty), env=environment(endpoint), limit_s=DEPLOY_S, say=progress)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m lab.deploy", description="Synthesize a deployable and deploy it to a running emulator.")
+    parser = argparse.ArgumentParser(
+        prog="python -m lab.deploy", description="Synthesize a deployable and deploy it to a running emulator."
+    )
     parser.add_argument("deployable", type=Path, help="the deployable file")
     parser.add_argument("--out", type=Path, default=Path("cdk.out"), help="folder for the synthesized template; default cdk.out")
     parser.add_argument("--endpoint", default=ENDPOINT, help=f"the emulator; default {ENDPOINT}")

@@ -127,6 +127,8 @@ def elastic_ip_association(read: Read) -> Live:
 def launch_template(read: Read) -> Live:
     ec2, template = read.api("ec2"), read.physical_id
     found = only(ec2.describe_launch_templates(LaunchTemplateIds=[template])["LaunchTemplates"], template)
-    latest = only(ec2.describe_launch_template_versions(LaunchTemplateId=template, Versions=["$Latest"])["LaunchTemplateVersions"], template)
+    latest = only(
+        ec2.describe_launch_template_versions(LaunchTemplateId=template, Versions=["$Latest"])["LaunchTemplateVersions"], template
+    )
     attributes = {name: str(found[name]) for name in ("LatestVersionNumber", "DefaultVersionNumber", "LaunchTemplateId")}
     return Live({**some(found, "LaunchTemplateName"), "LaunchTemplateData": latest["LaunchTemplateData"]}, attributes)

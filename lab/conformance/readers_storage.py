@@ -92,7 +92,10 @@ def role(read: Read) -> Live:
     attached = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
     properties["ManagedPolicyArns"] = [policy["PolicyArn"] for policy in attached]
     policies = [
-        {"PolicyName": one["PolicyName"], "PolicyDocument": iam.get_role_policy(RoleName=name, PolicyName=one["PolicyName"])["PolicyDocument"]}
+        {
+            "PolicyName": one["PolicyName"],
+            "PolicyDocument": iam.get_role_policy(RoleName=name, PolicyName=one["PolicyName"])["PolicyDocument"],
+        }
         for one in read.wanted.get("Policies", [])
     ]
     return Live({**properties, "Policies": policies}, {"Arn": found["Arn"], "RoleId": found["RoleId"]})
@@ -124,5 +127,3 @@ def parameter(read: Read) -> Live:
     described = ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": [read.physical_id]}])["Parameters"][0]
     properties = {**some(found, "Name", "Type", "Value"), **some(described, "Description", "Tier")}
     return Live({**properties, "Tags": {tag["Key"]: tag["Value"] for tag in tags}}, some(found, "Type", "Value"))
-
-

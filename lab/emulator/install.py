@@ -27,10 +27,10 @@ def install(world: World) -> None:
 class _Handler(MotoRequestHandler):
     """Quiet, and tired of silent clients after a while."""
 
-    timeout: int | None = 75
+    timeout = 75
     disable_nagle_algorithm = True
 
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - werkzeug's own signature
+    def log(self, type: str, message: str, *args: Any) -> None:
         """No access log. Errors still go to the lab's log."""
         if type == "error":
             log.error(message, *args)

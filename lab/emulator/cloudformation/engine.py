@@ -16,6 +16,7 @@ from typing import Any
 import moto.cloudformation.models as models
 import moto.cloudformation.parsing as parsing
 from botocore.exceptions import BotoCoreError, ClientError
+from moto.cloudformation.exceptions import ValidationError
 from moto.core.exceptions import ServiceException
 
 from lab.emulator.cloudformation import types
@@ -47,7 +48,7 @@ def install(world: World) -> None:
     backend = models.CloudFormationBackend
     backend.execute_change_set = _execute_change_set  # type: ignore[method-assign]
     backend.delete_change_set = _delete_change_set  # type: ignore[method-assign]
-    backend._resolve_update_parameters = _resolve_update_parameters  # type: ignore[method-assign]
+    backend._resolve_update_parameters = _resolve_update_parameters  # type: ignore[method-assign,assignment]
 
 
 def _unresolved(value: Any, path: str = "") -> str | None:
@@ -131,10 +132,20 @@ def _create_all(self: parsing.ResourceMap, template: dict[str, Any]) -> bool:
 def _create_one(resource_map: parsing.ResourceMap, logical_id: str, type_name: str) -> str:
     """Make one resource and give its physical id. Raises StackFailed whatever goes wrong."""
     try:
-        made = resource_map[logical_id]
+        made: Any = resource_map[logical_id]
     except StackFailed:
         raise
-    except (ResourceError, ClientError, BotoCoreError, ServiceException, KeyError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
+    except (
+        ResourceError,
+        ClientError,
+        BotoCoreError,
+        ServiceException,
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        NotImplementedError,
+    ) as error:
         log.error("%s %s", type_name, logical_id, exc_info=error)
         why = str(error) if isinstance(error, (ResourceError, ClientError, BotoCoreError)) else f"{type(error).__name__}: {error}"
         raise StackFailed(logical_id, type_name, why) from error
@@ -214,7 +225,7 @@ def _find_change_set(backend: models.CloudFormationBackend, name: str, stack_nam
 def _execute_change_set(self: models.CloudFormationBackend, change_set_name: str, stack_name: str | None = None) -> None:
     change_set = _find_change_set(self, change_set_name, stack_name)
     if change_set is None:
-        raise models.ValidationError(change_set_name)
+        raise ValidationError(change_set_name)
     stack, verb = change_set.stack, change_set.change_set_type
     stack._add_stack_event(f"{verb}_IN_PROGRESS", resource_status_reason="User Initiated")
     try:

@@ -58,4 +58,5 @@ def event_source_mapping(request: Request) -> Made:
     api = request.api("lambda")
     made = api.create_event_source_mapping(Tags=request.props.tag_map(), **request.props.pick(*_MAPPING))
     uuid = made["UUID"]
-    return Made(uuid, {"Id": uuid, "EventSourceMappingArn": made["EventSourceMappingArn"]}, lambda: api.delete_event_source_mapping(UUID=uuid))
+    attributes = {"Id": uuid, "EventSourceMappingArn": made["EventSourceMappingArn"]}
+    return Made(uuid, attributes, lambda: api.delete_event_source_mapping(UUID=uuid))

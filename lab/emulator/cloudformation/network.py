@@ -21,7 +21,7 @@ def _is(value: Any) -> bool:
 @resource("AWS::EC2::VPC", attributes=("VpcId", "CidrBlock", "DefaultSecurityGroup"))
 def vpc(request: Request) -> Made:
     ec2, props = request.api("ec2"), request.props
-    made = ec2.create_vpc(CidrBlock=props.need("CidrBlock"), TagSpecifications=_tags(request, "vpc"), **props.pick("InstanceTenancy"))["Vpc"]
+    made = ec2.create_vpc(TagSpecifications=_tags(request, "vpc"), **props.pick("CidrBlock", "InstanceTenancy"))["Vpc"]
     vpc_id = made["VpcId"]
     for name in ("EnableDnsSupport", "EnableDnsHostnames"):
         value = props.take(name)
@@ -126,7 +126,8 @@ def security_group(request: Request) -> Made:
     """
     ec2, props = request.api("ec2"), request.props
     vpc_id, tags = props.need("VpcId"), _tags(request, "security-group")
-    made = ec2.create_security_group(GroupName=request.name, Description=props.need("GroupDescription"), VpcId=vpc_id, TagSpecifications=tags)
+    note = props.need("GroupDescription")
+    made = ec2.create_security_group(GroupName=request.name, Description=note, VpcId=vpc_id, TagSpecifications=tags)
     group = made["GroupId"]
     ingress, egress = props.take("SecurityGroupIngress", []), props.take("SecurityGroupEgress", [])
     if ingress:

@@ -46,7 +46,11 @@ def _encryption(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @resource(
-    "AWS::S3::Bucket", name="BucketName", name_max=63, lower=True, attributes=("Arn", "DomainName", "RegionalDomainName", "DualStackDomainName")
+    "AWS::S3::Bucket",
+    name="BucketName",
+    name_max=63,
+    lower=True,
+    attributes=("Arn", "DomainName", "RegionalDomainName", "DualStackDomainName"),
 )
 def bucket(request: Request) -> Made:
     s3, props, name = request.api("s3"), request.props, request.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.emulator.fixups import buckets, functions, images, roles
+from lab.emulator.fixups import buckets, functions, images, network, roles
 from lab.world import World
 
 
@@ -10,4 +10,5 @@ def install(world: World) -> None:
     buckets.install()
     functions.install()
     images.install()
+    network.install()
     roles.install(world)

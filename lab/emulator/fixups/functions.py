@@ -44,7 +44,7 @@ def _keep_configuration() -> None:
             result["VpcConfig"] = {**result["VpcConfig"], "VpcId": _vpc_of(self)}
         return result
 
-    LambdaFunction.__init__ = init  # type: ignore[method-assign,assignment]
+    LambdaFunction.__init__ = init  # type: ignore[method-assign]
     LambdaFunction.get_configuration = configuration  # type: ignore[method-assign]
 
 

@@ -37,7 +37,7 @@ def install() -> None:
         )
         name = PREFIX + last
         ssm._parameters[name] = [  # PutParameter refuses /aws names, as AWS's does
-            Parameter(
+            Parameter(  # type: ignore[abstract]  # moto leaves two methods out
                 account_id=ACCOUNT,
                 name=name,
                 value=image_id,

@@ -1,0 +1,71 @@
+"""An emulator process of a test's own, without engines, on a free loopback port."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.emulator.client import client
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """endpoint: http://localhost:PORT."""
+
+    endpoint: str
+    folder: Path
+    process: subprocess.Popen[str]
+
+    def api(self, service: str) -> Any:
+        return client(self.endpoint, service)
+
+    def create(self, name: str, template: dict[str, Any]) -> tuple[str, str]:
+        """CreateStack: (status, reasons of failed resources)."""
+        self.api("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
+        return self.outcome(name)
+
+    def outcome(self, name: str) -> tuple[str, str]:
+        cloudformation = self.api("cloudformation")
+        status = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        return status, "\n".join(e.get("ResourceStatusReason", "") for e in events if e["ResourceStatus"].endswith("_FAILED"))
+
+    def physical(self, stack: str, logical_id: str) -> str:
+        found = self.api("cloudformation").describe_stack_resources(StackName=stack, LogicalResourceId=logical_id)
+        return str(found["StackResources"][0]["PhysicalResourceId"])
+
+
+def server_command(folder: Path, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "lab.server", "--dir", str(folder), "--engines", "none", *arguments]
+
+
+@contextlib.contextmanager
+def emulator(folder: Path) -> Iterator[Emulator]:
+    """Serve while the block runs; ended by SIGTERM, and by SIGKILL if that takes more than 10 s."""
+    process = subprocess.Popen(server_command(folder, "--port", "0"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + START_S
+        ready = folder / "ready"
+        while not ready.exists():
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline, "the emulator did not serve"
+            time.sleep(0.02)
+        port = json.loads(ready.read_text())["port"]
+        yield Emulator(f"http://localhost:{port}", folder, process)
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
