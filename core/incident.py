@@ -21,7 +21,7 @@ NOTE_CHARS_MAX = 300
 TRIED_MAX = 10
 
 
-class Stage(StrEnum):
+class State(StrEnum):
     SUSPECTED = "suspected"
     CONFIRMED = "confirmed"
     ISOLATING = "isolating"
@@ -33,7 +33,7 @@ class Stage(StrEnum):
     EXHAUSTED = "exhausted"
 
 
-ENDED = frozenset({Stage.RECOVERED, Stage.ESCALATED, Stage.SUPPRESSED, Stage.EXHAUSTED})
+ENDED = frozenset({State.RECOVERED, State.ESCALATED, State.SUPPRESSED, State.EXHAUSTED})
 
 
 class Cause(StrEnum):
@@ -58,7 +58,7 @@ class Note:
 class Incident:
     """Times are whole milliseconds of the functions' wall clocks, 0 for `not yet`.
 
-    failed_ms: when it began, as well as we know. stage_ms: when the present stage was entered.
+    failed_ms: when it began, as well as we know. state_ms: when the present state was entered.
     driver, driven_until_ms: the call that is working on it, and until when others leave it alone.
     tried: replacements seen dying before they ran. fence: 0 nothing yet, 1 group told and terminated
     without OS shutdown, 2 forced. escalated_to: the rung that was reached ("" while it is the assembly).
@@ -70,13 +70,13 @@ class Incident:
     revision: int
     instance: str
     epoch: int
-    stage: Stage
+    state: State
     cause: Cause
     reason: str
     woken_by: str
     failed_ms: int
     opened_ms: int
-    stage_ms: int
+    state_ms: int
     confirmed_ms: int = 0
     acted_ms: int = 0
     isolated_ms: int = 0
@@ -98,7 +98,7 @@ class Incident:
 
     @property
     def ended(self) -> bool:
-        return self.stage in ENDED
+        return self.state in ENDED
 
     def durations(self) -> dict[str, float | None]:
         """Seconds to detect, decide, act and verify; None for a phase that was not reached.
@@ -110,7 +110,7 @@ class Incident:
         def between(start_ms: int, end_ms: int) -> float | None:
             return max(0, end_ms - start_ms) / 1000 if start_ms and end_ms else None
 
-        verified_ms = self.ended_ms if self.stage is Stage.RECOVERED else 0
+        verified_ms = self.ended_ms if self.state is State.RECOVERED else 0
         return {
             "detect_s": between(self.failed_ms, self.opened_ms),
             "decide_s": between(self.opened_ms, self.confirmed_ms),
@@ -137,7 +137,7 @@ def noted(incident: Incident, at_ms: int, who: str, what: str) -> Incident:
 
 _TEXTS = ("id", "instance", "reason", "woken_by", "new_instance", "front", "escalated_to", "driver")
 _NUMBERS = (
-    "revision", "epoch", "failed_ms", "opened_ms", "stage_ms", "confirmed_ms", "acted_ms", "isolated_ms", "verifying_ms",
+    "revision", "epoch", "failed_ms", "opened_ms", "state_ms", "confirmed_ms", "acted_ms", "isolated_ms", "verifying_ms",
     "ended_ms", "fence", "fenced_ms", "new_epoch", "driven_until_ms",
 )  # fmt: skip
 _LISTS = ("evidence", "told", "tried")
@@ -149,17 +149,18 @@ def incident_item(incident: Incident, *, sk: str = names.OPEN) -> dict[str, Any]
         names.PK: names.incident_pk(incident.deployable, incident.assembly),
         names.SK: sk,
         "version": VERSION,
-        "stage": incident.stage.value,
+        "state": incident.state.value,
         "cause": incident.cause.value,
         "evidence_done": incident.evidence_done,
         "notes": [{"at_ms": n.at_ms, "who": n.who, "what": n.what} for n in incident.notes],
-        # For people and for drills: written, never read back.
-        "durations_ms": {k.removesuffix("_s"): None if v is None else int(v * 1000) for k, v in incident.durations().items()},
     }
     for name in (*_TEXTS, *_NUMBERS):
         item[name] = getattr(incident, name)
     for name in _LISTS:
         item[name] = list(getattr(incident, name))
+    for name, seconds in incident.durations().items():
+        # For whoever reads the table; never read back. 0 for a phase that was not reached.
+        item[name.removesuffix("_s") + "_ms"] = round((seconds or 0) * 1000)
     return item
 
 
@@ -183,7 +184,7 @@ def parse_incident(item: Mapping[str, Any]) -> Incident:
         return Incident(
             deployable=parts[1],
             assembly=parts[2],
-            stage=Stage(str(item.get("stage"))),
+            state=State(str(item.get("state"))),
             cause=Cause(str(item.get("cause"))),
             evidence_done=item.get("evidence_done") is True,
             notes=tuple(Note(int(n["at_ms"]), str(n["who"]), str(n["what"])) for n in item.get("notes", ())),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.incident import Incident, Stage
+from core.incident import Incident, State
 
 SUBJECT_CHARS_MAX = 99  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: fewer than 100 ASCII characters
 NOTES_SHOWN = 25
@@ -14,7 +14,7 @@ def notice(incident: Incident, what: str, reason: str) -> tuple[str, str]:
     headline = {
         "open": f"{name}: replacing {incident.instance}",
         "page": f"{name}: a person is needed",
-        "end": f"{name}: {'a person is needed' if _needs_person(incident) else incident.stage.value}",
+        "end": f"{name}: {'a person is needed' if _needs_person(incident) else incident.state.value}",
     }[what]
     lines = [
         headline + ".",
@@ -22,7 +22,7 @@ def notice(incident: Incident, what: str, reason: str) -> tuple[str, str]:
         f"Why: {reason}",
         f"What to do: {_advice(incident, what)}",
         "",
-        f"Incident {incident.id}, {incident.stage.value}, noticed by {incident.woken_by}.",
+        f"Incident {incident.id}, {incident.state.value}, noticed by {incident.woken_by}.",
         f"Node {incident.instance}, epoch {incident.epoch}."
         + (f" Now {incident.new_instance}, epoch {incident.new_epoch}." if incident.new_instance else ""),
     ]
@@ -48,7 +48,7 @@ def _advice(incident: Incident, what: str) -> str:
         return "look at the instance in EC2; the replacement starts as soon as EC2 says it is terminated."
     if what == "open":
         return "nothing; another message follows when it ends."
-    if incident.stage is Stage.RECOVERED:
+    if incident.state is State.RECOVERED:
         return "nothing; it serves again."
     if _needs_person(incident):
         return "look at it: nothing more is done by itself."

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from core.budget import Entry
 from core.guards import Policy, Stop, boot_loop, hold_back, tolerance_spent
-from core.incident import TRIED_MAX, Cause, Incident, Stage, incident_id, noted
+from core.incident import TRIED_MAX, Cause, Incident, State, incident_id, noted
 from core.model import FrontKind, Verdict
 from core.outlook import SERVES, failing_for_s, inside, report_age_s
 from core.records import Phase
@@ -98,9 +98,9 @@ def next_step(view: View, policy: Policy, *, woken_by: str) -> Step:
             return Tell("end", incident.reason)
         return _open(view, policy, woken_by)
     if view.now_ms - incident.opened_ms > policy.incident_s * 1000:
-        reason = f"not solved within {policy.incident_s:g} s: stuck while {incident.stage.value}"
-        return Record(_end(incident, Stage.ESCALATED, reason, view.now_ms, rung="person"))
-    return _STAGES[incident.stage](view, incident, policy)
+        reason = f"not solved within {policy.incident_s:g} s: stuck while {incident.state.value}"
+        return Record(_end(incident, State.ESCALATED, reason, view.now_ms, rung="person"))
+    return _STATES[incident.state](view, incident, policy)
 
 
 # --- is there anything to open? --------------------------------------------------------------------
@@ -124,13 +124,13 @@ def _open(view: View, policy: Policy, woken_by: str) -> Step:
         revision=view.incident.revision if view.incident else 0,
         instance=node,
         epoch=permit.epoch,
-        stage=Stage.SUSPECTED,
+        state=State.SUSPECTED,
         cause=Cause.NONE,
         reason=why,
         woken_by=woken_by,
         failed_ms=_began_ms(view, node, cause),
         opened_ms=view.now_ms,
-        stage_ms=view.now_ms,
+        state_ms=view.now_ms,
     )
     return Record(noted(incident, view.now_ms, woken_by, f"suspected {node} (epoch {permit.epoch}): {why}"))
 
@@ -158,16 +158,16 @@ def _accusation(view: View, node: str, policy: Policy) -> tuple[Cause | None, st
 def _still_quiet(view: View, cause: Cause, policy: Policy) -> str | None:
     """An ended incident that solved nothing is not opened again over the same evidence for a while."""
     last = view.incident
-    if last is None or last.stage is Stage.RECOVERED or view.permit is None:
+    if last is None or last.state is State.RECOVERED or view.permit is None:
         return None
     if (last.instance, last.epoch) != (view.permit.instance, view.permit.epoch):
         return None
-    if last.stage is Stage.SUPPRESSED and view.paused is None and cause is not Cause.NONE:
+    if last.state is State.SUPPRESSED and view.paused is None and cause is not Cause.NONE:
         return None
-    pause_s = policy.budget_window_s if last.stage is Stage.EXHAUSTED else policy.quiet_s
+    pause_s = policy.budget_window_s if last.state is State.EXHAUSTED else policy.quiet_s
     if view.now_ms - last.ended_ms > pause_s * 1000:
         return None
-    return f"people know already: incident {last.id} {last.stage.value}: {last.reason}"
+    return f"people know already: incident {last.id} {last.state.value}: {last.reason}"
 
 
 def _asks(view: View, node: str) -> bool:
@@ -198,7 +198,7 @@ def _last_look(view: View, node: str) -> str:
     return f"HA port: {look.ha}; HTTP: {look.http}"
 
 
-# --- the stages ------------------------------------------------------------------------------------
+# --- the states ------------------------------------------------------------------------------------
 
 
 def _suspected(view: View, incident: Incident, policy: Policy) -> Step:
@@ -206,9 +206,9 @@ def _suspected(view: View, incident: Incident, policy: Policy) -> Step:
     if view.is_gone(node):
         return Record(_confirm(incident, Cause.GONE, f"EC2 says {node} is {view.state_of(node)}", now_ms))
     if view.paused is not None:
-        return Record(_end(incident, Stage.SUPPRESSED, f"paused: {view.paused}", now_ms))
+        return Record(_end(incident, State.SUPPRESSED, f"paused: {view.paused}", now_ms))
     if view.permit is not None and view.permit.epoch > incident.epoch:
-        return Record(_end(incident, Stage.SUPPRESSED, f"the permit has moved on to {view.permit.instance}", now_ms))
+        return Record(_end(incident, State.SUPPRESSED, f"the permit has moved on to {view.permit.instance}", now_ms))
     if view.is_starting(node):
         return Wait(f"{node} is in its start grace", again_s=5.0)
     if _asks(view, node):
@@ -231,10 +231,10 @@ def _weigh(view: View, incident: Incident, fresh: FreshLook, policy: Policy) -> 
         why = f"{signal.why}; looks from outside have failed for {span_s:.0f} s, and so did a fresh one ({seen})"
         return Record(_confirm(incident, Cause.SIGNALS, why, now_ms))
     if signal.verdict in SERVES and fresh.look.verdict is Verdict.HEALTHY:
-        return Record(_end(incident, Stage.SUPPRESSED, f"healthy again: {signal.why}, and a fresh look is answered", now_ms))
+        return Record(_end(incident, State.SUPPRESSED, f"healthy again: {signal.why}, and a fresh look is answered", now_ms))
     if now_ms - incident.opened_ms > policy.doubt_s * 1000:
         why = f"only one signal: {signal.why}; a fresh look from outside says {fresh.look.verdict.value} ({seen}): not replaced"
-        return Record(_end(incident, Stage.SUPPRESSED, why, now_ms, rung="person"))
+        return Record(_end(incident, State.SUPPRESSED, why, now_ms, rung="person"))
     return Wait(f"{signal.why}; from outside: {seen}: looking again", again_s=policy.look_fresh_s)
 
 
@@ -249,7 +249,7 @@ def _confirmed(view: View, incident: Incident, policy: Policy) -> Step:
     if spent is not None and not incident.escalated_to:
         # The deployable's rung is to recreate its assemblies in order; for this one that is what follows anyway.
         incident = noted(replace(incident, escalated_to="deployable"), now_ms, ME, f"escalated to the deployable: {spent}")
-    return Record(_enter(incident, Stage.ISOLATING, now_ms, "within the budget: isolating"))
+    return Record(_enter(incident, State.ISOLATING, now_ms, "within the budget: isolating"))
 
 
 def _isolating(view: View, incident: Incident, policy: Policy) -> Step:
@@ -258,7 +258,7 @@ def _isolating(view: View, incident: Incident, policy: Policy) -> Step:
         return KeepEvidence(node)
     if view.is_dead(node) and (incident.fence or incident.cause is Cause.GONE):
         said = f"{node} is {view.state_of(node)}: it is fenced"
-        return Record(_enter(replace(incident, isolated_ms=now_ms), Stage.RECREATING, now_ms, said))
+        return Record(_enter(replace(incident, isolated_ms=now_ms), State.RECREATING, now_ms, said))
     if not incident.fence:
         return Fence(node, force=False)
     if "open" not in incident.told:
@@ -291,7 +291,7 @@ def _recreating(view: View, incident: Incident, policy: Policy) -> Step:
     if report is None or report.epoch != permit.epoch or report.phase is not Phase.RUNNING:
         return Wait(f"{permit.instance} is permitted (epoch {permit.epoch}): waiting for it to run")
     found = replace(incident, new_instance=permit.instance, new_epoch=permit.epoch, verifying_ms=now_ms, front="")
-    return Record(_enter(found, Stage.VERIFYING, now_ms, f"{permit.instance} runs under epoch {permit.epoch}: verifying"))
+    return Record(_enter(found, State.VERIFYING, now_ms, f"{permit.instance} runs under epoch {permit.epoch}: verifying"))
 
 
 def _died_before_serving(view: View, incident: Incident) -> str | None:
@@ -311,13 +311,13 @@ def _verifying(view: View, incident: Incident, policy: Policy) -> Step:
     if view.is_gone(node) or permit is None or permit.epoch != incident.new_epoch:
         said = f"{node} is {view.state_of(node)} before it was verified"
         tried = (*incident.tried, node)[-TRIED_MAX:]
-        return Record(_enter(replace(incident, tried=tried, new_instance="", verifying_ms=0), Stage.RECREATING, now_ms, said))
+        return Record(_enter(replace(incident, tried=tried, new_instance="", verifying_ms=0), State.RECREATING, now_ms, said))
     missing = _unverified(view, incident, policy)
     if missing is None:
-        return Record(_end(incident, Stage.RECOVERED, incident.reason, now_ms))
-    if now_ms - incident.stage_ms > policy.verify_s * 1000:
+        return Record(_end(incident, State.RECOVERED, incident.reason, now_ms))
+    if now_ms - incident.state_ms > policy.verify_s * 1000:
         said = "not verified in time: " + (missing.reason if isinstance(missing, Wait) else type(missing).__name__)
-        return Record(_end(incident, Stage.ESCALATED, said, now_ms, rung="person"))
+        return Record(_end(incident, State.ESCALATED, said, now_ms, rung="person"))
     return missing
 
 
@@ -349,33 +349,33 @@ def _front_step(view: View, incident: Incident, node: str) -> Step:
     return Record(noted(replace(incident, front=said), view.now_ms, "move_front", f"the front is on {node}: {said}"))
 
 
-_STAGES = {
-    Stage.SUSPECTED: _suspected,
-    Stage.CONFIRMED: _confirmed,
-    Stage.ISOLATING: _isolating,
-    Stage.RECREATING: _recreating,
-    Stage.VERIFYING: _verifying,
+_STATES = {
+    State.SUSPECTED: _suspected,
+    State.CONFIRMED: _confirmed,
+    State.ISOLATING: _isolating,
+    State.RECREATING: _recreating,
+    State.VERIFYING: _verifying,
 }
 
 
-# --- changes of stage ------------------------------------------------------------------------------
+# --- changes of state ------------------------------------------------------------------------------
 
 
-def _enter(incident: Incident, stage: Stage, now_ms: int, said: str) -> Incident:
-    return noted(replace(incident, stage=stage, stage_ms=now_ms), now_ms, ME, said)
+def _enter(incident: Incident, state: State, now_ms: int, said: str) -> Incident:
+    return noted(replace(incident, state=state, state_ms=now_ms), now_ms, ME, said)
 
 
 def _confirm(incident: Incident, cause: Cause, why: str, now_ms: int) -> Incident:
-    return _enter(replace(incident, cause=cause, reason=why, confirmed_ms=now_ms), Stage.CONFIRMED, now_ms, f"confirmed: {why}")
+    return _enter(replace(incident, cause=cause, reason=why, confirmed_ms=now_ms), State.CONFIRMED, now_ms, f"confirmed: {why}")
 
 
-def _end(incident: Incident, stage: Stage, reason: str, now_ms: int, *, rung: str = "") -> Incident:
+def _end(incident: Incident, state: State, reason: str, now_ms: int, *, rung: str = "") -> Incident:
     ended = replace(incident, reason=reason, ended_ms=now_ms, escalated_to=rung or incident.escalated_to, driver="", driven_until_ms=0)
-    return _enter(ended, stage, now_ms, f"{stage.value}: {reason}")
+    return _enter(ended, state, now_ms, f"{state.value}: {reason}")
 
 
 def _stopped(incident: Incident, stop: Stop, now_ms: int) -> Incident:
-    return _end(incident, Stage.ESCALATED if stop.escalate else Stage.EXHAUSTED, stop.reason, now_ms, rung="person")
+    return _end(incident, State.ESCALATED if stop.escalate else State.EXHAUSTED, stop.reason, now_ms, rung="person")
 
 
 def _untold_end(incident: Incident) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.incident import Stage
+from core.incident import State
 from core.records import Phase
 from core.snapshot import View
 
@@ -42,7 +42,7 @@ def next_step(view: View, instance: str) -> Step:
     if view.is_gone(instance):
         return Complete(f"{instance} is {view.state_of(instance)}")
     incident = view.incident
-    if incident is not None and incident.instance == instance and incident.stage in (Stage.ISOLATING, Stage.RECREATING):
+    if incident is not None and incident.instance == instance and incident.state in (State.ISOLATING, State.RECREATING):
         return Complete(f"{instance} is being fenced")
     report = view.reports.get(instance)
     if report is None:

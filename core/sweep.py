@@ -65,7 +65,7 @@ def _recovery(view: View, policy: Policy, *, in_alarm: bool) -> str | None:
     incident, permit = view.incident, view.permit
     if incident is not None and not incident.ended:
         if view.now_ms > incident.driven_until_ms:
-            return f"incident {incident.id} is {incident.stage.value} and nobody works on it"
+            return f"incident {incident.id} is {incident.state.value} and nobody works on it"
         return None
     if permit is None:
         return None

@@ -1,0 +1,105 @@
+"""The world as one decision sees it: one View of an assembly, read afresh each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from core.budget import Budget
+from core.fleet import Watched
+from core.model import Verdict
+from core.outlook import without_expired
+from core.records import Look
+from core.snapshot import FreshLook, Front, View
+from core.wakes import BadEvent
+from lambdas.adapters import clock, environment, functions, groups, instances, log, table
+from lambdas.adapters.clients import WorldFailed
+
+
+def observe(
+    watched: Watched,
+    *,
+    also: Iterable[str] = (),
+    fresh: Mapping[str, FreshLook] | None = None,
+    front: Front | None = None,
+    for_recovery: bool = False,
+) -> View:
+    """also: instances to ask EC2 about beside those that are found. for_recovery: with budget and intents.
+
+    Raises WorldFailed or BadRecord: when the table or EC2 cannot be read, nothing is decided.
+    """
+    name = (watched.deployable, watched.name)
+    now_ms = clock.now_ms()
+    permit = table.permit(*name)
+    incident = table.incident(*name)
+    reports, requests = table.node_records(*name)
+    looks = table.looks(*name)
+    group, members = groups.find(*name)
+    known = {*members, *also}
+    if permit is not None:
+        known.add(permit.instance)
+    if incident is not None and not incident.ended:
+        known |= {incident.instance, incident.new_instance} - {""}
+    return View(
+        watched=watched,
+        now_ms=now_ms,
+        group=group,
+        permit=permit,
+        incident=incident,
+        reports=without_expired(reports, now_ms),
+        requests=requests,
+        looks=looks,
+        members=members,
+        machines=instances.describe(known),
+        fresh=dict(fresh or {}),
+        front=front,
+        assemblies=len(environment.fleet().assemblies),
+        budget=table.budget() if for_recovery else Budget(),
+        paused=table.pause(*name, now_ms) if for_recovery else None,
+    )
+
+
+def look_at(view: View, instance: str, function: str) -> FreshLook:
+    """Have probe_nodes look at a node now. That nobody could look is an answer too, and never `failing`."""
+    machine = view.machines.get(instance)
+    wanted = {
+        "deployable": view.watched.deployable,
+        "assembly": view.watched.name,
+        "instance": instance,
+        "address": machine.address if machine else "",
+    }
+    try:
+        answer = functions.ask(function, {"look": wanted})
+        seen = answer["look"]
+        look = Look(at_ms=int(seen["at_ms"]), verdict=Verdict(seen["verdict"]), ha=str(seen["ha"]), http=str(seen["http"]))
+        age_s = answer.get("report_age_s")
+        return FreshLook(
+            look=look,
+            answered=answer.get("answered") is True,
+            report_age_s=float(age_s) if age_s is not None else None,
+            taken_ms=clock.now_ms(),
+        )
+    except (WorldFailed, KeyError, TypeError, ValueError) as error:
+        log.say("look", f"could not look at {instance}: {error}")
+        said = f"could not look: {error}"[:120]
+        look = Look(at_ms=view.now_ms, verdict=Verdict.UNKNOWN, ha=said, http=said)
+        return FreshLook(look=look, answered=False, report_age_s=None, taken_ms=clock.now_ms())
+
+
+def watched(deployable: str, assembly: str) -> Watched:
+    """Raises BadEvent when it is not ours to watch."""
+    try:
+        return environment.fleet().find(deployable, assembly)
+    except KeyError as error:
+        raise BadEvent(str(error)) from error
+
+
+def place_front(name: Watched, function: str) -> Front:
+    """Have move_front put the front where the permit says. That it could not be asked is an answer too."""
+    try:
+        answer = functions.ask(function, {"assembly": {"deployable": name.deployable, "assembly": name.name}})
+    except WorldFailed as error:
+        log.say("front", f"move_front failed: {error}")
+        return Front(held_by=None, tried=None)
+    tried = answer.get("tried")
+    held_by = answer.get("held_by")
+    return Front(held_by=held_by if isinstance(held_by, str) else None, tried=tried if isinstance(tried, bool) else None)

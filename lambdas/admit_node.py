@@ -1,0 +1,96 @@
+"""Lets a new node in: once it answers and its predecessor is gone it is permitted, and once it serves its hook is completed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core import admission, names
+from core.model import FrontKind
+from core.records import BadRecord, looks_item, report_item
+from core.snapshot import FreshLook, View
+from core.wakes import BadEvent, HookWake, hook_wake
+from lambdas.adapters import clock, environment, evidence, groups, log, table, world
+from lambdas.adapters.clients import Lost, Unknown, WorldFailed
+
+POLL_S = 0.7
+ME = "admit_node"
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, str]:
+    """EventBridge: EC2 Instance-launch Lifecycle Action; or tick. Gives what came of it, for the log.
+
+    Raises WorldFailed or BadRecord when the world cannot be read: Lambda tries again, then tick does.
+    """
+    try:
+        wake = hook_wake(event)
+        world.watched(wake.deployable, wake.assembly)
+    except BadEvent as error:
+        log.say(ME, f"left alone: {error}")
+        return {"did": "left alone"}
+    log.say(ME, f"woken by {wake.who} for {wake.instance}")
+    did = _drive(wake, context)
+    log.say(ME, did, instance=wake.instance)
+    return {"did": did}
+
+
+def _drive(wake: HookWake, context: Any) -> str:
+    """Work until the hook is answered or this call's time is up; tick wakes the next one."""
+    watched = world.watched(wake.deployable, wake.assembly)
+    fresh: dict[str, FreshLook] = {}
+    said = ""
+    while True:
+        view = world.observe(watched, also=[wake.instance], fresh=fresh)
+        step = admission.next_step(view, wake.instance)
+        match step:
+            case admission.TakeLook(instance):
+                fresh[instance] = world.look_at(view, instance, environment.text(names.ENV_FUNCTION_PROBE))
+            case admission.WritePermit():
+                _permit(step)
+            case admission.Complete(reason):
+                return _complete(wake, view, reason)
+            case admission.Abandon(reason, keep_evidence):
+                return _abandon(wake, view, reason, keep_evidence)
+            case admission.Done(reason):
+                return reason
+            case admission.Wait(reason, heartbeat):
+                if reason.split(",")[0] != said:
+                    said = reason.split(",")[0]
+                    log.say(ME, reason)
+                if clock.left_s(context) <= POLL_S:
+                    if heartbeat:
+                        groups.keep_alive(wake.group, names.LAUNCH_HOOK, wake.instance)
+                    return f"left for tick to go on: {reason}"
+                fresh.clear()
+                clock.sleep(POLL_S)
+
+
+def _permit(step: admission.WritePermit) -> None:
+    """Lost or unknown: the world is read again, and says who holds it now."""
+    try:
+        table.put_permit(step.permit, step.over)
+    except (Lost, Unknown) as error:
+        log.say(ME, f"permit not written for sure: {error}")
+        return
+    log.say(ME, f"permitted {step.permit.instance}: {step.reason}", epoch=step.permit.epoch)
+
+
+def _complete(wake: HookWake, view: View, reason: str) -> str:
+    result = groups.complete_hook(wake.group, names.LAUNCH_HOOK, wake.instance, let_in=True)
+    log.say(ME, f"let {wake.instance} in: {reason}", hook=result)
+    if view.watched.front.kind is FrontKind.NONE:
+        return f"{reason}; {result}"
+    front = world.place_front(view.watched, environment.text(names.ENV_FUNCTION_MOVE_FRONT))
+    return f"{reason}; {result}; the front is on {front.held_by}, tried: {front.tried}"
+
+
+def _abandon(wake: HookWake, view: View, reason: str, keep_evidence: bool) -> str:
+    if keep_evidence:
+        report, looks = view.reports.get(wake.instance), view.looks.get(wake.instance)
+        seen = {"reason": reason, "report": report and report_item(report), "looks": looks and looks_item(looks)}
+        try:
+            evidence.keep(wake.deployable, wake.assembly, wake.instance, "abandoned.json", seen)
+        except (WorldFailed, BadRecord) as error:
+            log.say(ME, f"evidence not kept: {error}")  # better a node let go than one more minute of waiting
+    result = groups.complete_hook(wake.group, names.LAUNCH_HOOK, wake.instance, let_in=False)
+    return f"{reason}; {result}"

@@ -1,0 +1,66 @@
+"""Evidence first, then the fence: what recover_assembly does to a node that must go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from core.incident import Incident, noted
+from core.records import looks_item, report_item, request_item
+from core.recovery import ME
+from core.snapshot import View
+from lambdas.adapters import clock, evidence, groups, instances
+from lambdas.adapters.clients import WorldFailed
+
+EVIDENCE_S = 8.0  # clients are waiting: what cannot be kept in this time is left
+
+
+def keep_evidence(view: View, incident: Incident, instance: str) -> Incident:
+    """Last report, looks and request, what EC2 and the group said, and the console. Best effort, and said so."""
+    until_ms = clock.now_ms() + int(EVIDENCE_S * 1000)
+    name = (incident.deployable, incident.assembly, instance)
+    kept: list[str] = []
+    failed: list[str] = []
+    sources: tuple[tuple[str, Callable[[], str | dict[str, Any]]], ...] = (
+        (f"{incident.id}.json", lambda: _seen(view, incident, instance)),
+        (f"{incident.id}-console.txt", lambda: instances.console(instance)),
+    )
+    for file, content in sources:
+        if clock.now_ms() > until_ms:
+            failed.append(f"{file}: no time left")
+            continue
+        try:
+            kept.append(evidence.keep(*name, file, content()))
+        except WorldFailed as error:
+            failed.append(f"{file}: {error.code}")
+    said = f"evidence kept: {len(kept)} files" + (f"; not kept: {', '.join(failed)}" if failed else "")
+    return noted(replace(incident, evidence=tuple(kept), evidence_done=True), clock.now_ms(), ME, said)
+
+
+def _seen(view: View, incident: Incident, instance: str) -> dict[str, Any]:
+    report, looks, request = view.reports.get(instance), view.looks.get(instance), view.requests.get(instance)
+    return {
+        "incident": incident.id,
+        "reason": incident.reason,
+        "at_ms": view.now_ms,
+        "ec2": view.state_of(instance),
+        "group": view.lifecycle_of(instance) or "not in the group",
+        "permit_epoch": incident.epoch,
+        "report": report and report_item(report),
+        "looks": looks and looks_item(looks),
+        "request": request and request_item(request),
+    }
+
+
+def fence(view: View, incident: Incident, instance: str, *, force: bool) -> Incident:
+    """The group first, so that it launches the replacement meanwhile; then the machine, without asking its OS."""
+    began_ms = clock.now_ms()
+    said = []
+    lifecycle = view.lifecycle_of(instance)
+    if not force and lifecycle and not lifecycle.startswith("Terminat"):
+        said.append(groups.terminate(instance))
+    if not view.is_dead(instance):
+        said.append(instances.terminate(instance, force=force))
+    fenced = replace(incident, fence=2 if force else 1, fenced_ms=incident.fenced_ms or began_ms, acted_ms=incident.acted_ms or began_ms)
+    return noted(fenced, began_ms, ME, f"fencing {instance}: {'; '.join(said) or 'it is gone already'}")

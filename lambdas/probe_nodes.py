@@ -1,0 +1,103 @@
+"""Looks at every node from outside, at once, and says for each assembly in one number whether it serves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from core import names
+from core.fleet import Watched
+from core.guards import Policy
+from core.outlook import answers, healthy_value, report_age_s, with_look, without_expired
+from core.records import BadRecord, Looks, Report
+from core.sweep import SWEEP_LATE_S
+from core.wakes import BadEvent, message_body
+from lambdas.adapters import clock, emf, environment, log, table, world
+from lambdas.adapters.asking import Address, look_from_outside
+from lambdas.adapters.clients import WorldFailed
+
+ME = "probe_nodes"
+POLICY = Policy()
+AT_ONCE = 200  # connections: two a node, far below Lambda's 1,024 descriptors
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """A sweep for each SQS record; or {"look": {"deployable", "assembly", "instance", "address"?}}: one fresh look, given back."""
+    if "look" in event:
+        return _fresh_look(event["look"])
+    failed = []
+    for record in event.get("Records", []):
+        try:
+            _sweep_for(record)
+        except BadEvent as error:
+            log.say(ME, f"left alone: {error}")
+        except WorldFailed as error:
+            log.say(ME, f"sweep failed: {error}")
+            failed.append({"itemIdentifier": str(record.get("messageId", ""))})
+    return {"batchItemFailures": failed}
+
+
+def _sweep_for(record: Mapping[str, Any]) -> None:
+    """A late message is dropped: looking several times in a row says nothing that one look does not."""
+    sweep = message_body(record).get("sweep")
+    if not isinstance(sweep, dict) or not isinstance(sweep.get("due_ms"), int):
+        raise BadEvent(f"sweep is {sweep!r:.80}: expected an object with due_ms")
+    late_s = (clock.now_ms() - sweep["due_ms"]) / 1000
+    if late_s > SWEEP_LATE_S:
+        log.say(ME, f"dropped a sweep that is {late_s:.0f} s late")
+        return
+    fleet = environment.fleet()
+    for deployable in fleet.deployables():
+        for watched in fleet.assemblies:
+            if watched.deployable == deployable:
+                _sweep(watched)
+        emf.emit(names.METRIC_SWEEPS, 1, at_ms=clock.now_ms(), dimensions={names.DIM_DEPLOYABLE: deployable})
+
+
+def _sweep(watched: Watched) -> None:
+    name = (watched.deployable, watched.name)
+    reports = without_expired(table.node_records(*name)[0], clock.now_ms())
+    before = table.looks(*name)
+    after = asyncio.run(_look_at_all(watched, reports, before))
+    for looks in after.values():
+        table.put_looks(looks)
+    value = healthy_value(reports, after, POLICY)
+    if value is not None:
+        dimensions = {names.DIM_DEPLOYABLE: watched.deployable, names.DIM_ASSEMBLY: watched.name}
+        emf.emit(names.METRIC_HEALTHY, value, at_ms=clock.now_ms(), dimensions=dimensions)
+    if value == 0:
+        log.say(ME, f"{watched.name} does not serve", looks={i: f"{x.looks[-1].ha} / {x.looks[-1].http}" for i, x in after.items()})
+
+
+async def _look_at_all(watched: Watched, reports: Mapping[str, Report], before: Mapping[str, Looks]) -> dict[str, Looks]:
+    """All nodes at once: a silent one costs its timeout once, not once for each."""
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def look(report: Report) -> Looks:
+        async with slots:
+            seen = await look_from_outside(Address(report.address, report.ha_port, report.http_port), now_ms=clock.now_ms)
+        return with_look(before.get(report.instance), seen, report, of=(watched.deployable, watched.name, report.instance))
+
+    found = await asyncio.gather(*(look(report) for report in reports.values()))
+    return {looks.instance: looks for looks in found}
+
+
+def _fresh_look(wanted: Any) -> dict[str, Any]:
+    """For whoever is about to act. Raises BadEvent, WorldFailed, BadRecord."""
+    if not isinstance(wanted, Mapping) or not all(isinstance(wanted.get(k), str) for k in ("deployable", "assembly", "instance")):
+        raise BadEvent(f"look is {wanted!r:.120}: expected deployable, assembly and instance")
+    watched = world.watched(wanted["deployable"], wanted["assembly"])
+    instance, name = wanted["instance"], (watched.deployable, watched.name)
+    report = without_expired(table.node_records(*name)[0], clock.now_ms()).get(instance)
+    address = Address(str(wanted.get("address", "")), watched.ha_port, watched.http_port)
+    if report is not None:
+        address = Address(report.address, report.ha_port, report.http_port)
+    if not address.host:
+        raise BadRecord(f"{instance} has no report, and no address was given to look at")
+    look = asyncio.run(look_from_outside(address, now_ms=clock.now_ms))
+    looks = with_look(table.looks(*name).get(instance), look, report, of=(*name, instance))
+    table.put_looks(looks)
+    said = {"at_ms": look.at_ms, "verdict": look.verdict.value, "ha": look.ha, "http": look.http}
+    log.say(ME, f"a fresh look at {instance}", **said)
+    return {"look": said, "answered": answers(look), "report_age_s": report_age_s(looks)}

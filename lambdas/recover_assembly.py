@@ -1,0 +1,209 @@
+"""The incident's hands: does what core.recovery says next, until the incident ends or this call's time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from core import names, recovery
+from core.budget import with_entry
+from core.fleet import Watched
+from core.guards import Policy
+from core.incident import Incident, noted
+from core.notices import notice
+from core.records import BadRecord
+from core.snapshot import FreshLook, Front, View
+from core.wakes import BadEvent, Wake, recovery_wakes
+from lambdas import isolation
+from lambdas.adapters import clock, environment, groups, instances, log, queues, table, topic, world
+from lambdas.adapters.clients import Lost, Unknown, WorldFailed
+
+ME = recovery.ME
+POLICY = Policy()
+STEPS_MAX = 500  # a call of a minute takes some hundred; more would be a bug that spins
+HAND_OVER_DELAY_S = 2
+HAND_OVER_GRACE_S = 30  # how late our own message may come before anybody else takes the incident up
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
+    """Alarm, stream of requests, EC2, Auto Scaling and spot events, own messages, tick.
+
+    Of several records, those that failed are given back to their queue or stream; a failed event is
+    raised, so that Lambda tries it again. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+    """
+    failed = []
+    for wake in _wakes(event):
+        try:
+            _answer(wake, context)
+        except (WorldFailed, BadRecord) as error:
+            log.say(ME, f"failed: {error}", woken_by=wake.who)
+            if not wake.receipt:
+                raise
+            failed.append({"itemIdentifier": wake.receipt})
+    return {"batchItemFailures": failed}
+
+
+def _wakes(event: Mapping[str, Any]) -> list[Wake]:
+    try:
+        return recovery_wakes(event)
+    except BadEvent as error:
+        log.say(ME, f"left alone: {error}")  # trying it again would not make it better
+        return []
+
+
+def _answer(wake: Wake, context: Any) -> None:
+    watched = _whose(wake)
+    if watched is None:
+        return
+    log.say(ME, f"woken by {wake.who}: {wake.why}", assembly=watched.name, instance=wake.instance)
+    _Driver(watched, wake, context).drive()
+
+
+def _whose(wake: Wake) -> Watched | None:
+    """The assembly that a wake is about; None when it is none of ours."""
+    fleet = environment.fleet()
+    if wake.assembly:
+        try:
+            return fleet.find(wake.deployable, wake.assembly)
+        except KeyError as error:
+            log.say(ME, f"left alone: {error}")
+            return None
+    owner = instances.owner(wake.instance) if wake.instance else None
+    if owner is not None:
+        return next((w for w in fleet.assemblies if (w.deployable, w.name) == owner), None)
+    for watched in fleet.assemblies:
+        # EC2 forgets the tags of what is terminated; the permit does not, and a group knows its name.
+        permit = table.permit(watched.deployable, watched.name) if wake.instance else None
+        if permit is not None and permit.instance == wake.instance:
+            return watched
+        if wake.group and groups.find(watched.deployable, watched.name)[0] == wake.group:
+            return watched
+    return None
+
+
+@dataclass
+class _Driver:
+    """One call's work on one assembly. Several may run at once: the incident's revision lets one of them write."""
+
+    watched: Watched
+    wake: Wake
+    context: Any
+    fresh: dict[str, FreshLook] = field(default_factory=dict)
+    front: Front | None = None
+    said: str = ""
+
+    @property
+    def me(self) -> str:
+        return str(self.context.aws_request_id)
+
+    def drive(self) -> None:
+        for _ in range(STEPS_MAX):
+            view = world.observe(self.watched, fresh=self.fresh, front=self.front, for_recovery=True)
+            incident = view.incident if view.incident is not None and not view.incident.ended else None
+            if incident is not None and incident.driver not in ("", self.me, self.wake.driver) and incident.driven_until_ms > view.now_ms:
+                log.say(ME, f"joined incident {incident.id}: another call is at it", woken_by=self.wake.who)
+                return
+            step = recovery.next_step(view, POLICY, woken_by=self.wake.who)
+            if isinstance(step, recovery.Leave):
+                log.say(ME, f"nothing to do: {step.reason}", assembly=self.watched.name)
+                return
+            try:
+                if incident is not None and incident.driver != self.me:
+                    self._save(incident)  # claim it before doing anything in its name
+                elif incident is not None and clock.left_s(self.context) <= 0:
+                    self._hand_over(incident)
+                    return
+                else:
+                    self._perform(step, view)
+            except Lost as error:
+                log.say(ME, f"left to whoever wrote: {error}")
+                return
+            except Unknown as error:
+                log.say(ME, f"reading again: {error}")
+        raise AssertionError(f"{STEPS_MAX} steps in one call")
+
+    # --- performing ---------------------------------------------------------------------------------
+
+    def _perform(self, step: recovery.Step, view: View) -> None:
+        match step:
+            case recovery.Record(incident):
+                self._record(incident, view)
+            case recovery.Spend(entry):
+                self._spend(view, entry)
+            case recovery.Wait(reason, again_s):
+                self._wait(reason, again_s)
+            case recovery.TakeLook(instance):
+                self.fresh[instance] = world.look_at(view, instance, environment.text(names.ENV_FUNCTION_PROBE))
+            case _:
+                assert view.incident is not None, "these steps belong to an incident"
+                self._act(step, view, view.incident)
+
+    def _act(self, step: recovery.Step, view: View, incident: Incident) -> None:
+        match step:
+            case recovery.KeepEvidence(instance):
+                self._save(isolation.keep_evidence(view, incident, instance))
+            case recovery.Fence(instance, force):
+                self._save(isolation.fence(view, incident, instance, force=force))
+            case recovery.NudgeGroup(instance):
+                self._save(noted(incident, clock.now_ms(), ME, f"told the group that {instance} is gone: {groups.terminate(instance)}"))
+                clock.sleep(1.0)
+            case recovery.PlaceFront(instance):
+                self.front = world.place_front(self.watched, environment.text(names.ENV_FUNCTION_MOVE_FRONT))
+                if self.front.held_by != instance:
+                    self._wait(f"the front is on {self.front.held_by}, not on {instance} yet", 1.0)
+            case recovery.Tell(what, reason):
+                self._tell(incident, what, reason)
+            case _:
+                raise AssertionError(f"no such step: {step!r}")
+
+    def _record(self, incident: Incident, view: View) -> None:
+        before = view.incident
+        if before is not None and before.ended and before.id != incident.id:
+            table.keep_incident(before)  # it is about to be written over; a call may have died before it kept it
+        self._save(incident)
+        log.say(ME, f"incident {incident.id} {incident.state.value}: {incident.notes[-1].what if incident.notes else ''}")
+
+    def _spend(self, view: View, entry: Any) -> None:
+        try:
+            table.put_budget(with_entry(view.budget, entry))
+        except Lost as error:
+            log.say(ME, f"reading the budget again: {error}")  # another assembly's incident took its share
+
+    def _wait(self, reason: str, again_s: float) -> None:
+        if reason != self.said:
+            self.said = reason
+            log.say(ME, reason)
+        self.front = None
+        clock.sleep(min(again_s, max(0.0, clock.left_s(self.context))))
+
+    def _tell(self, incident: Incident, what: str, reason: str) -> None:
+        """People are told at most once of each thing; a topic that fails must not hold a recovery up."""
+        now_ms = clock.now_ms()
+        try:
+            topic.publish(*notice(incident, what, reason))
+            said = f"told people ({what}): {reason}"
+        except WorldFailed as error:
+            said = f"could not tell people ({what}): {error}"
+            log.say(ME, said)
+        self._save(noted(replace(incident, told=(*incident.told, what)), now_ms, ME, said))
+
+    # --- writing ------------------------------------------------------------------------------------
+
+    def _save(self, incident: Incident) -> None:
+        """The next revision, with this call as its driver. Raises Lost, Unknown, WorldFailed."""
+        until_ms = clock.now_ms() + int((max(0.0, clock.left_s(self.context)) + clock.RESERVE_S) * 1000)
+        driver, until_ms = ("", 0) if incident.ended else (self.me, until_ms)
+        saved = replace(incident, revision=incident.revision + 1, driver=driver, driven_until_ms=until_ms)
+        table.put_incident(saved)
+        if saved.ended:
+            table.keep_incident(saved)
+
+    def _hand_over(self, incident: Incident) -> None:
+        """Claimed for the message first: whoever brings its word back goes on; were it lost, tick does."""
+        word = f"message of {self.me}"
+        until_ms = clock.now_ms() + (HAND_OVER_DELAY_S + HAND_OVER_GRACE_S) * 1000
+        table.put_incident(replace(incident, revision=incident.revision + 1, driver=word, driven_until_ms=until_ms))
+        named = {"deployable": self.watched.deployable, "assembly": self.watched.name, "driver": word}
+        queues.send(environment.text(names.ENV_RECOVER_QUEUE), {"incident": named}, delay_s=HAND_OVER_DELAY_S)
+        log.say(ME, f"handed incident {incident.id} over to a message", state=incident.state.value)

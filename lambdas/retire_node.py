@@ -1,0 +1,59 @@
+"""Lets a node go: when it has gone offline cleanly, or is dead or being fenced anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core import names, retirement
+from core.records import looks_item, report_item
+from core.snapshot import View
+from core.wakes import BadEvent, HookWake, hook_wake
+from lambdas.adapters import clock, evidence, groups, log, world
+from lambdas.adapters.clients import WorldFailed
+
+POLL_S = 1.0
+ME = "retire_node"
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, str]:
+    """EventBridge: EC2 Instance-terminate Lifecycle Action; or tick. Raises WorldFailed, BadRecord."""
+    try:
+        wake = hook_wake(event)
+        world.watched(wake.deployable, wake.assembly)
+    except BadEvent as error:
+        log.say(ME, f"left alone: {error}")
+        return {"did": "left alone"}
+    log.say(ME, f"woken by {wake.who} for {wake.instance}")
+    did = _drive(wake, context)
+    log.say(ME, did, instance=wake.instance)
+    return {"did": did}
+
+
+def _drive(wake: HookWake, context: Any) -> str:
+    watched = world.watched(wake.deployable, wake.assembly)
+    while True:
+        view = world.observe(watched, also=[wake.instance])
+        match retirement.next_step(view, wake.instance):
+            case retirement.Complete(reason, keep_evidence):
+                if keep_evidence:
+                    _keep(wake, view, reason)
+                result = groups.complete_hook(wake.group, names.TERMINATE_HOOK, wake.instance, let_in=True)
+                return f"{reason}; {result}"
+            case retirement.Done(reason):
+                return reason
+            case retirement.Wait(reason, heartbeat):
+                if clock.left_s(context) <= POLL_S:
+                    if heartbeat:
+                        groups.keep_alive(wake.group, names.TERMINATE_HOOK, wake.instance)
+                    return f"left for tick to go on: {reason}"
+                clock.sleep(POLL_S)
+
+
+def _keep(wake: HookWake, view: View, reason: str) -> None:
+    report, looks = view.reports.get(wake.instance), view.looks.get(wake.instance)
+    seen = {"reason": reason, "report": report and report_item(report), "looks": looks and looks_item(looks)}
+    try:
+        evidence.keep(wake.deployable, wake.assembly, wake.instance, "retired.json", seen)
+    except WorldFailed as error:
+        log.say(ME, f"evidence not kept: {error}")  # a node that has gone offline is not kept waiting for it

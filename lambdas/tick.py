@@ -1,0 +1,72 @@
+"""Each minute: six sweeps, and a look at whether anybody who should be awake sleeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core import names
+from core.fleet import Watched
+from core.guards import Policy
+from core.model import FrontKind
+from core.records import BadRecord
+from core.sweep import SWEEP_OFFSETS_S, Handler, Waking, wakings
+from lambdas.adapters import alarms, clock, environment, fronts, functions, log, queues, world
+from lambdas.adapters.clients import WorldFailed
+
+ME = "tick"
+_FUNCTIONS = {
+    Handler.RECOVER: names.ENV_FUNCTION_RECOVER,
+    Handler.ADMIT: names.ENV_FUNCTION_ADMIT,
+    Handler.RETIRE: names.ENV_FUNCTION_RETIRE,
+    Handler.MOVE_FRONT: names.ENV_FUNCTION_MOVE_FRONT,
+}
+
+
+def handler(_event: Mapping[str, Any], context: Any) -> dict[str, int]:
+    """The schedule. Gives how many sweeps were ordered and whom it woke.
+
+    One assembly that cannot be read does not keep the others waiting; but then this call fails in
+    the end, so that its own alarm sees it.
+    """
+    now_ms = clock.now_ms()
+    queues.send_all(
+        environment.text(names.ENV_TICK_QUEUE),
+        [({"sweep": {"due_ms": now_ms + offset_s * 1000}}, offset_s) for offset_s in SWEEP_OFFSETS_S],
+    )
+    woken, failed = 0, ""
+    for watched in environment.fleet().assemblies:
+        if clock.left_s(context) <= 0:
+            failed = f"no time left for {watched.name}"
+            break
+        try:
+            woken += _look_after(watched)
+        except (WorldFailed, BadRecord, environment.BadEnvironment) as error:
+            failed = f"{watched.deployable}/{watched.name}: {error}"
+            log.say(ME, f"could not look after {failed}")
+    if failed:
+        raise WorldFailed(ME, "Incomplete", failed)
+    return {"sweeps": len(SWEEP_OFFSETS_S), "woken": woken}
+
+
+def _look_after(watched: Watched) -> int:
+    view = world.observe(watched)
+    in_alarm = alarms.rings(watched.deployable, watched.name)
+    holder = None
+    if watched.front.kind is not FrontKind.NONE:
+        front = environment.front_of(watched.name)
+        holder = fronts.holder(front) if front else None
+    found = wakings(view, Policy(), in_alarm=in_alarm, front_holder=holder)
+    for waking in found:
+        log.say(ME, f"wakes {waking.handler.value}: {waking.reason}", assembly=watched.name)
+        functions.wake(environment.text(_FUNCTIONS[waking.handler]), _payload(watched, waking, view.group or ""))
+    return len(found)
+
+
+def _payload(watched: Watched, waking: Waking, group: str) -> dict[str, Any]:
+    named = {"deployable": watched.deployable, "assembly": watched.name}
+    if waking.handler is Handler.RECOVER:
+        return {"wake": {**named, "reason": waking.reason}}
+    if waking.handler is Handler.MOVE_FRONT:
+        return {"assembly": named}
+    return {"assembly": named, "instance": waking.instance, "group": group}
