@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -29,7 +30,8 @@ def lab(*arguments: str) -> int:
 def synth(file: Path, output: Path) -> int:
     """Become `cdk synth`. Raises Trouble."""
     _require_cdk()
-    app = f'"{sys.executable}" "{ROOT / "app.py"}"'  # the command line hands this to a shell
+    # The CDK hands this to a shell, but takes off a quote at its very beginning or end: hence the exec and the bare name.
+    app = f"exec {shlex.quote(sys.executable)} app.py"
     context = f"deployable={file.resolve()}"
     return _become([str(CDK), "synth", "--quiet", "--no-notices", "--app", app, "--output", str(output.resolve()), "--context", context])
 
