@@ -65,10 +65,10 @@ class NodeAssembly(Construct):
         self._foundation = foundation
         self._stage = stage
         self._assets: list[s3_assets.Asset] = []
-        security = self._security_group(front, prober)
+        self._security = self._security_group(front, prober)
         script = self._user_data()
         self._role = self._node_role()
-        self._template = self._launch_template(security, script)
+        self._template = self._launch_template(script)
 
     def _security_group(self, front: ElasticIpFront | None, prober: ec2.SecurityGroup) -> ec2.SecurityGroup:
         assembly = self._assembly
@@ -123,7 +123,7 @@ class NodeAssembly(Construct):
             role.add_to_policy(statement)
         return role
 
-    def _launch_template(self, security: ec2.SecurityGroup, script: str) -> ec2.CfnLaunchTemplate:
+    def _launch_template(self, script: str) -> ec2.CfnLaunchTemplate:
         kind = ec2.CfnLaunchTemplate
         instance_type = self._assembly.instances[0]
         tags = {names.TAG_DEPLOYABLE: self._deployable.name, names.TAG_ASSEMBLY: self._assembly.name}
@@ -135,7 +135,7 @@ class NodeAssembly(Construct):
                 image_id=self._image(instance_type),
                 instance_type=instance_type,
                 iam_instance_profile=kind.IamInstanceProfileProperty(arn=profile.attr_arn),
-                security_group_ids=[security.security_group_id],
+                security_group_ids=[self._security.security_group_id],
                 metadata_options=kind.MetadataOptionsProperty(
                     http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
                 ),
@@ -204,5 +204,5 @@ class NodeAssembly(Construct):
         )
         Tags.of(group).add(names.TAG_DEPLOYABLE, deployable)
         Tags.of(group).add(names.TAG_ASSEMBLY, assembly.name)
-        group.node.add_dependency(self._role, *after)
+        group.node.add_dependency(self._security, self._role, *after)
         return group.ref

