@@ -10,7 +10,7 @@ CODE   := $(wildcard agent app.py bench cli core deployables lab lambdas spec st
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test test-fast test-lab test-pythons demo drills heavy synth lock format clean
+.PHONY: help setup check test test-fast test-lab test-pythons demo bench drills heavy synth lock format clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s  %s\n' "$$name" "$$text"; done
@@ -62,6 +62,9 @@ test-lab: setup
 
 demo: setup  ## break the demo three ways on a local cloud and watch it come back
 	.venv/bin/understudy drill kill-application kill-instance freeze-instance
+
+bench: setup  ## medians and tails of the drills, five runs each: the better part of an hour
+	$(PY) bench/recovery.py
 
 drills: setup  ## every drill there is
 	.venv/bin/understudy drill $$($(PY) -c 'from lab.drills.scenes import DRILLS; print(*DRILLS)')

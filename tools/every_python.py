@@ -53,8 +53,8 @@ def environment(version: tuple[int, int], python: Path) -> Path:
     if not (stamp.is_file() and stamp.read_text() == wanted):
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([python, "-m", "venv", folder], check=True)
-        pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-        subprocess.run([*pip, "--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", LOCK], check=True)
+        pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+        subprocess.run([*pip, "--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(LOCK)], check=True)
         stamp.write_text(wanted)
     return folder / "bin/python"
 
@@ -73,7 +73,18 @@ def main() -> int:
         began = time.monotonic()
         try:
             light = environment(version, python)
-            tests = [light, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not lab and not heavy", "tests/core", "tests/lambdas"]
+            tests = [
+                str(light),
+                "-m",
+                "pytest",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "-m",
+                "not lab and not heavy",
+                "tests/core",
+                "tests/lambdas",
+            ]
             code = subprocess.run(tests, cwd=ROOT, check=False).returncode
         except subprocess.CalledProcessError as error:
             print(f"every Python: {name}: {error}", file=sys.stderr)
