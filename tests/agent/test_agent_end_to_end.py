@@ -59,6 +59,7 @@ class Cloud:
     def __init__(self, server: ThreadedMotoServer, metadata: MetadataServer) -> None:
         host, port = server.get_host_and_port()
         self.endpoint, self.metadata = f"http://{host}:{port}", metadata
+        urllib.request.urlopen(f"{self.endpoint}/moto-api/reset", data=b"", timeout=5).close()  # its state is the process's
         keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
         self.dynamodb = boto3.client("dynamodb", endpoint_url=self.endpoint, **keys)
         self.s3 = boto3.client("s3", endpoint_url=self.endpoint, **keys)

@@ -1,0 +1,335 @@
+"""What a node does next, told as stories: one snapshot after the other, a clock turned by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from core.model import Application, Assembly, Probe, Tolerance, Verdict
+from core.node import (
+    LEAVE_BUDGET_S,
+    AskReplacement,
+    Concluded,
+    Decision,
+    GiveUp,
+    Memory,
+    Seen,
+    Snapshot,
+    Start,
+    Stop,
+    decide,
+    next_deadline_s,
+)
+from core.records import Permit, Phase
+from core.settings import start_order
+
+ME, OTHER = "i-me", "i-other"
+
+
+def application(name: str, **changes: Any) -> Application:
+    return Application(**{"name": name, "command": (name,), "probes": (Probe(tcp="127.0.0.1:1"),), "stop_timeout_s": 10.0, **changes})
+
+
+def assembly(*applications: Application) -> Assembly:
+    return Assembly(name="a", image="debian-12", instances=("t4g.small",), applications=applications, ha_port=1, http_port=2)
+
+
+@dataclass
+class Story:
+    """A node whose processes do as they are told, unless the story says otherwise."""
+
+    assembly: Assembly
+    memory: Memory = field(default_factory=lambda: Memory(instance=ME))
+    seen: dict[str, Seen] = field(default_factory=dict)
+    permit: Permit | None = None
+    terminating: bool = False
+    stop_asked: bool = False
+    powering_off: bool = False
+    now_s: float = 100.0
+    last: Decision | None = None
+
+    def __post_init__(self) -> None:
+        self.seen = {application.name: Seen() for application in self.assembly.applications} | self.seen
+
+    def snapshot(self) -> Snapshot:
+        return Snapshot(
+            now_s=self.now_s,
+            permit=self.permit,
+            terminating=self.terminating,
+            stop_asked=self.stop_asked,
+            powering_off=self.powering_off,
+            applications=dict(self.seen),
+        )
+
+    def step(self, after_s: float = 0.0) -> list[Any]:
+        """One decision, carried out at once; what was decided."""
+        self.now_s += after_s
+        self.last = decide(self.memory, self.snapshot(), self.assembly)
+        self.memory = self.last.memory
+        for action in self.last.actions:
+            if isinstance(action, Start):
+                run = self.seen[action.name].run + 1
+                self.seen[action.name] = Seen(run=run, epoch=action.epoch, alive=True, started_at_s=self.now_s)
+            elif isinstance(action, Stop):
+                self.seen[action.name] = replace(self.seen[action.name], stopping=True)
+        return list(self.last.actions)
+
+    def settle(self) -> None:
+        while self.step():
+            pass
+
+    def named(self, instance: str = ME, epoch: int = 1) -> None:
+        self.permit = Permit(deployable="d", assembly="a", instance=instance, epoch=epoch, at_ms=0)
+
+    def healthy(self, *names: str) -> None:
+        for name in names:
+            self.seen[name] = replace(self.seen[name], ready=True, verdict=Verdict.HEALTHY, reason="", healthy_since_s=self.now_s)
+
+    def ends(self, name: str, why: str = "exited with status 1") -> None:
+        self.seen[name] = replace(self.seen[name], alive=False, stopping=False, ended=why)
+
+    @property
+    def now(self) -> Concluded:
+        assert self.last is not None
+        return self.last.concluded
+
+    @property
+    def started(self) -> list[str]:
+        assert self.last is not None
+        return [action.name for action in self.last.actions if isinstance(action, Start)]
+
+
+def running(*applications: Application, epoch: int = 1) -> Story:
+    story = Story(assembly(*(applications or (application("web"),))))
+    story.named(epoch=epoch)
+    for name in start_order(story.assembly):
+        story.settle()
+        story.healthy(name)
+    story.settle()
+    assert story.now.phase is Phase.RUNNING
+    return story
+
+
+# --- permit before start -----------------------------------------------------------------------------------
+
+
+def test_without_a_permit_nothing_is_started_and_the_agent_is_well() -> None:
+    story = Story(assembly(application("web")))
+
+    assert story.step() == []
+    assert (story.now.phase, story.now.epoch, story.now.verdict) == (Phase.WAITING, 0, Verdict.HEALTHY)
+
+
+def test_a_permit_in_anothers_name_starts_nothing() -> None:
+    story = Story(assembly(application("web")))
+    story.named(OTHER, epoch=7)
+
+    assert story.step() == []
+    assert (story.now.phase, story.now.epoch) == (Phase.WAITING, 0)
+
+
+def test_the_permit_starts_the_applications_under_its_epoch() -> None:
+    story = Story(assembly(application("web")))
+    story.named(epoch=7)
+
+    assert story.step() == [Start("web", 7)]
+    assert story.step() == []
+    assert (story.now.phase, story.now.epoch, story.now.verdict) == (Phase.STARTING, 7, Verdict.UNKNOWN)
+    story.healthy("web")
+    assert story.step() == []
+    assert (story.now.phase, story.now.verdict) == (Phase.RUNNING, Verdict.HEALTHY)
+
+
+def test_an_application_starts_after_those_it_names_are_up() -> None:
+    story = Story(assembly(application("web", after=("db",)), application("db")))
+    story.named()
+
+    assert story.step() == [Start("db", 1)]
+    assert story.step() == []
+    assert story.now.applications["web"] == (Verdict.UNKNOWN, "waits for db")
+    story.healthy("db")
+    assert story.step() == [Start("web", 1)]
+
+
+# --- superseded, released, cut off ------------------------------------------------------------------------
+
+
+def test_a_higher_epoch_in_anothers_name_stops_everything_at_once() -> None:
+    story = running(application("web", after=("db",)), application("db"))
+    story.named(OTHER, epoch=2)
+
+    stops = story.step()
+    assert {(stop.name, stop.grace_s) for stop in stops} == {("web", 0.0), ("db", 0.0)}
+    assert story.now.phase is Phase.STOPPING
+    story.ends("web")
+    story.ends("db")
+    assert story.step() == [GiveUp(1)]
+    assert (story.now.phase, story.now.epoch) == (Phase.RELEASED, 1)
+
+
+def test_the_same_epoch_in_anothers_name_stops_too_for_none_is_better_than_two() -> None:
+    story = running()
+    story.named(OTHER, epoch=1)
+
+    assert [type(action) for action in story.step()] == [Stop]
+
+
+def test_an_older_permit_is_not_heeded() -> None:
+    story = running(epoch=5)
+    story.named(OTHER, epoch=4)
+
+    assert story.step() == []
+    assert story.now.phase is Phase.RUNNING
+
+
+def test_a_permit_that_disappears_takes_nothing_back() -> None:
+    story = running()
+    story.permit = None
+
+    assert story.step(after_s=3600) == []
+    assert story.now.phase is Phase.RUNNING
+
+
+def test_a_newer_permit_in_the_same_name_restarts_under_the_new_epoch() -> None:
+    story = running(epoch=1)
+    story.named(epoch=3)
+
+    assert [type(action) for action in story.step()] == [Stop]
+    story.ends("web", "killed by SIGTERM")
+    assert story.step() == [Start("web", 3)]
+    assert story.memory.histories["web"].in_a_row == 0, "our own stop is no failure"
+
+
+def test_what_was_given_up_is_never_taken_up_again() -> None:
+    story = Story(assembly(application("web")), memory=Memory(instance=ME, given_up=5))
+    story.named(epoch=5)
+
+    assert story.step() == []
+    assert (story.now.phase, story.now.epoch) == (Phase.RELEASED, 5)
+    story.named(epoch=6)
+    assert story.step() == [Start("web", 6)]
+
+
+def test_target_state_terminated_goes_offline_in_reverse_order_and_releases() -> None:
+    story = running(application("web", after=("db",)), application("db", stop_timeout_s=3.0))
+    story.terminating = True
+
+    assert story.step() == [Stop("web", 10.0, "Auto Scaling's target lifecycle state is Terminated")]
+    assert story.step(after_s=1) == [], "one after the other"
+    story.ends("web")
+    assert [(action.name, action.grace_s) for action in story.step()] == [("db", 3.0)]
+    story.ends("db")
+    assert story.step() == [GiveUp(1)]
+    assert (story.now.phase, story.now.epoch, story.now.verdict) == (Phase.RELEASED, 1, Verdict.FAILING)
+
+
+def test_a_waiting_node_that_is_to_go_releases_what_it_may_still_be_given() -> None:
+    story = Story(assembly(application("web")), terminating=True)
+    assert story.step() == []
+    assert (story.now.phase, story.now.epoch) == (Phase.RELEASED, 0)
+
+    story.named(epoch=9)
+    assert story.step() == [GiveUp(9)]
+    assert (story.now.phase, story.now.epoch) == (Phase.RELEASED, 9)
+
+
+def test_leaving_is_bounded() -> None:
+    story = running(application("web", stop_timeout_s=600.0))
+    story.terminating = True
+
+    assert story.step()[0].grace_s == LEAVE_BUDGET_S
+    assert [(action.name, action.grace_s) for action in story.step(after_s=LEAVE_BUDGET_S)] == [("web", 0.0)]
+
+
+@pytest.mark.parametrize(("powering_off", "phase"), [(False, Phase.STOPPING), (True, Phase.RELEASED)])
+def test_an_agent_told_to_stop_gives_the_permit_up_only_when_the_machine_goes_down(powering_off: bool, phase: Phase) -> None:
+    story = running()
+    story.stop_asked, story.powering_off = True, powering_off
+
+    assert [type(action) for action in story.step()] == [Stop]
+    story.ends("web")
+    story.step()
+    assert story.now.phase is phase
+
+
+# --- failures ----------------------------------------------------------------------------------------------
+
+
+def test_the_first_failure_is_answered_in_the_same_decision() -> None:
+    story = running()
+    story.ends("web", "killed by SIGKILL")
+
+    assert story.step() == [Start("web", 1)]
+    assert (story.now.phase, story.now.verdict) == (Phase.RUNNING, Verdict.FAILING)
+    assert story.now.reason == "web: killed by SIGKILL; starting again"
+    story.healthy("web")
+    story.step()
+    assert story.now.verdict is Verdict.HEALTHY
+
+
+def test_the_second_failure_in_a_row_waits_and_says_so() -> None:
+    story = running()
+    story.ends("web")
+    story.step()
+    story.ends("web")
+
+    assert story.step() == []
+    assert story.now.reason == "web: exited with status 1; next start in 0.5 s"
+    assert next_deadline_s(story.memory, story.snapshot(), story.assembly) == story.now_s + 0.5
+    assert story.step(after_s=0.5) == [Start("web", 1)]
+
+
+def test_over_its_tolerance_the_node_asks_to_be_replaced_and_goes_on_trying() -> None:
+    story = running(application("web", tolerance=Tolerance(1, 300)))
+    story.ends("web")
+    story.step()
+    story.ends("web", "exited with status 9")
+
+    (asked,) = story.step()
+    assert isinstance(asked, AskReplacement)
+    assert asked.name == "web"
+    assert asked.reason.endswith("the last: exited with status 9")
+    assert story.step(after_s=10) == [], "asked once for each failure"
+    assert story.step(after_s=20) == [Start("web", 1)]
+
+
+def test_an_application_whose_probes_fall_is_stopped_and_started_again() -> None:
+    story = running()
+    story.seen["web"] = replace(story.seen["web"], verdict=Verdict.FAILING, reason="HTTP 500")
+
+    assert story.step() == [Stop("web", 10.0, "HTTP 500")]
+    assert story.step() == []
+    assert story.now.reason == "web: HTTP 500; stopping"
+    story.ends("web", "killed by SIGTERM")
+    assert story.step() == [Start("web", 1)]
+    assert story.memory.histories["web"].in_a_row == 1, "one failure, counted once"
+
+
+@pytest.mark.parametrize("verdict", [Verdict.BUSY, Verdict.UNKNOWN])
+def test_busy_and_unknown_are_never_a_reason_to_stop(verdict: Verdict) -> None:
+    story = running()
+    story.seen["web"] = replace(story.seen["web"], verdict=verdict, reason="cannot tell")
+
+    assert story.step(after_s=3600) == []
+
+
+def test_a_start_that_never_becomes_healthy_is_a_failure() -> None:
+    story = Story(assembly(application("web", start_timeout_s=30.0)))
+    story.named()
+    story.step()
+    story.seen["web"] = replace(story.seen["web"], reason="connection refused")
+
+    assert next_deadline_s(story.memory, story.snapshot(), story.assembly) == story.now_s + 30
+    (stop,) = story.step(after_s=30)
+    assert stop == Stop("web", 10.0, "not healthy 30 s after its start: connection refused")
+
+
+def test_one_failing_application_makes_the_node_failing_and_leaves_the_other_alone() -> None:
+    story = running(application("web"), application("db"))
+    story.ends("db")
+
+    assert story.step() == [Start("db", 1)]
+    assert story.now.verdict is Verdict.FAILING
+    assert story.now.applications["web"] == (Verdict.HEALTHY, "")
