@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import json
 import os
 import time
 import zipfile
@@ -12,8 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from moto.backends import get_backend
+import boto3
 from moto import mock_aws
+from moto.backends import get_backend
 
 import lab.alarms
 import lab.functions
@@ -61,13 +63,24 @@ def archive(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def deploy(name: str, code: str, **settings: Any) -> str:
-    """A function `name` whose handler is `main.handler`; its ARN."""
+def role(name: str, allow: dict[str, str] | None = None) -> str:
+    """A role of that name; allow: {action: resource}."""
+    client = boto3.client("iam")
+    arn = str(client.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"])
+    statements = [{"Effect": "Allow", "Action": action, "Resource": resource} for action, resource in (allow or {}).items()]
+    if statements:
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        client.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=document)
+    return arn
+
+
+def deploy(name: str, code: str, *, allow: dict[str, str] | None = None, **settings: Any) -> str:
+    """A function `name` whose handler is `main.handler`, with a role `NAME-role`; its ARN."""
     backend = get_backend("lambda")[ACCOUNT][REGION]
     spec = {
         "FunctionName": name,
         "Runtime": "python3.11",
-        "Role": f"arn:aws:iam::{ACCOUNT}:role/{name}-role",
+        "Role": role(f"{name}-role", allow),
         "Handler": "main.handler",
         "Code": {"ZipFile": base64.b64encode(archive({"main.py": code})).decode()},
         "Timeout": 5,

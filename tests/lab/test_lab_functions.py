@@ -214,7 +214,7 @@ def test_payloads_have_limits(world: World) -> None:
     deploy("echo", "def handler(event, context):\n    return 'x' * event.get('n', 0)\n")
     client = boto3.client("lambda")
 
-    with pytest.raises(client.exceptions.RequestTooLargeException):
+    with pytest.raises(client.exceptions.ClientError, match="RequestEntityTooLargeException"):
         client.invoke(FunctionName="echo", Payload=json.dumps({"x": "x" * 1_100_000}), InvocationType="Event")
     body, answer = call("echo", {"n": 7_000_000})
 
