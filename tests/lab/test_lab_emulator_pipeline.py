@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import threading
 from collections.abc import Iterable
@@ -96,10 +97,8 @@ class Together:
         with self._guard:
             self._inside += 1
             self.most = max(self.most, self._inside)
-        try:
+        with contextlib.suppress(threading.BrokenBarrierError):
             self._met.wait(timeout=0.5)
-        except threading.BrokenBarrierError:
-            pass
         with self._guard:
             self._inside -= 1
         return Response("ok")(environ, start_response)

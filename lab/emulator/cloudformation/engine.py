@@ -1,23 +1,24 @@
 """How stacks are made and changed: moto's template language, our order, events and errors.
 
 Points of moto 5.2.5 replaced here, each held by a test in tests/lab/test_lab_cfn_engine.py:
-parsing.parse_resource (skips unknown types), ResourceMap.create (order), Stack.create_resources and
+parsing.parse_resource (skips unknown types), ResourceMap.create and .update (order), Stack.create_resources and
 ChangeSet.apply (no outputs, no exports, no events, errors as HTTP 500), Backend.execute_change_set
 (always COMPLETE), Backend.delete_change_set (500 when absent), Backend._resolve_update_parameters
-and Stack.stack_parameters' UsePreviousValue (500 for parameters never passed).
+and Stack.stack_parameters (UsePreviousValue is a 500 for parameters never passed).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import moto.cloudformation.models as models
 import moto.cloudformation.parsing as parsing
 from botocore.exceptions import BotoCoreError, ClientError
-from moto.cloudformation.exceptions import ValidationError
+from moto.cloudformation.exceptions import UnformattedGetAttTemplateException, ValidationError
 from moto.core.exceptions import ServiceException
+from werkzeug.exceptions import HTTPException
 
 from lab.emulator.cloudformation import types
 from lab.emulator.cloudformation.order import Circular, creation_order
@@ -26,6 +27,13 @@ from lab.world import World
 
 log = logging.getLogger("lab.emulator.cloudformation")
 _moto_parse_resource = parsing.parse_resource
+
+
+# What making a resource may raise: ours, the API's through boto3, and moto's own models' for the types left to it.
+_FAILURES = (
+    ResourceError, ClientError, BotoCoreError, ServiceException, HTTPException, UnformattedGetAttTemplateException,
+    ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError,
+)  # fmt: skip
 
 
 class StackFailed(Exception):
@@ -43,7 +51,9 @@ def install(world: World) -> None:
     publish(world)
     parsing.parse_resource = _parse_resource
     parsing.ResourceMap.create = _create_all  # type: ignore[method-assign]
+    parsing.ResourceMap.update = _update_all  # type: ignore[method-assign]
     models.Stack.create_resources = _create_stack  # type: ignore[method-assign]
+    models.Stack.stack_parameters = property(_given_parameters)  # type: ignore[method-assign,assignment]
     models.ChangeSet.apply = _apply  # type: ignore[method-assign]
     backend = models.CloudFormationBackend
     backend.execute_change_set = _execute_change_set  # type: ignore[method-assign]
@@ -91,6 +101,15 @@ def _stack_of(resource_map: parsing.ResourceMap) -> models.Stack:
     return backend.stacks[resource_map.stack_id]
 
 
+def _given_parameters(self: models.Stack) -> dict[str, Any]:
+    """Parameters as they were given, or their defaults: what UsePreviousValue means.
+
+    moto takes the resolved value (an image id) for the given one (the name of an SSM parameter).
+    """
+    slots = self.template_dict.get("Parameters", {})
+    return {name: self.parameters.get(name, slot.get("Default")) for name, slot in slots.items()}
+
+
 def _event(stack: models.Stack, logical_id: str, type_name: str, status: str, *, physical_id: str = "", why: str | None = None) -> None:
     stack.events.append(
         models.Event(
@@ -106,53 +125,85 @@ def _event(stack: models.Stack, logical_id: str, type_name: str, status: str, *,
     )
 
 
+def _order(stack: models.Stack, resource_map: parsing.ResourceMap) -> list[str]:
+    """What the template wants, in order. Raises StackFailed for a type nobody makes and for a circle."""
+    wanted = _wanted(resource_map)
+    known = parsing.get_model_map()
+    unknown = sorted(f"{body['Type']} ({name})" for name, body in wanted.items() if body["Type"] not in known)
+    try:
+        if unknown:
+            raise ResourceError(f"Unrecognized resource types: [{', '.join(unknown)}]")
+        return creation_order(wanted)
+    except (Circular, ResourceError) as error:
+        raise StackFailed(stack.name, "AWS::CloudFormation::Stack", str(error)) from error
+
+
 def _create_all(self: parsing.ResourceMap, template: dict[str, Any]) -> bool:
     """Make every resource that is not there yet, in order, with an event before and after each."""
     self._template = template
     self._resource_json_map = template["Resources"]
     stack = _stack_of(self)
-    wanted = _wanted(self)
-    unknown = sorted({f"{body['Type']} ({name})" for name, body in wanted.items() if body["Type"] not in parsing.get_model_map()})
-    if unknown:
-        raise StackFailed(stack.name, "AWS::CloudFormation::Stack", f"Unrecognized resource types: [{', '.join(unknown)}]")
-    try:
-        order = creation_order(wanted)
-    except Circular as error:
-        raise StackFailed(stack.name, "AWS::CloudFormation::Stack", str(error)) from error
-    for logical_id in order:
-        if logical_id in self._parsed_resources:
-            continue
-        type_name = wanted[logical_id]["Type"]
-        _event(stack, logical_id, type_name, "CREATE_IN_PROGRESS")
-        physical_id = _create_one(self, logical_id, type_name)
-        _event(stack, logical_id, type_name, "CREATE_COMPLETE", physical_id=physical_id)
+    for logical_id in _order(stack, self):
+        _make(stack, self, logical_id, "CREATE", lambda name: self[name])
     return True
 
 
-def _create_one(resource_map: parsing.ResourceMap, logical_id: str, type_name: str) -> str:
-    """Make one resource and give its physical id. Raises StackFailed whatever goes wrong."""
+def _update_all(self: parsing.ResourceMap, template: dict[str, Any], parameters: dict[str, Any] | None = None) -> None:
+    """Bring the resources to another template: new and changed ones in order, then the old ones away."""
+    stack, old = _stack_of(self), self._resource_json_map
+    old_order = [name for name in creation_order(old) if name in self._parsed_resources]
+    changed = set(self.build_resource_diff(template, parameters)["Modify"])
+    self._template = template
+    self._resource_json_map = template["Resources"]
+    self.input_parameters = parameters or self.input_parameters
+    self.load_mapping()
+    self.load_parameters()
+    self.load_conditions()
+
+    def change(name: str) -> Any:
+        made: Any = parsing.parse_and_update_resource(name, template["Resources"][name], self, self._account_id, self._region_name)
+        self._parsed_resources[name] = made
+        return made
+
+    for logical_id in _order(stack, self):
+        if logical_id not in self._parsed_resources:
+            _make(stack, self, logical_id, "CREATE", lambda name: self[name])
+        elif logical_id in changed and _differs(old[logical_id], template["Resources"][logical_id]):
+            _make(stack, self, logical_id, "UPDATE", change)
+    for logical_id in reversed([name for name in old_order if name not in template["Resources"]]):
+        _make(stack, self, logical_id, "DELETE", lambda name: _remove(self, name, old[name]))
+
+
+def _differs(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Metadata and DependsOn change nothing about a resource that is there."""
+    return any(old.get(key) != new.get(key) for key in ("Type", "Properties"))
+
+
+def _remove(resource_map: parsing.ResourceMap, logical_id: str, body: dict[str, Any]) -> Any:
+    """Delete a resource, unless the template had said to retain it."""
+    made = resource_map._parsed_resources.pop(logical_id)
+    if body.get("DeletionPolicy") != "Retain":
+        resource_map._delete_resource(made, body)
+    return made
+
+
+def _make(stack: models.Stack, resource_map: parsing.ResourceMap, logical_id: str, verb: str, act: Callable[[str], Any]) -> None:
+    """Do one thing to one resource, with an event before and after. Raises StackFailed whatever goes wrong."""
+    if verb == "CREATE" and logical_id in resource_map._parsed_resources:
+        return
+    there: Any = resource_map._parsed_resources.get(logical_id)
+    type_name = resource_map._resource_json_map[logical_id]["Type"] if verb != "DELETE" else there.cf_resource_type
+    _event(stack, logical_id, type_name, f"{verb}_IN_PROGRESS")
     try:
-        made: Any = resource_map[logical_id]
-    except StackFailed:
-        raise
-    except (
-        ResourceError,
-        ClientError,
-        BotoCoreError,
-        ServiceException,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        NotImplementedError,
-    ) as error:
+        made: Any = act(logical_id)
+    except _FAILURES as error:
         log.error("%s %s", type_name, logical_id, exc_info=error)
         why = str(error) if isinstance(error, (ResourceError, ClientError, BotoCoreError)) else f"{type(error).__name__}: {error}"
         raise StackFailed(logical_id, type_name, why) from error
     physical_id = getattr(made, "physical_resource_id", None)
-    if made is None or not isinstance(physical_id, str):
+    if not isinstance(physical_id, str):
         raise StackFailed(logical_id, type_name, f"made without a physical id ({type(made).__name__})")
-    return physical_id
+    _event(stack, logical_id, type_name, f"{verb}_COMPLETE", physical_id=physical_id)
 
 
 def _finish(stack: models.Stack) -> None:
@@ -203,10 +254,7 @@ def _apply(self: models.ChangeSet) -> None:
         stack.resource_map = stack._create_resource_map()
         stack.resource_map.create(self.template_dict)
     else:
-        try:
-            stack.resource_map.update(self.template_dict, self.parameters)
-        except (ResourceError, ClientError, BotoCoreError) as error:
-            raise StackFailed(stack.name, "AWS::CloudFormation::Stack", str(error)) from error
+        stack.resource_map.update(self.template_dict, self.parameters)
     _finish(stack)
 
 

@@ -22,7 +22,21 @@ def _api_names(properties: dict[str, Any]) -> dict[str, Any]:
     return {"KMSKeyArn" if key == "KmsKeyArn" else key: value for key, value in properties.items()}
 
 
-@resource("AWS::Lambda::Function", name="FunctionName", name_max=64, attributes=("Arn",))
+def change_function(request: Request, physical_id: str) -> Made:
+    """Code and configuration as UpdateFunctionCode and UpdateFunctionConfiguration change them."""
+    api, given = request.api("lambda"), _api_names(request.props.pick(*_FUNCTION))
+    architectures = {"Architectures": given.pop("Architectures")} if "Architectures" in given else {}
+    given.pop("PackageType", None)
+    api.update_function_code(FunctionName=physical_id, **given.pop("Code"), **architectures)
+    arn = api.update_function_configuration(FunctionName=physical_id, **given)["FunctionArn"]
+    api.tag_resource(Resource=arn, Tags=request.props.tag_map())
+    reserved = request.props.take("ReservedConcurrentExecutions")
+    if reserved is not None:
+        api.put_function_concurrency(FunctionName=physical_id, ReservedConcurrentExecutions=int(reserved))
+    return Made(physical_id, {"Arn": arn}, lambda: api.delete_function(FunctionName=physical_id))
+
+
+@resource("AWS::Lambda::Function", name="FunctionName", name_max=64, attributes=("Arn",), change=change_function)
 def function(request: Request) -> Made:
     api, props, name = request.api("lambda"), request.props, request.name
     arn = api.create_function(FunctionName=name, Tags=props.tag_map(), **_api_names(props.pick(*_FUNCTION)))["FunctionArn"]

@@ -85,6 +85,7 @@ class Made:
 
 
 Create = Callable[[Request], Made]
+Change = Callable[[Request, str], Made]  # given the physical id of what is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class ResourceType:
     """name_property: the property that names it, if any. name_max: AWS's longest name.
 
     again: making it again over itself is how it is updated (the API is a put).
+    change: how it is updated otherwise; without either it cannot be changed in place.
     """
 
     type_name: str
@@ -101,18 +103,26 @@ class ResourceType:
     lower: bool = False
     attributes: frozenset[str] = frozenset()
     again: bool = False
+    change: Change | None = None
 
 
 TYPES: dict[str, ResourceType] = {}
 
 
 def resource(
-    type_name: str, *, name: str = "", name_max: int = 255, lower: bool = False, attributes: tuple[str, ...] = (), again: bool = False
+    type_name: str,
+    *,
+    name: str = "",
+    name_max: int = 255,
+    lower: bool = False,
+    attributes: tuple[str, ...] = (),
+    again: bool = False,
+    change: Change | None = None,
 ) -> Callable[[Create], Create]:
     """Say that the decorated function makes resources of this type."""
 
     def register(create: Create) -> Create:
-        TYPES[type_name] = ResourceType(type_name, create, name, name_max, lower, frozenset(attributes), again)
+        TYPES[type_name] = ResourceType(type_name, create, name, name_max, lower, frozenset(attributes), again, change)
         return create
 
     return register
@@ -163,14 +173,14 @@ class Resource(CloudFormationModel):
         given = properties.get(cls.kind.name_property) if cls.kind.name_property else None
         stack = stack_id.split("/")[1] if "/" in stack_id else "stack"
         name = str(given) if given else physical_name(stack, logical_id, longest=cls.kind.name_max, lower=cls.kind.lower)
-        return cls._make(name, properties, logical_id, stack_id)
+        return cls._make(name, properties, logical_id, stack_id, cls.kind.create)
 
     @classmethod
-    def _make(cls, name: str, properties: Mapping[str, Any], logical_id: str, stack_id: str) -> Resource:
+    def _make(cls, name: str, properties: Mapping[str, Any], logical_id: str, stack_id: str, act: Create) -> Resource:
         props = Props(properties)
         if cls.kind.name_property:
             props.take(cls.kind.name_property)
-        made = cls.kind.create(Request(cls.world, cls.kind.type_name, logical_id, stack_id, name, props))
+        made = act(Request(cls.world, cls.kind.type_name, logical_id, stack_id, name, props))
         if props.left():
             raise ResourceError(f"the lab does not understand propert{'ies' if props.left()[1:] else 'y'} {', '.join(props.left())}")
         return cls(made, name)
@@ -179,10 +189,15 @@ class Resource(CloudFormationModel):
     def update_from_cloudformation_json(
         cls, original_resource: Any, new_resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
     ) -> Resource:
-        if not cls.kind.again:
+        change, physical_id = cls.kind.change, original_resource.physical_resource_id
+        if change is not None:
+            act: Create = lambda request: change(request, physical_id)  # noqa: E731
+        elif cls.kind.again:
+            act = cls.kind.create
+        else:
             raise ResourceError("the lab cannot change this type in place: start a fresh lab")
         logical_id = str(getattr(original_resource, "logical_resource_id", new_resource_name))
-        return cls._make(original_resource.name, cloudformation_json.get("Properties") or {}, logical_id, "")
+        return cls._make(original_resource.name, cloudformation_json.get("Properties") or {}, logical_id, "", act)
 
     @classmethod
     def delete_from_cloudformation_json(

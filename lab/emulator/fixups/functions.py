@@ -44,6 +44,14 @@ def _keep_configuration() -> None:
             result["VpcConfig"] = {**result["VpcConfig"], "VpcId": _vpc_of(self)}
         return result
 
+    moto_update = LambdaFunction.update_configuration
+
+    def update(self: LambdaFunction, config_updates: dict[str, Any]) -> dict[str, Any]:
+        self.lab_kept.update({key: config_updates[key] for key in _KEPT if key in config_updates})  # type: ignore[attr-defined]
+        moto_update(self, config_updates)
+        return self.get_configuration()
+
+    LambdaFunction.update_configuration = update  # type: ignore[method-assign]
     LambdaFunction.__init__ = init  # type: ignore[method-assign]
     LambdaFunction.get_configuration = configuration  # type: ignore[method-assign]
 
