@@ -116,7 +116,7 @@ class NodeAssembly(Construct):
         role = iam.Role(self, "NodeRole", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
         for statement in (
             may.write_items(table, [names.node_pk(*names_of)]),
-            may.read_items(table, [names.node_pk(*names_of), names.permit_pk(*names_of)]),
+            may.items(table, [names.permit_pk(*names_of)], "GetItem"),
             may.allow("s3:GetObject", on=[asset.bucket.arn_for_objects(asset.s3_object_key) for asset in self._assets]),
             may.evidence(self._foundation.bucket.bucket_arn, *names_of),
         ):

@@ -66,6 +66,7 @@ class Functions(Construct):
         super().__init__(scope, id_)
         self._deployable = deployable
         self._foundation = foundation
+        self._table_arn = foundation.table.table_arn
         self._code = lambda_.Code.from_asset(str(archive))
         self._common = {
             names.ENV_TABLE: foundation.table.table_name,
@@ -84,14 +85,14 @@ class Functions(Construct):
         self.tick = self._tick()
 
     def _probe_nodes(self, network: NodeNetwork) -> lambda_.Function:
-        table = self._foundation.table.table_arn
+        looks = self._partitions(names.look_pk)
         function = self._function(
             PROBE_NODES,
             [
                 may.be_in_a_vpc(),
                 may.consume(self._foundation.tick_queue.queue_arn),
-                may.read_items(table, [*self._partitions(names.node_pk), *self._partitions(names.look_pk)]),
-                may.write_items(table, self._partitions(names.look_pk)),
+                may.read_items(self._table_arn, [*self._partitions(names.node_pk), *looks]),
+                may.write_items(self._table_arn, looks),
             ],
             vpc=network,
         )
@@ -102,34 +103,28 @@ class Functions(Construct):
         return self._function(
             MOVE_FRONT,
             [
-                may.describe("ec2:DescribeAddresses", "ec2:DescribeInstances"),
-                may.on_our_addresses(self._deployable.name),
-                may.read_items(self._foundation.table.table_arn, [*self._partitions(names.permit_pk), *self._partitions(names.node_pk)]),
+                may.describe("ec2:DescribeAddresses"),
+                may.move_our_addresses(self._deployable.name),
+                may.items(self._table_arn, self._partitions(names.permit_pk), "GetItem"),
             ],
         )
 
     def _admit_node(self) -> lambda_.Function:
         return self._function(
             ADMIT_NODE,
-            [*self._hook_statements(), may.write_items(self._foundation.table.table_arn, self._partitions(names.permit_pk))],
+            [*self._hook_statements(), may.write_items(self._table_arn, self._partitions(names.permit_pk))],
             invokes={names.ENV_FUNCTION_PROBE: self.probe_nodes, names.ENV_FUNCTION_MOVE_FRONT: self.move_front},
         )
 
     def _retire_node(self) -> lambda_.Function:
-        return self._function(
-            RETIRE_NODE,
-            self._hook_statements(),
-            invokes={names.ENV_FUNCTION_PROBE: self.probe_nodes, names.ENV_FUNCTION_MOVE_FRONT: self.move_front},
-        )
+        return self._function(RETIRE_NODE, self._hook_statements())
 
     def _hook_statements(self) -> list[iam.PolicyStatement]:
         """What both hooks' handlers do: look, keep the hook alive or complete it, keep evidence."""
-        deployable = self._deployable.name
         return [
-            may.describe("autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances", "ec2:DescribeInstances"),
-            may.on_our_groups(deployable, "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"),
-            may.read_items(self._foundation.table.table_arn, self._all_partitions()),
-            may.evidence(self._foundation.bucket.bucket_arn, deployable),
+            *self._look(),
+            may.on_our_groups(self._deployable.name, "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"),
+            may.evidence(self._foundation.bucket.bucket_arn, self._deployable.name),
         ]
 
     def _recover_assembly(self) -> lambda_.Function:
@@ -139,21 +134,11 @@ class Functions(Construct):
         return self._function(
             RECOVER_ASSEMBLY,
             [
-                may.describe(
-                    "autoscaling:DescribeAutoScalingGroups",
-                    "autoscaling:DescribeAutoScalingInstances",
-                    "autoscaling:DescribeScalingActivities",
-                    "ec2:DescribeAddresses",
-                    "ec2:DescribeInstances",
-                ),
-                may.on_our_groups(deployable, "SetInstanceHealth", "TerminateInstanceInAutoScalingGroup"),
-                may.on_our_groups(deployable, "SuspendProcesses", "ResumeProcesses"),
+                *self._look(),
+                may.read_items(self._table_arn, [names.intent_pk(deployable), names.BUDGET_PK]),
+                may.on_our_groups(deployable, "TerminateInstanceInAutoScalingGroup"),
                 may.on_our_instances(deployable, "GetConsoleOutput", "TerminateInstances"),
-                may.read_items(foundation.table.table_arn, self._all_partitions()),
-                may.write_items(
-                    foundation.table.table_arn,
-                    [*self._partitions(names.incident_pk), *self._partitions(names.permit_pk), names.BUDGET_PK],
-                ),
+                may.write_items(self._table_arn, [*self._partitions(names.incident_pk), names.BUDGET_PK]),
                 may.evidence(foundation.bucket.bucket_arn, deployable),
                 may.allow("sns:Publish", on=[foundation.topic.topic_arn]),
                 may.allow("sqs:SendMessage", on=[foundation.recover_queue.queue_arn]),
@@ -168,19 +153,13 @@ class Functions(Construct):
         )
 
     def _tick(self) -> lambda_.Function:
-        foundation = self._foundation
         return self._function(
             TICK,
             [
-                may.describe(
-                    "autoscaling:DescribeAutoScalingGroups",
-                    "autoscaling:DescribeAutoScalingInstances",
-                    "cloudwatch:DescribeAlarmsForMetric",  # an alarm is asked for by its metric, and that knows no resource
-                    "ec2:DescribeAddresses",
-                    "ec2:DescribeInstances",
-                ),
-                may.read_items(foundation.table.table_arn, self._all_partitions()),
-                may.allow("sqs:SendMessage", on=[foundation.tick_queue.queue_arn]),
+                *self._look(),
+                # An alarm is asked for by its metric, and that knows no resource.
+                may.describe("cloudwatch:DescribeAlarmsForMetric", "ec2:DescribeAddresses"),
+                may.allow("sqs:SendMessage", on=[self._foundation.tick_queue.queue_arn]),
             ],
             invokes={
                 names.ENV_FUNCTION_ADMIT: self.admit_node,
@@ -188,15 +167,19 @@ class Functions(Construct):
                 names.ENV_FUNCTION_RECOVER: self.recover_assembly,
                 names.ENV_FUNCTION_MOVE_FRONT: self.move_front,
             },
-            environment={names.ENV_TICK_QUEUE: foundation.tick_queue.queue_url},
+            environment={names.ENV_TICK_QUEUE: self._foundation.tick_queue.queue_url},
         )
+
+    def _look(self) -> list[iam.PolicyStatement]:
+        """Read the world once: groups, instances, and what the table says of each assembly."""
+        keys = (names.node_pk, names.look_pk, names.permit_pk, names.incident_pk)
+        return [
+            may.describe("autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances"),
+            may.read_items(self._table_arn, [pk for key in keys for pk in self._partitions(key)]),
+        ]
 
     def _partitions(self, key: Callable[[str, str], str]) -> list[str]:
         return [key(self._deployable.name, assembly.name) for assembly in self._deployable.assemblies]
-
-    def _all_partitions(self) -> list[str]:
-        keys = (names.node_pk, names.look_pk, names.permit_pk, names.incident_pk)
-        return [*(pk for key in keys for pk in self._partitions(key)), names.intent_pk(self._deployable.name), names.BUDGET_PK]
 
     def _function(
         self,

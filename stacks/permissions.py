@@ -32,7 +32,8 @@ def read_items(table_arn: str, partitions: Sequence[str]) -> iam.PolicyStatement
 
 
 def write_items(table_arn: str, partitions: Sequence[str]) -> iam.PolicyStatement:
-    return items(table_arn, partitions, "PutItem", "UpdateItem")
+    """Whole items only: nobody updates in place, and nobody deletes."""
+    return items(table_arn, partitions, "PutItem")
 
 
 def describe(*actions: str) -> iam.PolicyStatement:
@@ -58,13 +59,10 @@ def on_our_instances(deployable: str, *actions: str) -> iam.PolicyStatement:
     return allow(*(f"ec2:{action}" for action in actions), on=[_ec2("instance/*")], when=_tagged(deployable))
 
 
-def on_our_addresses(deployable: str) -> iam.PolicyStatement:
+def move_our_addresses(deployable: str) -> iam.PolicyStatement:
     """Move an address between the deployable's own nodes: both sides must bear its tag."""
     return allow(
-        "ec2:AssociateAddress",
-        "ec2:DisassociateAddress",
-        on=[_ec2("elastic-ip/*"), _ec2("instance/*"), _ec2("network-interface/*")],
-        when=_tagged(deployable),
+        "ec2:AssociateAddress", on=[_ec2("elastic-ip/*"), _ec2("instance/*"), _ec2("network-interface/*")], when=_tagged(deployable)
     )
 
 
