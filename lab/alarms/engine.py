@@ -37,6 +37,7 @@ class AlarmEngine:
         self._stop = threading.Event()
         self._lock = threading.RLock()
         self._said: dict[str, str] = {}
+        self._steps: dict[str, int] = {}
         self.history: deque[dict[str, Any]] = deque(maxlen=_HISTORY_MAX)
 
     def start(self) -> None:
@@ -65,10 +66,14 @@ class AlarmEngine:
             except Unsupported as error:
                 self._say_once(alarm.name, str(error))
                 continue
-            step = self._world.clock.real(definition.step_s)
-            offset = boundary / step
-            if abs(offset - round(offset)) < 1e-6:
+            if self._is_due(alarm.alarm_arn, boundary / self._world.clock.real(definition.step_s)):
                 self._evaluate(alarm, definition, query, boundary)
+
+    def _is_due(self, arn: str, steps: float) -> bool:
+        """Once a step, at its boundary; later only when the machine was too slow to look there."""
+        step = math.floor(steps + 1e-6)
+        last, self._steps[arn] = self._steps.get(arn), step
+        return abs(steps - step) < 1e-6 if last is None else step > last
 
     def _evaluate(self, alarm: Any, definition: Definition, query: MetricQuery, boundary: float) -> None:
         second = self._world.clock.real(1.0)

@@ -51,7 +51,7 @@ class Series:
         self._minute_s = minute_s
 
     def add(self, key: SeriesKey, value: float, *, at: float, unit: str = "None", high_resolution: bool = False) -> None:
-        at = self._stored_at(at, high_resolution)
+        at, value = self._stored_at(at, high_resolution), float(value)
         self._put(key, Sample(at, 1.0, value, value, value, (value,), unit))
 
     def add_set(

@@ -19,7 +19,7 @@ from lab.world import ACCOUNT, REGION, World
 from tests.lab.lab_worlds import archive, deploy, events, small_world, wait_for
 
 
-@pytest.fixture()
+@pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with small_world(tmp_path) as made:
         yield made
@@ -203,7 +203,9 @@ def test_new_code_and_new_settings_count_from_the_next_call(world: World) -> Non
     assert call("echo")[0] == "old"
     client = boto3.client("lambda")
 
-    client.update_function_code(FunctionName="echo", ZipFile=archive({"main.py": "import os\ndef handler(e, c):\n    return os.environ['X']\n"}))
+    client.update_function_code(
+        FunctionName="echo", ZipFile=archive({"main.py": "import os\ndef handler(e, c):\n    return os.environ['X']\n"})
+    )
     client.update_function_configuration(FunctionName="echo", Environment={"Variables": {"X": "new"}})
 
     assert call("echo")[0] == "new"
@@ -229,7 +231,9 @@ def test_the_code_is_read_only(world: World) -> None:
 
 
 def test_a_runtime_that_is_not_here_is_said_once_and_runs_on_another(world: World) -> None:
-    deploy("newer", "import sys, boto3, awslambdaric\ndef handler(event, context):\n    return sys.version_info[:2]\n", Runtime="python3.19")
+    deploy(
+        "newer", "import sys, boto3, awslambdaric\ndef handler(event, context):\n    return sys.version_info[:2]\n", Runtime="python3.19"
+    )
 
     body, _ = call("newer")
     call("newer")

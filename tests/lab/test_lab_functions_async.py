@@ -19,7 +19,7 @@ from tests.lab.lab_worlds import deploy, events, small_world, wait_for
 BAD = "def handler(event, context):\n    raise ValueError('no')\n"
 
 
-@pytest.fixture()
+@pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with small_world(tmp_path, scale=300.0) as made:
         yield made
@@ -130,7 +130,12 @@ def test_a_service_needs_a_permission_for_its_source(world: World) -> None:
 
 
 def test_an_unknown_condition_in_a_functions_policy_is_an_error_of_the_lab() -> None:
-    statement = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Principal": {"Service": "s"}, "Condition": {"Foo": {"aws:SourceArn": "x"}}}
+    statement = {
+        "Effect": "Allow",
+        "Action": "lambda:InvokeFunction",
+        "Principal": {"Service": "s"},
+        "Condition": {"Foo": {"aws:SourceArn": "x"}},
+    }
 
     with pytest.raises(ValueError, match="Foo"):
         permits([statement], service="s", source_arn="x", account=ACCOUNT, function_arn="arn:aws:lambda:r:1:function:f")

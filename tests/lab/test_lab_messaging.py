@@ -20,7 +20,7 @@ from tests.lab.lab_worlds import deploy, events, small_world, wait_for
 NOTE = "def handler(event, context):\n    print('GOT', event)\n    return event\n"
 
 
-@pytest.fixture()
+@pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with small_world(tmp_path, scale=60.0) as made:
         yield made
@@ -95,7 +95,12 @@ def test_an_unknown_operator_is_an_error_of_the_lab() -> None:
         ({"Input": '{"fixed": true}'}, {"fixed": True}),
         ({"InputPath": "$.detail"}, {"a": "x", "n": 1, "list": [5]}),
         (
-            {"InputTransformer": {"InputPathsMap": {"a": "$.detail.a", "n": "$.detail.list[0]"}, "InputTemplate": '{"a": <a>, "t": "<a> <n>"}'}},
+            {
+                "InputTransformer": {
+                    "InputPathsMap": {"a": "$.detail.a", "n": "$.detail.list[0]"},
+                    "InputTemplate": '{"a": <a>, "t": "<a> <n>"}',
+                }
+            },
             {"a": "x", "t": "x 5"},
         ),
     ],
@@ -126,7 +131,9 @@ def test_cron_expressions_are_in_utc_with_six_fields(expression: str, after: str
     assert schedule.next_after(at(after)) == at(due)
 
 
-@pytest.mark.parametrize("expression", ["rate(1 minutes)", "rate(0 minutes)", "rate(5 minute)", "cron(* * * * * *)", "every minute", "cron(61 * * * ? *)"])
+@pytest.mark.parametrize(
+    "expression", ["rate(1 minutes)", "rate(0 minutes)", "rate(5 minute)", "cron(* * * * * *)", "every minute", "cron(61 * * * ? *)"]
+)
 def test_other_expressions_are_refused(expression: str) -> None:
     """Same page: a singular for 1, a plural otherwise, and one question mark."""
     with pytest.raises(BadSchedule):
