@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.guards import Policy
-from core.model import FrontKind, Verdict
+from core.model import FrontKind
 from core.outlook import failing_for_s, inside
 from core.records import Phase
 from core.snapshot import View
@@ -78,6 +78,8 @@ def _recovery(view: View, policy: Policy, *, in_alarm: bool) -> str | None:
     if in_alarm:
         return "its alarm is in ALARM and no incident is open"
     looks = view.looks.get(node)
-    if inside(view, node, policy).verdict is Verdict.FAILING and looks is not None and failing_for_s(looks) is not None:
+    failing_s = failing_for_s(looks) if looks else None
+    # Two sweeps, so that an application in the middle of its restart wakes nobody.
+    if inside(view, node, policy).is_bad and failing_s is not None and failing_s >= policy.looks_failing_s / 2:
         return f"{node} is failing inside and outside"
     return None

@@ -59,7 +59,10 @@ def fence(view: View, incident: Incident, instance: str, *, force: bool) -> Inci
     said = []
     lifecycle = view.lifecycle_of(instance)
     if not force and lifecycle and not lifecycle.startswith("Terminat"):
-        said.append(groups.terminate(instance))
+        try:
+            said.append(groups.terminate(instance))
+        except WorldFailed as error:
+            said.append(f"the group could not be told: {error}")  # the machine must go all the same; the group notices by itself
     if not view.is_dead(instance):
         said.append(instances.terminate(instance, force=force))
     fenced = replace(incident, fence=2 if force else 1, fenced_ms=incident.fenced_ms or began_ms, acted_ms=incident.acted_ms or began_ms)

@@ -29,9 +29,10 @@ def observe(
     """
     name = (watched.deployable, watched.name)
     now_ms = clock.now_ms()
+    # Reports before the permit: a node that reports running was permitted before, and that is then seen too.
+    reports, requests = table.node_records(*name)
     permit = table.permit(*name)
     incident = table.incident(*name)
-    reports, requests = table.node_records(*name)
     looks = table.looks(*name)
     group, members = groups.find(*name)
     known = {*members, *also}
