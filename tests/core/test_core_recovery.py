@@ -232,7 +232,7 @@ def test_a_request_under_the_current_epoch_confirms_at_once() -> None:
                 application="app",
                 reason="4 failures in 300 s",
                 expires_at=NOW,
-            )  # fmt: skip
+            )
         }
 
     assert recorded(healthy_view(incident=incident(), requests=asks(1))).cause is Cause.REQUEST
