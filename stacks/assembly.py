@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from aws_cdk import Aws, Fn, Tags
 from aws_cdk import aws_autoscaling as autoscaling
@@ -31,6 +32,13 @@ ROOT_GB = 16
 # Long enough for a boot and for a predecessor that is slow to die; admit_node keeps it alive while that goes on.
 LAUNCH_HEARTBEAT_S = 600
 TERMINATE_HEARTBEAT_S = 180
+
+
+class LaunchKeywords(TypedDict, total=False):
+    """What a group launches, as keywords of its construct: one of the two."""
+
+    launch_template: autoscaling.CfnAutoScalingGroup.LaunchTemplateSpecificationProperty
+    mixed_instances_policy: autoscaling.CfnAutoScalingGroup.MixedInstancesPolicyProperty
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +188,7 @@ class NodeAssembly(Construct):
             max_size="1",
             desired_capacity="1",
             vpc_zone_identifier=[subnet.subnet_id for subnet in self._network.subnets],
-            launch_template=autoscaling.CfnAutoScalingGroup.LaunchTemplateSpecificationProperty(
-                launch_template_id=self._template.ref, version=self._template.attr_latest_version_number
-            ),
+            **self._what_to_launch(),
             health_check_type="EC2",
             health_check_grace_period=round(assembly.start_grace_s),
             lifecycle_hook_specification_list=[
@@ -206,3 +212,27 @@ class NodeAssembly(Construct):
         Tags.of(group).add(names.TAG_ASSEMBLY, assembly.name)
         group.node.add_dependency(self._security, self._role, *after)
         return group.ref
+
+    def _what_to_launch(self) -> LaunchKeywords:
+        """The template alone, or with the instance types to try in the file's order when capacity is short.
+
+        https://docs.aws.amazon.com/autoscaling/ec2/userguide/allocation-strategies.html ("prioritized")
+        """
+        kind = autoscaling.CfnAutoScalingGroup
+        template = kind.LaunchTemplateSpecificationProperty(
+            launch_template_id=self._template.ref, version=self._template.attr_latest_version_number
+        )
+        types = self._assembly.instances
+        if len(types) == 1:
+            return {"launch_template": template}
+        return {
+            "mixed_instances_policy": kind.MixedInstancesPolicyProperty(
+                launch_template=kind.LaunchTemplateProperty(
+                    launch_template_specification=template,
+                    overrides=[kind.LaunchTemplateOverridesProperty(instance_type=instance_type) for instance_type in types],
+                ),
+                instances_distribution=kind.InstancesDistributionProperty(
+                    on_demand_allocation_strategy="prioritized", on_demand_percentage_above_base_capacity=100
+                ),
+            )
+        }

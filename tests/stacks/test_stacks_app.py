@@ -69,9 +69,9 @@ def test_a_malformed_deployable_is_refused_with_its_key(synth: Synth, tmp_path: 
     assert "Traceback" not in done.stderr
 
 
-def test_an_assembly_without_a_front_has_no_address_and_boots_the_image_of_its_architecture(synth: Synth, tmp_path: Path) -> None:
+def test_an_assembly_without_a_front_has_no_address_and_tries_its_instance_types_in_order(synth: Synth, tmp_path: Path) -> None:
     file = tmp_path / "other.yaml"
-    file.write_text(DEPLOYABLE.format(assemblies=ASSEMBLY.format(name="my-other", instance="m7i.large")))
+    file.write_text(DEPLOYABLE.format(assemblies=ASSEMBLY.format(name="my-other", instance="m7i.large, m7i.xlarge")))
     done = synth(tmp_path / "out", file)
     assert done.returncode == 0, done.stderr
 
@@ -84,3 +84,7 @@ def test_an_assembly_without_a_front_has_no_address_and_boots_the_image_of_its_a
     assert "MyOtherGroup" in outputs
     inline = [rule for group in template.of("AWS::EC2::SecurityGroup") for rule in group.get("SecurityGroupIngress", [])]
     assert inline == [], "nothing is open to clients"
+
+    group = template.only("AWS::AutoScaling::AutoScalingGroup")["MixedInstancesPolicy"]
+    assert [override["InstanceType"] for override in group["LaunchTemplate"]["Overrides"]] == ["m7i.large", "m7i.xlarge"]
+    assert group["InstancesDistribution"] == {"OnDemandAllocationStrategy": "prioritized", "OnDemandPercentageAboveBaseCapacity": 100}
