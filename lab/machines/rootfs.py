@@ -1,0 +1,165 @@
+"""The machine's own root: fresh folders, the host's programs read-only, and nothing else of the host.
+
+Built from bind mounts over a tmpfs, for an overlay may not be mounted in a user namespace everywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384  # linux/mount.h
+_MNT_DETACH = 2
+_KEPT_FLAGS = MS_NOSUID | MS_NODEV | MS_NOEXEC | 1024 | 2048  # and noatime, nodiratime: locked in a user namespace
+_RELATIME = 1 << 21
+_libc = ctypes.CDLL(None, use_errno=True)
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_HOST_BIN = "usr/host-bin"  # where the host's /usr/bin is seen; /usr/bin itself is ours, of links to it
+_FRESH = (
+    "etc",
+    "opt",
+    "var/lib/cloud",
+    "var/cache",
+    "var/spool",
+    "var/log",
+    "run/systemd",
+    "tmp",
+    "var/tmp",
+    "root",
+    "home",
+    "srv",
+    "proc",
+    "sys",
+    "dev",
+    "mnt",
+)
+_ETC_OF_HOST = (
+    "ssl",
+    "pki",
+    "ca-certificates",
+    "alternatives",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "services",
+    "protocols",
+)
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
+
+def mount(source: str, target: Path, kind: str | None, flags: int = 0, data: str | None = None) -> None:
+    """mount(2). Raises OSError with the target in it."""
+    encoded = [None if text is None else text.encode() for text in (source, str(target), kind, data)]
+    if _libc.mount(encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3]) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"mount {kind or 'bind'}: {os.strerror(number)}", str(target))
+
+
+def bind(source: Path, target: Path, *, read_only: bool = True) -> None:
+    """Show a file or folder of the host in the new root."""
+    if source.is_dir():
+        target.mkdir(parents=True, exist_ok=True)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.touch()
+    mount(str(source), target, None, MS_BIND | MS_REC)
+    if read_only:
+        # Flags that a less privileged namespace may not clear have to be named again.
+        kept = os.statvfs(target).f_flag
+        flags = kept & _KEPT_FLAGS | (_RELATIME if kept & 4096 else 0)
+        mount("none", target, None, MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
+
+
+def build(new: Path, boot: dict[str, Any]) -> None:
+    """Lay out a root at the folder `new`. boot: hostname, address, logs, environment, systemctl, interpreter."""
+    mount("machine", new, "tmpfs", MS_NOSUID | MS_NODEV, "size=2g,mode=755")
+    for folder in _FRESH:
+        (new / folder).mkdir(parents=True, exist_ok=True)
+    for folder in ("tmp", "var/tmp"):
+        (new / folder).chmod(0o1777)
+    (new / "root").chmod(0o700)
+    with contextlib.suppress(FileExistsError):
+        (new / "var/run").symlink_to("/run")
+    _programs(new, boot)
+    _settings(new / "etc", boot)
+    _devices(new / "dev")
+    mount("proc", new / "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    with contextlib.suppress(OSError):  # some containers do not allow it; nothing here depends on it
+        mount("sysfs", new / "sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY)
+    bind(Path(boot["logs"]), new / "var/log", read_only=False)
+
+
+def enter(new: Path) -> None:
+    """Make it the root of this mount namespace and let go of the old one."""
+    (new / ".old").mkdir()
+    os.chdir(new)
+    subprocess.run(["pivot_root", ".", ".old"], check=True)
+    os.chdir("/")
+    if _libc.umount2(b"/.old", _MNT_DETACH) != 0:
+        raise OSError(ctypes.get_errno(), "the host's root could not be let go")
+    os.rmdir("/.old")
+
+
+def _programs(new: Path, boot: dict[str, Any]) -> None:
+    """The host's /usr read-only, but /usr/bin as links, so that python3 and systemctl can be the lab's."""
+    (new / "usr").mkdir()
+    for entry in os.scandir("/usr"):
+        if entry.name != "bin" and entry.is_dir(follow_symlinks=False):
+            bind(Path(entry.path), new / "usr" / entry.name)
+        elif entry.is_symlink():
+            (new / "usr" / entry.name).symlink_to(os.readlink(entry.path))
+    bind(Path("/usr/bin"), new / _HOST_BIN)
+    own = new / "usr/bin"
+    own.mkdir()
+    ours = {"systemctl": boot["systemctl"], "python3": boot["python3"]}
+    for name in os.listdir("/usr/bin"):
+        if ours.get(name) is None:
+            (own / name).symlink_to(f"/{_HOST_BIN}/{name}")
+    for name, text in ours.items():
+        if text is not None:
+            (own / name).write_text(text)
+            (own / name).chmod(0o755)
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        host = Path("/", name)
+        if host.is_symlink():
+            (new / name).symlink_to(os.readlink(host))
+        elif host.is_dir():
+            bind(host, new / name)
+    for extra in boot["also"]:
+        bind(Path(extra), new / extra.lstrip("/"))
+
+
+def _settings(etc: Path, boot: dict[str, Any]) -> None:
+    texts = {
+        "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+        "group": "root:x:0:\nnogroup:x:65534:\n",
+        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+        "hosts": f"127.0.0.1 localhost\n{boot['address']} {boot['hostname']}.ec2.internal {boot['hostname']}\n",
+        "hostname": boot["hostname"] + "\n",
+        "resolv.conf": "",
+        "machine-id": os.urandom(16).hex() + "\n",
+        "environment": "".join(f'{key}="{value}"\n' for key, value in boot["environment"].items()),
+    }
+    for name, text in texts.items():
+        (etc / name).write_text(text)
+    (etc / "systemd/system/multi-user.target.wants").mkdir(parents=True)
+    present = [name for name in _ETC_OF_HOST if Path("/etc", name).exists()]
+    present += [path.name for path in Path("/etc").glob("python3*") if path.is_dir()]
+    for name in present:
+        bind(Path("/etc", name).resolve(), etc / name)
+
+
+def _devices(dev: Path) -> None:
+    mount("dev", dev, "tmpfs", MS_NOSUID, "size=64k,mode=755")
+    for name in _DEVICES:
+        if Path("/dev", name).exists():
+            bind(Path("/dev", name), dev / name, read_only=False)
+    for name, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2"), ("console", "/proc/1/fd/1")):
+        (dev / name).symlink_to(target)
+    (dev / "shm").mkdir()
+    mount("shm", dev / "shm", "tmpfs", MS_NOSUID | MS_NODEV, "size=256m,mode=1777")
