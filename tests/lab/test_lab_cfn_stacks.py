@@ -119,7 +119,9 @@ def test_an_update_adds_changes_and_removes(aws: Emulator) -> None:
     gone = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "gone"}}
     change(aws, "update", template(Watch=ALARM, Kept=kept, Gone=gone), "CREATE")
     slower = {**ALARM, "Properties": {**ALARM_PROPERTIES, "Period": 60}}
-    status, why = change(aws, "update", template(Watch=slower, Kept={**kept, "Metadata": {"a": 1}}, Pages={"Type": "AWS::SNS::Topic"}), "UPDATE")
+    status, why = change(
+        aws, "update", template(Watch=slower, Kept={**kept, "Metadata": {"a": 1}}, Pages={"Type": "AWS::SNS::Topic"}), "UPDATE"
+    )
     name = aws.physical("update", "Watch")
     groups = aws.api("logs").describe_log_groups()["logGroups"]
 
