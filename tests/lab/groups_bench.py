@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,12 @@ class FakeEvents:
         return [change["state"] for change in changes if change["instance-id"] == instance_id]
 
 
+@cache
+def session() -> Any:
+    """One for all tests: reading the services' models takes most of a second."""
+    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
+
+
 class Bench:
     """boto3 clients against moto in this process, under our engines, on a clock turned by hand."""
 
@@ -127,10 +134,9 @@ class Bench:
         self.world.events = self.events
         lab.ec2.install(self.world)
         lab.groups.install(self.world)
-        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
-        self.ec2: Any = boto3.client("ec2", **keys)
-        self.asg: Any = boto3.client("autoscaling", **keys)
-        self.iam: Any = boto3.client("iam", **keys)
+        self.ec2: Any = session().client("ec2")
+        self.asg: Any = session().client("autoscaling")
+        self.iam: Any = session().client("iam")
         self.vpc = self.ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
         self.subnets = [self._subnet("10.20.1.0/24", "us-east-1a"), self._subnet("10.20.2.0/24", "us-east-1b")]
 
@@ -139,7 +145,9 @@ class Bench:
 
     def template(self, **data: Any) -> str:
         wanted = {"ImageId": "ami-12c6146b", "InstanceType": "t4g.small", **data}
-        return str(self.ec2.create_launch_template(LaunchTemplateName="lt", LaunchTemplateData=wanted)["LaunchTemplate"]["LaunchTemplateId"])
+        return str(
+            self.ec2.create_launch_template(LaunchTemplateName="lt", LaunchTemplateData=wanted)["LaunchTemplate"]["LaunchTemplateId"]
+        )
 
     def run_instance(self, **more: Any) -> str:
         wanted = {"ImageId": "ami-12c6146b", "InstanceType": "t4g.small", "SubnetId": self.subnets[0], **more}

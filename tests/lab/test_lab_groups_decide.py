@@ -17,7 +17,15 @@ NOW = 1000.0
 
 def member(state: str = "InService", **more: Any) -> Member:
     values: dict[str, Any] = {"ec2_state": "running", "in_service_at": 0.0 if state == "InService" else None, **more}
-    return Member(instance_id=values.pop("id", "i-1"), subnet_id="s", zone=values.pop("zone", "a"), instance_type="t", template={}, state=state, **values)
+    return Member(
+        instance_id=values.pop("id", "i-1"),
+        subnet_id="s",
+        zone=values.pop("zone", "a"),
+        instance_type="t",
+        template={},
+        state=state,
+        **values,
+    )
 
 
 def group(*members: Member, desired: int = 1, suspended: tuple[str, ...] = (), **more: Any) -> Group:
@@ -109,7 +117,11 @@ def test_replacement_and_termination_overlap():
         pytest.param("ReplaceUnhealthy", (d.MarkUnhealthy("i-1", d.GONE),), id="ReplaceUnhealthy: marked, kept"),
         pytest.param("Terminate", (d.MarkUnhealthy("i-1", d.GONE),), id="Terminate: ReplaceUnhealthy is inactive, HealthCheck not"),
         pytest.param("Launch", (d.MarkUnhealthy("i-1", d.GONE), d.Retire("i-1", d.GONE, True)), id="Launch: terminated, not replaced"),
-        pytest.param("AZRebalance", (d.MarkUnhealthy("i-1", d.GONE), d.Retire("i-1", d.GONE, True), d.Begin(1, d.REPLACE)), id="AZRebalance: no matter"),
+        pytest.param(
+            "AZRebalance",
+            (d.MarkUnhealthy("i-1", d.GONE), d.Retire("i-1", d.GONE, True), d.Begin(1, d.REPLACE)),
+            id="AZRebalance: no matter",
+        ),
     ],
 )
 def test_suspended_processes(suspended: str, expected: tuple[d.Step, ...]):

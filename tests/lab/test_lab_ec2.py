@@ -1,0 +1,323 @@
+"""EC2's instances and elastic addresses, through the API, against the pages they follow."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+import lab.ec2
+from lab.ec2.shapes import coerce
+from lab.ec2.states import GUEST_SHUTDOWN_S, may_follow, status_of
+from lab.journal import read
+from tests.lab.groups_bench import Bench, bench, eventually
+
+
+@pytest.fixture
+def b(tmp_path: Path) -> Iterator[Bench]:
+    with bench(tmp_path) as made:
+        yield made
+
+
+def code(error: pytest.ExceptionInfo[ClientError]) -> str:
+    return str(error.value.response["Error"]["Code"])
+
+
+def test_an_instance_is_pending_then_running_then_boots_after_awss_delays(b: Bench, tmp_path: Path):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html."""
+    instance = b.run_instance()
+    assert b.state(instance) == "pending"
+
+    b.clock.advance(5)
+    assert b.state(instance) == "running"
+    assert not b.machines.is_on(instance)
+
+    b.clock.advance(12)
+    assert b.machines.is_on(instance)
+    delays = [line for line in read(tmp_path / "journal.jsonl")[0] if line["kind"] == "delay" and line["subject"] == instance]
+    assert [(line["name"], line["until"] - line["at"]) for line in delays] == [("pending", 5.0), ("boot", 12.0)]
+
+
+def test_the_launch_template_counts_in_all_its_parts(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html; moto drops metadata options and profile."""
+    b.iam.create_role(RoleName="node", AssumeRolePolicyDocument="{}")
+    b.iam.create_instance_profile(InstanceProfileName="node")
+    b.iam.add_role_to_instance_profile(InstanceProfileName="node", RoleName="node")
+    group = b.ec2.create_security_group(GroupName="g", Description="d", VpcId=b.vpc)["GroupId"]
+    template = b.template(
+        MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+        IamInstanceProfile={"Name": "node"},
+        UserData=base64.b64encode(b"#!/bin/sh\n").decode(),
+        SecurityGroupIds=[group],
+        TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "n"}]}],
+        BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3", "Encrypted": True}}],
+    )
+    asked = {"SubnetId": b.subnets[0], "LaunchTemplate": {"LaunchTemplateId": template, "Version": "$Latest"}}
+    instance = b.ec2.run_instances(MinCount=1, MaxCount=1, **asked)["Instances"][0]["InstanceId"]
+    b.clock.advance(60)
+
+    told, spec = b.instance(instance), b.machines.on[instance]
+    assert (told["ImageId"], told["InstanceType"], told["Architecture"]) == ("ami-12c6146b", "t4g.small", "arm64")
+    assert (told["MetadataOptions"]["HttpTokens"], told["MetadataOptions"]["HttpPutResponseHopLimit"]) == ("required", 1)
+    assert told["IamInstanceProfile"]["Arn"].endswith("instance-profile/node")
+    assert [group["GroupId"] for group in told["SecurityGroups"]] == [group]
+    assert [mapping["DeviceName"] for mapping in told["BlockDeviceMappings"]] == ["/dev/xvda"]
+    assert (spec.imds_tokens_required, spec.imds_hop_limit, spec.user_data) == (True, 1, b"#!/bin/sh\n")
+    assert spec.role_arn == "arn:aws:iam::123456789012:role/node"
+    assert (spec.subnet_cidr, spec.vpc_cidr, spec.private_ip) == ("10.20.1.0/24", "10.20.0.0/16", told["PrivateIpAddress"])
+    assert spec.tags["Name"] == "n"
+
+
+def test_state_changes_are_told_in_awss_shape_and_order(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-state-change-event.html."""
+    instance = b.running_instance()
+    b.ec2.terminate_instances(InstanceIds=[instance])
+    b.settle()
+
+    assert b.events.states(instance) == ["pending", "running", "shutting-down", "terminated"]
+    source, kind, detail, resources = b.events.sent[0]
+    assert (source, kind, set(detail)) == ("aws.ec2", "EC2 Instance State-change Notification", {"instance-id", "state"})
+    assert resources == [f"arn:aws:ec2:us-east-1:123456789012:instance/{instance}"]
+
+
+def test_termination_waits_for_the_guest_and_a_hung_one_takes_minutes(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-terminate-methods.html, default terminate."""
+    instance = b.running_instance()
+    b.machines.hung.add(instance)
+    b.ec2.terminate_instances(InstanceIds=[instance])
+    eventually(lambda: ("shut_down", instance, GUEST_SHUTDOWN_S) in b.machines.calls)
+    assert b.state(instance) == "shutting-down"
+
+    b.machines.cut.set()  # the guest's time is over
+    b.settle()
+    assert b.machines.calls[-1] == ("power_off", instance)
+    assert b.state(instance) == "terminated"
+
+
+def test_skipping_the_os_shutdown_cuts_the_power_at_once(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-terminate-methods.html, skip OS shutdown."""
+    instance = b.running_instance()
+    b.machines.hung.add(instance)
+    b.ec2.terminate_instances(InstanceIds=[instance], SkipOsShutdown=True)
+    b.settle()
+
+    assert [call[0] for call in b.machines.calls if call[1] == instance] == ["boot", "power_off"]
+    assert b.state(instance) == "terminated"
+
+
+@pytest.mark.parametrize("flag", ["SkipOsShutdown", "Force"])
+def test_a_later_call_ends_the_wait_for_a_stuck_guest(b: Bench, flag: str):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-terminate-methods.html: force, when stuck in shutting-down."""
+    instance = b.running_instance()
+    b.machines.hung.add(instance)
+    b.ec2.terminate_instances(InstanceIds=[instance])
+    eventually(lambda: ("shut_down", instance, GUEST_SHUTDOWN_S) in b.machines.calls)
+
+    again = b.ec2.terminate_instances(InstanceIds=[instance], **{flag: True})["TerminatingInstances"][0]
+    b.settle()
+    assert (again["PreviousState"]["Name"], again["CurrentState"]["Name"]) == ("shutting-down", "shutting-down")
+    assert b.state(instance) == "terminated"
+    assert b.events.states(instance).count("shutting-down") == 1
+
+
+def test_termination_is_idempotent_and_all_or_nothing(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html."""
+    instance = b.running_instance()
+    with pytest.raises(ClientError) as error:
+        b.ec2.terminate_instances(InstanceIds=[instance, "i-0123456789abcdef0"])
+    assert (code(error), b.state(instance)) == ("InvalidInstanceID.NotFound", "running")
+
+    for _ in range(2):
+        b.ec2.terminate_instances(InstanceIds=[instance])
+        b.settle()
+    assert b.events.states(instance).count("terminated") == 1
+
+
+def test_an_instance_terminated_while_pending_never_boots(b: Bench):
+    instance = b.run_instance()
+    b.ec2.terminate_instances(InstanceIds=[instance])
+    b.settle()
+    b.clock.advance(60)
+    assert b.events.states(instance) == ["pending", "shutting-down", "terminated"]
+    assert not b.machines.calls
+
+
+def test_a_terminated_instance_is_shown_for_about_an_hour(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html."""
+    instance = b.running_instance()
+    b.ec2.terminate_instances(InstanceIds=[instance])
+    b.settle()
+    b.clock.advance(3500)
+    lab.ec2.instances_of(b.world).sweep()
+    assert b.state(instance) == "terminated"
+
+    b.clock.advance(200)
+    lab.ec2.instances_of(b.world).sweep()
+    assert b.ec2.describe_instances()["Reservations"] == []
+
+
+def test_stop_and_start_keep_the_instance_and_pass_through_their_states(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Stop_Start.html."""
+    instance = b.running_instance()
+    b.ec2.stop_instances(InstanceIds=[instance])
+    b.settle()
+    b.ec2.start_instances(InstanceIds=[instance])
+    b.clock.advance(60)
+    assert b.events.states(instance) == ["pending", "running", "stopping", "stopped", "pending", "running"]
+    assert b.machines.is_on(instance)
+
+
+@pytest.mark.parametrize(
+    ("running_for_s", "silent_for_s", "expected"),
+    [(30, None, "initializing"), (90, None, "ok"), (600, 60, "ok"), (600, 120, "impaired")],
+)
+def test_what_a_status_check_says(running_for_s: float, silent_for_s: float | None, expected: str):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-system-instance-status-check.html: every minute."""
+    assert status_of(running_for_s=running_for_s, silent_for_s=silent_for_s) == expected
+
+
+def test_a_hung_machine_fails_its_instance_status_check_but_not_the_systems(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-system-instance-status-check.html."""
+    instance = b.running_instance()
+    b.machines.hung.add(instance)
+    lab.ec2.instances_of(b.world).sweep()
+    b.clock.advance(121)
+    status = b.ec2.describe_instance_status(InstanceIds=[instance])["InstanceStatuses"][0]
+    assert (status["InstanceStatus"]["Status"], status["SystemStatus"]["Status"]) == ("impaired", "ok")
+    assert status["InstanceStatus"]["Details"] == [{"Name": "reachability", "Status": "failed"}]
+
+
+def test_console_output_is_the_machines_own(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html."""
+    instance = b.running_instance()
+    assert b.ec2.get_console_output(InstanceId=instance)["Output"] == f"console of {instance}\n"
+
+
+@pytest.mark.parametrize("short", [True, ["t4g.small"], ["us-east-1a"]])
+def test_capacity_can_be_short(b: Bench, short: Any):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html."""
+    b.world.faults["insufficient_capacity"] = short
+    with pytest.raises(ClientError) as error:
+        b.run_instance()
+    assert code(error) == "InsufficientInstanceCapacity"
+
+
+# --- elastic addresses: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssociateAddress.html
+
+
+def allocate(b: Bench) -> tuple[str, str]:
+    made = b.ec2.allocate_address(Domain="vpc")
+    return str(made["AllocationId"]), str(made["PublicIp"])
+
+
+def test_an_address_comes_from_the_test_net_and_routes_to_its_holder_after_awss_delay(b: Bench):
+    allocation, address = allocate(b)
+    instance = b.running_instance()
+    b.ec2.associate_address(AllocationId=allocation, InstanceId=instance)
+    assert address.startswith("198.51.100.")
+    assert b.network.routes == {}
+
+    b.clock.advance(1)
+    assert b.network.routes == {address: b.instance(instance)["PrivateIpAddress"]}
+    assert ("add_address", instance, address) in b.machines.calls
+    told = b.ec2.describe_addresses(AllocationIds=[allocation])["Addresses"][0]
+    assert (told["InstanceId"], told["PublicIp"]) == (instance, address)
+    assert b.instance(instance)["PublicIpAddress"] == address
+
+
+def test_an_address_moves_by_itself_unless_that_is_forbidden(b: Bench):
+    allocation, address = allocate(b)
+    old, new = b.running_instance(), b.running_instance()
+    b.ec2.associate_address(AllocationId=allocation, InstanceId=old)
+    b.clock.advance(1)
+    with pytest.raises(ClientError) as error:
+        b.ec2.associate_address(AllocationId=allocation, InstanceId=new, AllowReassociation=False)
+    assert code(error) == "Resource.AlreadyAssociated"
+
+    b.ec2.associate_address(AllocationId=allocation, InstanceId=new)
+    b.clock.advance(1)
+    assert b.network.routes[address] == b.instance(new)["PrivateIpAddress"]
+    assert ("remove_address", old, address) in b.machines.calls
+    assert "PublicIpAddress" not in b.instance(old)
+
+
+def test_associating_again_with_the_same_instance_changes_nothing(b: Bench):
+    allocation, _ = allocate(b)
+    instance = b.running_instance()
+    first = b.ec2.associate_address(AllocationId=allocation, InstanceId=instance)["AssociationId"]
+    assert b.ec2.associate_address(AllocationId=allocation, InstanceId=instance)["AssociationId"] == first
+
+
+def test_a_second_address_displaces_the_first_which_stays_allocated(b: Bench):
+    (first, _), (second, _) = allocate(b), allocate(b)
+    instance = b.running_instance()
+    b.ec2.associate_address(AllocationId=first, InstanceId=instance)
+    b.ec2.associate_address(AllocationId=second, InstanceId=instance)
+    assert "InstanceId" not in b.ec2.describe_addresses(AllocationIds=[first])["Addresses"][0]
+
+
+def test_a_pending_instance_cannot_have_an_address(b: Bench):
+    """The error as quoted in https://github.com/hashicorp/terraform-provider-aws/pull/3072."""
+    allocation, _ = allocate(b)
+    instance = b.run_instance()
+    with pytest.raises(ClientError, match=f"The pending instance '{instance}' is not in a valid state for this operation") as error:
+        b.ec2.associate_address(AllocationId=allocation, InstanceId=instance)
+    assert code(error) == "InvalidInstanceID"
+
+
+def test_a_terminated_instance_loses_its_address(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html."""
+    allocation, address = allocate(b)
+    instance = b.running_instance()
+    b.ec2.associate_address(AllocationId=allocation, InstanceId=instance)
+    b.clock.advance(1)
+    b.ec2.terminate_instances(InstanceIds=[instance], SkipOsShutdown=True)
+    b.settle()
+    b.clock.advance(1)
+    assert "AssociationId" not in b.ec2.describe_addresses(AllocationIds=[allocation])["Addresses"][0]
+    assert b.network.routes == {address: None}
+
+
+def test_an_address_in_use_cannot_be_released(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReleaseAddress.html."""
+    allocation, _ = allocate(b)
+    association = b.ec2.associate_address(AllocationId=allocation, InstanceId=b.running_instance())["AssociationId"]
+    with pytest.raises(ClientError) as error:
+        b.ec2.release_address(AllocationId=allocation)
+    assert code(error) == "InvalidIPAddress.InUse"
+
+    b.ec2.disassociate_address(AssociationId=association)
+    b.ec2.release_address(AllocationId=allocation)
+    assert b.ec2.describe_addresses()["Addresses"] == []
+
+
+def test_an_address_given_before_boot_is_there_after_it(b: Bench):
+    allocation, address = allocate(b)
+    instance = b.run_instance()
+    b.clock.advance(5)
+    b.ec2.associate_address(AllocationId=allocation, InstanceId=instance)
+    b.clock.advance(2)
+    assert not b.machines.is_on(instance)
+    b.clock.advance(12)
+    assert b.machines.calls[-1] == ("add_address", instance, address)
+
+
+def test_no_state_follows_another_that_ec2_does_not_allow():
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html."""
+    assert not may_follow("shutting-down", "running")
+    assert not may_follow("terminated", "pending")
+    assert not may_follow("pending", "stopped")
+
+
+def test_loose_properties_of_cloudformation_get_the_apis_types_and_unknown_ones_are_refused():
+    options = {"HttpTokens": "required", "HttpPutResponseHopLimit": "1"}
+    assert coerce("ec2", "RequestLaunchTemplateData", {"EbsOptimized": "true", "MetadataOptions": options}) == {
+        "EbsOptimized": True,
+        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+    }
+    with pytest.raises(ValueError, match="Colour"):
+        coerce("ec2", "RequestLaunchTemplateData", {"Colour": "red"})
