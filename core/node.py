@@ -14,7 +14,7 @@ from core.supervision import History, after_failure, after_spell
 
 # From the first reason to leave until everything is killed, in seconds; below the unit's TimeoutStopSec (90 s) and
 # the terminate hook's heartbeat (180 s), so that the node itself has the last word.
-LEAVE_BUDGET_S = 60.0
+LEAVE_BUDGET_S = 50.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,307 @@
+"""Each port's real adapter and its fake keep the same contract; the small adapters do what their page says."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from boto3.dynamodb.types import TypeSerializer
+from moto import mock_aws
+
+from agent import systemd
+from agent.__main__ import main
+from agent.aws import DynamoTable, S3Bucket
+from agent.log import LINE_CHARS_MAX, LINES_KEPT, Log, Once
+from agent.metadata import Imds
+from agent.ports import Identity, Refused, Unreachable
+from agent.reporter import REPORT_BYTES_MAX, fit
+from agent.state_file import BadState, read_given_up, write_given_up
+from agent.systemd import Notifier
+from core.model import Application, Verdict
+from core.records import ApplicationReport, BadRecord, Permit, Phase, Report, Request, parse_report, permit_item, report_item
+from core.settings import BadSettings, node_settings_to_json
+from tests.agent.worlds import INSTANCE, FakeTable, MetadataServer, deployable_of, free_port, permit
+
+
+def report(**changes: Any) -> Report:
+    values = {
+        "deployable": "demo",
+        "assembly": "counter",
+        "instance": INSTANCE,
+        "boot": "0a1b2c3d",
+        "seq": 1,
+        "epoch": 3,
+        "at_ms": 1_700_000_000_000,
+        "phase": Phase.RUNNING,
+        "verdict": Verdict.HEALTHY,
+        "applications": (("web", ApplicationReport(verdict=Verdict.HEALTHY, restarts=0)),),
+        "address": "10.20.0.5",
+        "ha_port": 7810,
+        "http_port": 7880,
+        "agent": "source",
+        "expires_at": 1_700_000_600,
+    }
+    return Report(**{**values, **changes})
+
+
+# --- the table: one contract, two adapters ------------------------------------------------------------------
+
+
+class MotoTable(DynamoTable):
+    """The real adapter on a table in this process, with the rights to write what others write."""
+
+    def __init__(self) -> None:
+        super().__init__("state", "us-east-1")
+        self._all = boto3.client("dynamodb", region_name="us-east-1")
+        self._all.create_table(
+            TableName="state",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+    def put(self, item: dict[str, Any]) -> None:
+        serialize = TypeSerializer().serialize
+        self._all.put_item(TableName="state", Item={name: serialize(value) for name, value in item.items()})
+
+    def write_permit(self, given: Permit) -> None:
+        self.put(permit_item(given))
+
+    def report(self, deployable: str, assembly: str, instance: str = INSTANCE) -> Report | None:
+        key = {"pk": {"S": f"NODE#{deployable}#{assembly}"}, "sk": {"S": f"REPORT#{instance}"}}
+        stored = self._all.get_item(TableName="state", Key=key).get("Item")
+        return None if stored is None else parse_report({name: _plain(value) for name, value in stored.items()})
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    ((kind, inner),) = value.items()
+    if kind == "N":
+        return int(inner)
+    return {key: _plain(each) for key, each in inner.items()} if kind == "M" else inner
+
+
+@pytest.fixture(params=["fake", "dynamodb"])
+def table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTable | MotoTable]:
+    if request.param == "fake":
+        yield FakeTable()
+        return
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        yield MotoTable()
+
+
+def test_table_there_is_no_permit_at_first(table: FakeTable | MotoTable) -> None:
+    assert table.read_permit("demo", "counter") is None
+
+
+def test_table_the_permit_that_was_written_last_is_read(table: FakeTable | MotoTable) -> None:
+    table.write_permit(permit(epoch=1))
+    table.write_permit(permit("i-next", epoch=2))
+
+    assert table.read_permit("demo", "counter") == permit("i-next", epoch=2)
+    assert table.read_permit("demo", "other") is None
+
+
+def test_table_a_report_overwrites_the_one_before(table: FakeTable | MotoTable) -> None:
+    table.write_report(report(seq=1))
+    table.write_report(report(seq=2))
+
+    assert table.report("demo", "counter") == report(seq=2)
+
+
+def test_table_a_request_does_not_touch_the_report(table: FakeTable | MotoTable) -> None:
+    table.write_report(report())
+    table.write_request(
+        Request(deployable="demo", assembly="counter", instance=INSTANCE, epoch=3, at_ms=1, application="web", reason="no", expires_at=2)
+    )
+
+    assert table.report("demo", "counter") == report()
+
+
+def test_table_a_permit_that_cannot_be_read_is_named(table: FakeTable | MotoTable) -> None:
+    table.put({**permit_item(permit()), "epoch": "three"})
+
+    with pytest.raises(BadRecord, match="PERMIT#demo#counter/CURRENT: epoch is 'three'"):
+        table.read_permit("demo", "counter")
+
+
+# --- botocore's errors in our words -------------------------------------------------------------------------
+
+
+def test_a_refusal_and_an_outage_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws(), pytest.raises(Refused, match="read permit: ResourceNotFoundException"):
+        DynamoTable("not-there", "us-east-1").read_permit("demo", "counter")
+    with mock_aws(), pytest.raises(Refused, match="put evidence: NoSuchBucket"):
+        S3Bucket("not-there", "us-east-1").put("key", b"")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(Unreachable, match="write report: Could not connect"):
+        DynamoTable("state", "us-east-1").write_report(report())
+
+
+# --- identity ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def metadata() -> Iterator[MetadataServer]:
+    server = MetadataServer()
+    yield server
+    server.close()
+
+
+def test_identity_comes_with_a_token(metadata: MetadataServer) -> None:
+    assert Imds(metadata.endpoint).identity() == Identity(instance=INSTANCE, region="us-east-1", address="127.0.0.1")
+    assert metadata.tokens_given == 1
+
+
+def test_a_refused_token_is_replaced(metadata: MetadataServer) -> None:
+    imds = Imds(metadata.endpoint)
+    assert imds.target_lifecycle_state() == "InService"
+    metadata.token = "token-2"
+    metadata.state = "Terminated"
+
+    assert imds.target_lifecycle_state() == "Terminated"
+    assert metadata.tokens_given == 2
+
+
+def test_outside_a_group_there_is_no_target_state(metadata: MetadataServer) -> None:
+    metadata.state = None  # type: ignore[assignment]
+
+    assert Imds(metadata.endpoint).target_lifecycle_state() is None
+
+
+def test_a_silent_metadata_service_is_unreachable() -> None:
+    with pytest.raises(Unreachable, match="metadata service: PUT /latest/api/token"):
+        Imds(f"http://127.0.0.1:{free_port()}").identity()
+
+
+def test_an_endpoint_that_is_none_is_refused() -> None:
+    with pytest.raises(BadSettings, match="AWS_EC2_METADATA_SERVICE_ENDPOINT is 'here'"):
+        Imds("here")
+
+
+# --- what survives ----------------------------------------------------------------------------------------
+
+
+def test_what_was_given_up_is_remembered_by_this_instance_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    assert read_given_up(folder, INSTANCE) == 0
+    write_given_up(folder, INSTANCE, 3)
+    write_given_up(folder, INSTANCE, 5)
+
+    assert read_given_up(folder, INSTANCE) == 5
+    assert read_given_up(folder, "i-made-from-its-image") == 0
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 9}', '{"version": 1, "epoch": "x"}', '{"version": 1, "epoch": true}'])
+def test_a_spoiled_state_file_is_named_not_guessed_at(text: str, tmp_path: Path) -> None:
+    (tmp_path / "given-up.json").write_text(text)
+
+    with pytest.raises(BadState, match=r"given-up\.json"):
+        read_given_up(tmp_path, INSTANCE)
+
+
+# --- systemd ----------------------------------------------------------------------------------------------
+
+
+def test_systemd_is_told_and_is_not_missed_where_it_is_not(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ear:
+        ear.bind(str(tmp_path / "notify"))
+        Notifier(str(tmp_path / "notify")).say("READY=1", "STATUS=two\nlines")
+        assert ear.recv(1000) == b"READY=1\nSTATUS=two lines"
+    Notifier(str(tmp_path / "notify")).say("WATCHDOG=1")
+    Notifier(None).say("WATCHDOG=1")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "powering_off"),
+    [
+        ("12 poweroff.target start waiting\n13 systemd-poweroff.service start waiting", True),
+        ("12 halt.target start waiting", True),
+        ("12 reboot.target start waiting", False),
+        ("12 understudy-agent.service restart running", False),
+        ("", False),
+    ],
+)
+def test_only_a_machine_that_goes_down_for_good_counts_as_powering_off(
+    jobs: str, powering_off: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "systemctl"
+    program.write_text(f"#!/bin/sh\n[ \"$1\" = list-jobs ] && cat <<'END'\n{jobs}\nEND\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    assert systemd.is_powering_off() is powering_off
+
+
+def test_where_systemd_cannot_be_asked_the_machine_is_not_taken_for_dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert systemd.is_powering_off() is False
+
+
+# --- log and reports ----------------------------------------------------------------------------------------
+
+
+def test_the_log_is_json_lines_and_its_tail_is_bounded() -> None:
+    stream = io.StringIO()
+    log = Log(stream)
+    for number in range(LINES_KEPT + 10):
+        log.say("now", number=number, filler="x" * (LINE_CHARS_MAX * 2 if number == 0 else 1))
+
+    lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= LINE_CHARS_MAX
+    assert json.loads(lines[0])["event"] == "now"
+    tail = [json.loads(line)["number"] for line in log.tail().splitlines()]
+    assert tail == list(range(10, LINES_KEPT + 10))
+
+
+def test_a_trouble_is_said_when_it_begins_and_when_it_ends() -> None:
+    stream = io.StringIO()
+    trouble = Once(Log(stream), "table")
+    for _ in range(3):
+        trouble.trouble("slow")
+    trouble.well()
+    trouble.well()
+
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["table-trouble", "table-well-again"]
+
+
+@pytest.mark.parametrize("applications", [1, 4, 9])
+def test_a_report_fits_one_write_unit_and_keeps_every_verdict(applications: int) -> None:
+    told = ApplicationReport(verdict=Verdict.FAILING, restarts=12, reason="r" * 400)
+    fitted = fit(report(applications=tuple((f"application-{number}", told) for number in range(applications))))
+
+    assert len(json.dumps(report_item(fitted)).encode()) <= REPORT_BYTES_MAX
+    assert [verdict.verdict for _, verdict in fitted.applications] == [Verdict.FAILING] * applications
+
+
+# --- the command -------------------------------------------------------------------------------------------
+
+
+def test_check_settings_says_ok_or_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    text = node_settings_to_json(deployable_of(Application(name="web", command=("/bin/web",))), "counter")
+    good.write_text(text)
+    bad.write_text(text.replace('"start_grace_s": 120.0', '"start_grace_s": "soon"'))
+
+    assert main(["check-settings", str(good)]) == 0
+    assert capsys.readouterr().out == "OK\n"
+    assert main(["check-settings", str(bad)]) == 2
+    assert "bad.json: assembly.start_grace_s is 'soon', expected float" in capsys.readouterr().err
+    assert main(["check-settings", str(tmp_path / "none.json")]) == 2
+
+
+def test_run_names_the_variable_that_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("UNDERSTUDY_SETTINGS", raising=False)
+
+    assert main(["run"]) == 2
+    assert "environment variable UNDERSTUDY_SETTINGS is not set" in capsys.readouterr().err

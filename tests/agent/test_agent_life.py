@@ -1,0 +1,199 @@
+"""A whole life of the agent in this process, with fakes for AWS and real applications."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.daemon import World, live
+from agent.log import Log
+from agent.ports import Unreachable
+from agent.systemd import Notifier
+from core.model import Application, Deployable, Tolerance, Verdict
+from core.records import Phase
+from core.settings import node_settings_to_json, parse_node_settings
+from tests.agent.worlds import INSTANCE, FakeBucket, FakeMetadata, FakeTable, deployable_of, permit
+
+
+@pytest.fixture(autouse=True)
+def _orphans_stay_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test's own process must not become the reaper of what other tests start."""
+    monkeypatch.setattr("agent.daemon.adopt_orphans", lambda: None)
+    monkeypatch.setattr("agent.cycle.reap_orphans", lambda known: None)
+
+
+class Notes(Notifier):
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.said: list[str] = []
+
+    def say(self, *assignments: str) -> None:
+        self.said += assignments
+
+
+class Life:
+    def __init__(self, folder: Path, *applications: Application) -> None:
+        self.deployable: Deployable = deployable_of(*applications)
+        self.table, self.bucket, self.metadata, self.notes = FakeTable(), FakeBucket(), FakeMetadata(), Notes()
+        self.stream, self.folder = io.StringIO(), folder
+
+    def events(self) -> list[str]:
+        return [json.loads(line)["event"] for line in self.stream.getvalue().splitlines()]
+
+    def phase(self) -> Phase | None:
+        report = self.table.report("demo", "counter")
+        return report.phase if report else None
+
+    async def eventually(self, look: Callable[[], Any]) -> Any:
+        async with asyncio.timeout(20):
+            while not (found := look()):
+                await asyncio.sleep(0.01)
+        return found
+
+    def run(self, story: Callable[[], Awaitable[None]]) -> None:
+        """Live while the story goes on, then be told to stop."""
+        settings = parse_node_settings(node_settings_to_json(self.deployable, "counter"))
+        world = World(
+            identity=self.metadata.identity(),
+            metadata=self.metadata,
+            table=self.table,
+            bucket=self.bucket,
+            state_folder=self.folder,
+            log=Log(self.stream),
+            notifier=self.notes,
+        )
+
+        async def both() -> None:
+            living = asyncio.create_task(live(settings, world))
+            try:
+                await self.eventually(lambda: "READY=1" in self.notes.said or living.done())
+                await story()
+                if not living.done():
+                    os.kill(os.getpid(), signal.SIGTERM)
+                async with asyncio.timeout(20):
+                    await living
+            finally:
+                living.cancel()
+                await asyncio.gather(living, return_exceptions=True)
+
+        asyncio.run(both())
+
+
+def sleeper(**changes: Any) -> Application:
+    return Application(**{"name": "sleeper", "command": (sys.executable, "-c", "import time; time.sleep(600)"), **changes})
+
+
+def test_a_short_outage_of_the_table_is_said_once_and_the_application_never_notices(tmp_path: Path) -> None:
+    life = Life(tmp_path, sleeper())
+    life.table.write_permit(permit())
+
+    async def story() -> None:
+        await life.eventually(lambda: life.phase() is Phase.RUNNING)
+        life.table.trouble = Unreachable("no route")
+        await life.eventually(lambda: "permit-trouble" in life.events())
+        life.table.trouble = None
+        await life.eventually(lambda: "permit-well-again" in life.events())
+
+    life.run(story)
+    assert life.events().count("start") == 1
+    assert life.events().count("permit-trouble") == 1
+
+
+def test_the_last_word_says_what_became_of_the_applications(tmp_path: Path) -> None:
+    life = Life(tmp_path, sleeper())
+    life.table.write_permit(permit(epoch=6))
+
+    async def story() -> None:
+        await life.eventually(lambda: life.phase() is Phase.RUNNING)
+
+    life.run(story)
+    last = life.table.report("demo", "counter")
+    assert last is not None
+    assert (last.phase, last.epoch, last.verdict) == (Phase.STOPPING, 6, Verdict.FAILING)
+    assert "STOPPING=1" in life.notes.said
+    assert list(life.bucket.objects) == [f"evidence/demo/counter/{INSTANCE}/journal.jsonl"]
+
+
+def test_a_machine_that_powers_off_releases_its_permit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.daemon.is_powering_off", lambda: True)
+    life = Life(tmp_path, sleeper())
+    life.table.write_permit(permit(epoch=6))
+
+    async def story() -> None:
+        await life.eventually(lambda: life.phase() is Phase.RUNNING)
+
+    life.run(story)
+    assert life.phase() is Phase.RELEASED
+
+
+def test_a_release_that_cannot_be_written_down_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("agent.cycle.write_given_up", full)
+    life = Life(tmp_path, sleeper())
+    life.table.write_permit(permit())
+
+    async def story() -> None:
+        await life.eventually(lambda: life.phase() is Phase.RUNNING)
+        life.metadata.state = "Terminated"
+        await life.eventually(lambda: "give-up-trouble" in life.events())
+        await asyncio.sleep(0.1)
+
+    life.run(story)
+    assert life.phase() is Phase.STOPPING
+
+
+def test_a_steady_state_is_quiet_and_feeds_the_watchdog(tmp_path: Path) -> None:
+    life = Life(tmp_path, sleeper())
+
+    async def story() -> None:
+        await life.eventually(lambda: life.phase() is Phase.WAITING)
+        lines, fed = len(life.events()), life.notes.said.count("WATCHDOG=1")
+        await life.eventually(lambda: life.notes.said.count("WATCHDOG=1") >= fed + 2)
+        assert len(life.events()) == lines
+
+    life.run(story)
+
+
+def test_an_application_that_cannot_be_started_asks_for_another_node(tmp_path: Path) -> None:
+    life = Life(tmp_path, sleeper(command=("/no/such/program",), tolerance=Tolerance(0, 60)))
+    life.table.write_permit(permit())
+
+    async def story() -> None:
+        item = await life.eventually(lambda: life.table.items.get(("NODE#demo#counter", f"REQUEST#{INSTANCE}")))
+        assert "cannot start" in item["reason"]
+        assert "/no/such/program" in item["reason"]
+
+    life.run(story)
+
+
+def test_when_a_part_of_the_agent_fails_no_application_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    life = Life(tmp_path, sleeper())
+    life.table.write_permit(permit())
+    pids: list[int] = []
+
+    async def story() -> None:
+        await life.eventually(lambda: life.phase() is Phase.RUNNING)
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        pids.extend(pid for pid in map(int, children) if b"UNDERSTUDY_RUN=" in Path(f"/proc/{pid}/environ").read_bytes())
+        assert pids
+
+        def bug(*_: object) -> None:
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(life.metadata, "target_lifecycle_state", bug)
+        await life.eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+
+    with pytest.raises(ExceptionGroup):
+        life.run(story)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)

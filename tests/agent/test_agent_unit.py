@@ -1,0 +1,43 @@
+"""The systemd unit agrees with the numbers in the code."""
+
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+
+from agent.cycle import CYCLE_S_MAX, STUCK_AFTER_S
+from agent.reporter import EVERY_S, EVIDENCE_S_MAX
+from core import names
+from core.node import LEAVE_BUDGET_S
+
+UNIT = Path(__file__).parents[2] / "agent" / names.NODE_UNIT
+TWO_CALLS_S = 2 * 2 * (2 + 2)  # two reports, two attempts each, 2 s to connect and 2 s to answer
+
+
+def service() -> dict[str, str]:
+    text = "\n".join(line for line in UNIT.read_text().splitlines() if not line.startswith("Environment=PYTHONDONT"))
+    unit = configparser.ConfigParser(strict=True, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read_string(text)
+    return dict(unit["Service"])
+
+
+def test_the_watchdog_waits_for_many_cycles_and_for_what_livez_calls_stuck() -> None:
+    assert float(service()["WatchdogSec"]) > STUCK_AFTER_S > 3 * CYCLE_S_MAX
+
+
+def test_systemd_waits_for_the_agents_own_last_word() -> None:
+    assert float(service()["TimeoutStopSec"]) > LEAVE_BUDGET_S + 2 + TWO_CALLS_S + EVIDENCE_S_MAX
+    assert service()["KillMode"] == "mixed", "the agent stops the applications; systemd kills what is left"
+
+
+def test_the_agent_comes_back_whatever_happens_before_anybody_misses_its_reports() -> None:
+    assert service()["Restart"] == "always"
+    assert float(service()["RestartSec"]) < EVERY_S
+    assert "StartLimitIntervalSec=0" in UNIT.read_text()
+
+
+def test_the_unit_runs_the_bundle_where_it_is_unpacked() -> None:
+    assert service()["WorkingDirectory"] == f"{names.NODE_HOME}/current/agent"
+    assert service()["EnvironmentFile"] == f"{names.NODE_ETC}/agent.env"
+    assert service()["ExecStart"].endswith("-m agent run")
