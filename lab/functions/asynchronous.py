@@ -116,7 +116,7 @@ class AsyncQueue:
         destination = (self._config(event.function_arn).get("DestinationConfig") or {}).get("OnFailure", {}).get("Destination")
         if destination:
             self._deliver(spec.role_arn, event, destination, json.dumps(invocation_record(event, result, condition)), {})
-        dead_letter = (getattr(find(event.function_arn), "dead_letter_config", None) or {}).get("TargetArn")
+        dead_letter = spec.dead_letter_arn
         if dead_letter:
             text = result.payload.decode("utf-8", "replace")[:1024] if result else condition
             attributes = {"RequestID": event.request_id, "ErrorCode": "200" if result else "429", "ErrorMessage": text}

@@ -185,6 +185,8 @@ class Pool:
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
             "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+            "AWS_LAMBDA_LOG_FORMAT": spec.log_format,
+            **({"AWS_LAMBDA_LOG_LEVEL": spec.log_level} if spec.log_level else {}),
             "AWS_ACCESS_KEY_ID": who.access_key,
             "AWS_SECRET_ACCESS_KEY": who.secret_key,
             "AWS_SESSION_TOKEN": who.token,
@@ -192,7 +194,7 @@ class Pool:
         }
 
     def _unpack(self, spec: FunctionSpec) -> Path:
-        """The archive, unpacked once per content and read-only, as /var/task is."""
+        """The archive, unpacked once per content; its files are read-only, as all of /var/task is."""
         target = self._world.lab_dir / "functions" / hashlib.sha256(spec.code_sha256.encode()).hexdigest()[:24]
         with self._unpack_lock:
             if target.exists():
@@ -204,8 +206,8 @@ class Pool:
                 if sum(info.file_size for info in archive.infolist()) > _CODE_BYTES_MAX:
                     raise ValueError(f"{spec.name}: the archive unpacks to more than 250 MB")
                 archive.extractall(draft)
-            for path in sorted(draft.rglob("*"), reverse=True):
-                path.chmod(0o555 if path.is_dir() else 0o444)
+            for path in draft.rglob("*"):
+                if path.is_file():  # folders stay removable for whoever clears the lab away
+                    path.chmod(0o444)
             draft.rename(target)
-            target.chmod(0o555)
         return target

@@ -30,6 +30,9 @@ class FunctionSpec:
     code: bytes
     version: str
     log_group: str
+    log_format: str
+    log_level: str | None
+    dead_letter_arn: str | None
     reserved: int | None
     fingerprint: str
 
@@ -53,9 +56,10 @@ def describe(fn: Any) -> FunctionSpec:
     sha = base64.b64encode(hashlib.sha256(code).digest()).decode()
     variables = {key: str(value) for key, value in (fn.environment_vars or {}).items()}
     vpc = fn.vpc_config or {}
-    logging = getattr(fn, "logging_config", None) or {}
+    kept = getattr(fn, "lab_kept", {})  # what moto drops and lab.emulator.fixups keeps
+    logging = kept.get("LoggingConfig") or {}
     reserved = fn.reserved_concurrency
-    shape = [sha, fn.handler, fn.run_time, fn.role, fn.timeout, fn.memory_size, variables, vpc.get("SubnetIds"), fn.last_modified]
+    shape = [sha, fn.handler, fn.run_time, fn.role, fn.timeout, fn.memory_size, variables, vpc.get("SubnetIds"), fn.last_modified, logging]
     return FunctionSpec(
         name=fn.function_name,
         arn=fn.function_arn,
@@ -70,6 +74,9 @@ def describe(fn: Any) -> FunctionSpec:
         code=code,
         version=str(fn.version),
         log_group=logging.get("LogGroup") or fn.logs_group_name,
+        log_format=logging.get("LogFormat") or "Text",
+        log_level=logging.get("ApplicationLogLevel"),
+        dead_letter_arn=(kept.get("DeadLetterConfig") or {}).get("TargetArn"),
         reserved=None if reserved is None else int(reserved),
         fingerprint=hashlib.sha256(json.dumps(shape, sort_keys=True, default=str).encode()).hexdigest(),
     )

@@ -85,7 +85,7 @@ def test_a_dead_letter_is_the_event_itself_with_attributes(world: World) -> None
     """https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq"""
     url, arn = queue("dead")
     deploy("bad", BAD, allow={"sqs:SendMessage": arn})
-    get_backend("lambda")[ACCOUNT][REGION].get_function("bad").dead_letter_config = {"TargetArn": arn}
+    get_backend("lambda")[ACCOUNT][REGION].get_function("bad").lab_kept = {"DeadLetterConfig": {"TargetArn": arn}}
 
     boto3.client("lambda").invoke(FunctionName="bad", InvocationType="Event", Payload=b'{"a": 1}')
     message = wait_for(lambda: received(url))[0]
