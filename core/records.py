@@ -225,7 +225,7 @@ def parse_report(item: Mapping[str, Any]) -> Report:
     """Raises BadRecord."""
     deployable, assembly = _open(item, "NODE")
     try:
-        phase = Phase(item.get("phase"))
+        phase = Phase(_get(item, "phase", str))
     except ValueError as error:
         raise BadRecord(f"{_key(item)}: phase is {item.get('phase')!r}") from error
     applications = []
