@@ -18,7 +18,15 @@ from core.records import Item, Permit, Report, Request, parse_permit, report_ite
 
 # Two attempts of 2 s to connect and 2 s to answer: a call ends within some 8 s. All our writes overwrite, so that a
 # second attempt meeting the first one's success does no harm.
-CONFIG = Config(connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 2, "mode": "standard"}, max_pool_connections=4)
+# The regional endpoint is the one that the VPC's gateway endpoint routes; account-based ones are turned off
+# (https://docs.aws.amazon.com/sdkref/latest/guide/feature-account-endpoints.html).
+CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=2,
+    retries={"total_max_attempts": 2, "mode": "standard"},
+    max_pool_connections=4,
+    account_id_endpoint_mode="disabled",
+)
 _TEMPORARY = {
     "InternalServerError",
     "InternalError",
