@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
@@ -103,17 +104,18 @@ class Addresses:
         machines = self._world.machines
         if machines is None or not machines.is_on(instance_id):
             return
-        if add:
-            machines.add_address(instance_id, address)
-        else:
-            machines.remove_address(instance_id, address)
+        with contextlib.suppress(LookupError):  # it went off just now
+            if add:
+                machines.add_address(instance_id, address)
+            else:
+                machines.remove_address(instance_id, address)
 
     def _restore(self, instance_id: str) -> None:
         """A machine that boots after its address was given still answers to it."""
         with self._lock:
             for address, (holder, _) in self._routed.items():
-                if holder == instance_id and self._world.machines is not None:
-                    self._world.machines.add_address(instance_id, address)
+                if holder == instance_id:
+                    self._on_machine(instance_id, address, add=True)
 
     def _drop_all(self, instance_id: str) -> None:
         """A terminated instance loses its addresses; they stay allocated.

@@ -9,6 +9,7 @@ from typing import Any
 from moto.backends import get_backend
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instance_types import INSTANCE_TYPES
+from moto.ec2.utils import convert_tag_spec
 
 from lab.world import ACCOUNT, REGION, MachineSpec
 
@@ -26,6 +27,9 @@ def with_template(asked: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html (LaunchTemplate)
     """
     wanted = dict(asked)
+    given = convert_tag_spec(data.get("TagSpecifications", []))
+    asked_tags = wanted.get("tags") or {}
+    wanted["tags"] = {kind: {**given.get(kind, {}), **asked_tags.get(kind, {})} for kind in {*given, *asked_tags}}
     wanted["metadata_options"] = {**data.get("MetadataOptions", {}), **(wanted.get("metadata_options") or {})}
     if not wanted.get("nics") and data.get("NetworkInterfaces"):
         wanted["nics"] = [dict(nic) for nic in data["NetworkInterfaces"]]

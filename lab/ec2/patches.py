@@ -72,9 +72,12 @@ def patch_launches(world: World, instances: Instances) -> None:
         subnet = self.get_subnet(wanted["subnet_id"]) if wanted.get("subnet_id") else None
         zone = subnet.availability_zone if subnet else wanted.get("placement") or "us-east-1a"
         refuse_if_short(world.faults, instance_type or "m1.small", zone)
+        nic_tags = wanted["tags"].get("network-interface", {})  # before the call: moto pops `tags`
         reservation = MOTO_RUN_INSTANCES(self, image_of(image_id, data), count, user_data, security_group_names, **wanted)
         profile = data.get("IamInstanceProfile")
         for instance in reservation.instances:
+            for nic in instance.nics.values():
+                nic.add_tags(nic_tags)
             if profile and not (wanted.get("iam_instance_profile_name") or wanted.get("iam_instance_profile_arn")):
                 self.associate_iam_instance_profile(
                     instance_id=instance.id, iam_instance_profile_name=profile.get("Name"), iam_instance_profile_arn=profile.get("Arn")

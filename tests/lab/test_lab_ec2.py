@@ -53,7 +53,9 @@ def test_the_launch_template_counts_in_all_its_parts(b: Bench):
         IamInstanceProfile={"Name": "node"},
         UserData=base64.b64encode(b"#!/bin/sh\n").decode(),
         SecurityGroupIds=[group],
-        TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "n"}]}],
+        TagSpecifications=[
+            {"ResourceType": kind, "Tags": [{"Key": "Name", "Value": "n"}]} for kind in ("instance", "network-interface", "volume")
+        ],
         BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3", "Encrypted": True}}],
     )
     asked = {"SubnetId": b.subnets[0], "LaunchTemplate": {"LaunchTemplateId": template, "Version": "$Latest"}}
@@ -70,6 +72,9 @@ def test_the_launch_template_counts_in_all_its_parts(b: Bench):
     assert spec.role_arn == "arn:aws:iam::123456789012:role/node"
     assert (spec.subnet_cidr, spec.vpc_cidr, spec.private_ip) == ("10.20.1.0/24", "10.20.0.0/16", told["PrivateIpAddress"])
     assert spec.tags["Name"] == "n"
+    nic = b.ec2.describe_network_interfaces()["NetworkInterfaces"][0]
+    volume = b.ec2.describe_volumes()["Volumes"][0]
+    assert nic["TagSet"] == volume["Tags"] == [{"Key": "Name", "Value": "n"}]
 
 
 def test_state_changes_are_told_in_awss_shape_and_order(b: Bench):

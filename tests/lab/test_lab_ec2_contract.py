@@ -25,7 +25,10 @@ from lab.ec2.shapes import service_model
     [
         (InstanceResponse, ("terminate_instances", "stop_instances", "start_instances")),
         (ElasticIPAddresses, ("associate_address", "release_address")),
-        (ElasticAddressBackend, ("allocate_address", "associate_address", "disassociate_address", "address_by_ip", "address_by_allocation")),
+        (
+            ElasticAddressBackend,
+            ("allocate_address", "associate_address", "disassociate_address", "address_by_ip", "address_by_allocation"),
+        ),
         (General, ("get_console_output",)),
         (InstanceBackend, ("run_instances", "get_multi_instances_by_id", "_get_template_from_args")),
         (Instance, ("delete", "terminate", "instance_status", "system_status")),
@@ -53,7 +56,11 @@ def test_every_action_of_auto_scaling_is_answered_by_us_under_motos_naming():
 
 
 def test_moto_knows_the_processor_of_our_types():
-    assert (architecture_of("t4g.small", "?"), architecture_of("t3.small", "?"), architecture_of("no.such", "?")) == ("arm64", "x86_64", "?")
+    assert (architecture_of("t4g.small", "?"), architecture_of("t3.small", "?"), architecture_of("no.such", "?")) == (
+        "arm64",
+        "x86_64",
+        "?",
+    )
 
 
 def test_errors_of_ec2_carry_code_and_message():
