@@ -20,7 +20,7 @@ from lab.alarms.definition import MetricQuery, Unsupported, read
 from lab.alarms.evaluate import Definition, State, evaluate, windows
 from lab.alarms.payloads import Change, Moment, for_bus, for_function, for_topic, reason_data, stamp
 from lab.functions.engine import Denied, FunctionEngine
-from lab.messaging.guard import guarded
+from lab.functions.guard import guarded
 from lab.metrics import metrics_of
 from lab.world import ACCOUNT, REGION, World
 

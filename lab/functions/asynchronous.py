@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.exceptions import UnknownFunctionException
 
+from lab.functions.guard import guarded
 from lab.functions.pool import Throttled
 from lab.functions.spec import describe, find
 from lab.world import World
@@ -74,7 +75,8 @@ class AsyncQueue:
             timer.cancel()
 
     def _start(self, event: AsyncEvent) -> None:
-        threading.Thread(target=self._attempt, args=(event,), daemon=True, name=f"async-{event.request_id[:8]}").start()
+        arguments = (self._world, "lambda", self._attempt, event)
+        threading.Thread(target=guarded, args=arguments, daemon=True, name=f"async-{event.request_id[:8]}").start()
 
     def _attempt(self, event: AsyncEvent) -> None:
         try:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
+from lab.functions.guard import guarded
 from lab.messaging.patterns import matches
 from lab.messaging.send import Undeliverable, backend, send
 from lab.messaging.transform import target_input
@@ -76,7 +77,7 @@ class Bus:
     def _submit(self, rule: Any, target: dict[str, Any], event: dict[str, Any], since: float, attempt: int) -> None:
         with self._lock:
             if not self._closed:
-                self._workers.submit(self._attempt, rule, target, event, since, attempt)
+                self._workers.submit(guarded, self._world, "events", self._attempt, rule, target, event, since, attempt)
 
     def _attempt(self, rule: Any, target: dict[str, Any], event: dict[str, Any], since: float, attempt: int) -> None:
         origin = event["detail-type"] if event["source"] != "aws.events" else f"schedule {rule.name}"
@@ -112,7 +113,7 @@ class Bus:
                 self._timers.discard(timer)
                 if self._closed:
                     return
-            act()
+            guarded(self._world, "events", act)
 
         timer = threading.Timer(self._world.clock.real(seconds), run)
         timer.daemon = True

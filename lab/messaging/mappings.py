@@ -9,7 +9,7 @@ from typing import Any
 
 from moto.awslambda.exceptions import UnknownFunctionException
 
-from lab.messaging.guard import guarded
+from lab.functions.guard import guarded
 from lab.messaging.queue_mapping import QueueMapping
 from lab.messaging.send import backend
 from lab.messaging.stream_mapping import StreamMapping

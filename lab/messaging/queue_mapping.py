@@ -13,9 +13,9 @@ from typing import Any
 from moto.core.exceptions import ServiceException
 
 from lab.functions.engine import FunctionEngine, PayloadTooLarge
+from lab.functions.guard import guarded
 from lab.functions.pool import Throttled
 from lab.messaging.batches import failed_items
-from lab.messaging.guard import guarded
 from lab.messaging.patterns import matches
 from lab.messaging.send import backend
 from lab.world import World

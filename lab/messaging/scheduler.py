@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from lab.functions.guard import guarded
 from lab.messaging.bus import Bus, make_event
 from lab.messaging.schedules import Cron, Rate, next_due, parse
 from lab.messaging.send import backend
@@ -42,7 +43,7 @@ class Scheduler:
 
     def _loop(self) -> None:
         while not self._stop.wait(_LOOK_S):
-            self.look(self._now())
+            guarded(self._world, "scheduler", self.look, self._now())
 
     def look(self, now: float) -> None:
         """Fire what is due at `now`. A rule seen for the first time begins its first period now."""

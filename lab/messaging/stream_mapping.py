@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lab.functions.engine import FunctionEngine, PayloadTooLarge, Result
+from lab.functions.guard import guarded
 from lab.functions.pool import Throttled
 from lab.messaging.batches import checkpoint, failed_items, halves, retry_wait_s
-from lab.messaging.guard import guarded
 from lab.messaging.patterns import matches
 from lab.messaging.queue_mapping import filter_patterns
 from lab.messaging.send import Undeliverable, backend, send

@@ -13,8 +13,8 @@ from typing import Any
 
 import moto.sns.models as sns_models
 
+from lab.functions.guard import guarded
 from lab.functions.patching import replace
-from lab.messaging.guard import guarded
 from lab.messaging.send import Undeliverable, backend, send
 from lab.world import REGION, World
 

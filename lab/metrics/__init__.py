@@ -10,6 +10,7 @@ import moto.cloudwatch.models as cloudwatch_models
 from moto.backends import get_backend
 
 from lab.functions.engine import FunctionEngine
+from lab.functions.guard import guarded
 from lab.functions.patching import original_of, replace
 from lab.functions.spec import FunctionSpec
 from lab.metrics.emf import BadEmf, Point, parse
@@ -46,7 +47,7 @@ class Metrics:
         names = ", ".join(sorted({point.name for point in points}))
         end = start + self._world.clock.real(delay.seconds)
         self._world.journal.delay(delay.name, f"{spec.title}: {names}", start=start, end=end, source=delay.source)
-        self._world.clock.later(delay.seconds, lambda: self.add(points))
+        self._world.clock.later(delay.seconds, lambda: guarded(self._world, "metrics", self.add, points))
 
     def add(self, points: Iterable[Point]) -> None:
         """Into the store, and through to moto so that its API reads the same."""

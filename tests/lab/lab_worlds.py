@@ -47,6 +47,7 @@ def small_world(folder: Path, *, scale: float = 1.0, started: bool = True) -> It
                     part.start(world)
             try:
                 yield world
+                assert no_errors_of_the_lab(world), events(world, what="error of the lab")
             finally:
                 for part in (lab.alarms, lab.metrics, lab.messaging, lab.functions):
                     part.stop(world)
@@ -108,3 +109,8 @@ def wait_for(look: Callable[[], Any], *, within_s: float = 15.0) -> Any:
             return found
         assert time.monotonic() < end, f"nothing within {within_s} s"
         time.sleep(0.02)
+
+
+def no_errors_of_the_lab(world: World) -> bool:
+    """What engines' threads did not foresee is said in the journal."""
+    return not events(world, what="error of the lab")
