@@ -12,8 +12,8 @@ from tests.lab.emulator_process import Emulator, emulator
 
 TOPIC = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "pages"}}
 ALARM_PROPERTIES = {
-    "Namespace": "N", "MetricName": "M", "Statistic": "Minimum", "Period": 10, "EvaluationPeriods": 3, "DatapointsToAlarm": 3, "Threshold": 1,
-    "ComparisonOperator": "LessThanThreshold", "TreatMissingData": "ignore",
+    "Namespace": "N", "MetricName": "M", "Statistic": "Minimum", "Period": 10, "EvaluationPeriods": 3, "DatapointsToAlarm": 3,
+    "Threshold": 1, "ComparisonOperator": "LessThanThreshold", "TreatMissingData": "ignore",
 }  # fmt: skip
 ALARM = {"Type": "AWS::CloudWatch::Alarm", "Properties": ALARM_PROPERTIES}
 
@@ -129,6 +129,27 @@ def test_an_update_adds_changes_and_removes(aws: Emulator) -> None:
     assert aws.api("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"][0]["Period"] == 60
     assert {"kept"} == {group["logGroupName"] for group in groups} & {"kept", "gone"}
     assert aws.physical("update", "Pages").startswith("arn:aws:sns")
+
+
+def test_an_update_without_a_change_set_works_too(aws: Emulator) -> None:
+    """cdk deploy --method=direct"""
+    aws.create("direct", template(Watch=ALARM))
+    slower = template(Watch={**ALARM, "Properties": {**ALARM_PROPERTIES, "Period": 60}})
+    aws.api("cloudformation").update_stack(StackName="direct", TemplateBody=json.dumps(slower))
+
+    assert aws.outcome("direct") == ("UPDATE_COMPLETE", "")
+
+
+def test_a_change_set_is_found_by_its_name_and_its_stack(aws: Emulator) -> None:
+    """CDK gives every stack's change set one name."""
+    cloudformation = aws.api("cloudformation")
+    for stack in ("one", "two"):
+        change(aws, stack, template(Notes={"Type": "AWS::Logs::LogGroup"}), "CREATE")
+    described = cloudformation.describe_change_set(StackName="one", ChangeSetName="cdk-deploy-change-set")
+
+    assert described["StackName"] == "one"
+    with pytest.raises(cloudformation.exceptions.ChangeSetNotFoundException):
+        cloudformation.describe_change_set(StackName="one", ChangeSetName="another")
 
 
 def test_a_change_that_cannot_be_made_in_place_says_so(aws: Emulator) -> None:

@@ -11,7 +11,7 @@ from lab.conformance import check
 from lab.conformance.live import READERS
 from tests.lab.emulator_process import Emulator, emulator
 
-QUEUE = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 60}}
+QUEUE: dict[str, Any] = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 60}}
 ALARM = {
     "Type": "AWS::CloudWatch::Alarm",
     "Properties": {

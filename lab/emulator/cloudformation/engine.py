@@ -1,10 +1,8 @@
 """How stacks are made and changed: moto's template language, our order, events and errors.
 
-Points of moto 5.2.5 replaced here, each held by a test in tests/lab/test_lab_cfn_engine.py:
+Points of moto 5.2.5 replaced here, each held by a test in tests/lab/test_lab_emulator_contracts.py:
 parsing.parse_resource (skips unknown types), ResourceMap.create and .update (order), Stack.create_resources and
-ChangeSet.apply (no outputs, no exports, no events, errors as HTTP 500), Backend.execute_change_set
-(always COMPLETE), Backend.delete_change_set (500 when absent), Backend._resolve_update_parameters
-and Stack.stack_parameters (UsePreviousValue is a 500 for parameters never passed).
+Stack.update (no outputs, no exports, no events, errors as HTTP 500). Change sets: changesets.py.
 """
 
 from __future__ import annotations
@@ -16,11 +14,12 @@ from typing import Any
 import moto.cloudformation.models as models
 import moto.cloudformation.parsing as parsing
 from botocore.exceptions import BotoCoreError, ClientError
-from moto.cloudformation.exceptions import UnformattedGetAttTemplateException, ValidationError
+from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 from moto.core.exceptions import ServiceException
 from werkzeug.exceptions import HTTPException
 
-from lab.emulator.cloudformation import types
+from lab.emulator.cloudformation import changesets, types
+from lab.emulator.cloudformation.changesets import StackFailed
 from lab.emulator.cloudformation.order import Circular, creation_order
 from lab.emulator.cloudformation.provider import ResourceError, publish
 from lab.world import World
@@ -36,15 +35,6 @@ _FAILURES = (
 )  # fmt: skip
 
 
-class StackFailed(Exception):
-    """One resource could not be made; the text names its type and logical id."""
-
-    def __init__(self, logical_id: str, type_name: str, why: str) -> None:
-        super().__init__(f"{type_name} {logical_id}: {why}")
-        self.logical_id = logical_id
-        self.type_name = type_name
-
-
 def install(world: World) -> None:
     """Replace moto's stack engine and make our resource types known."""
     types.load()
@@ -53,12 +43,8 @@ def install(world: World) -> None:
     parsing.ResourceMap.create = _create_all  # type: ignore[method-assign]
     parsing.ResourceMap.update = _update_all  # type: ignore[method-assign]
     models.Stack.create_resources = _create_stack  # type: ignore[method-assign]
-    models.Stack.stack_parameters = property(_given_parameters)  # type: ignore[method-assign,assignment]
-    models.ChangeSet.apply = _apply  # type: ignore[method-assign]
-    backend = models.CloudFormationBackend
-    backend.execute_change_set = _execute_change_set  # type: ignore[method-assign]
-    backend.delete_change_set = _delete_change_set  # type: ignore[method-assign]
-    backend._resolve_update_parameters = _resolve_update_parameters  # type: ignore[method-assign,assignment]
+    models.Stack.update = _update_stack  # type: ignore[method-assign]
+    changesets.install(carry_out=_carry_out, fail=_fail)
 
 
 def _unresolved(value: Any, path: str = "") -> str | None:
@@ -99,15 +85,6 @@ def _wanted(resource_map: parsing.ResourceMap) -> dict[str, Any]:
 def _stack_of(resource_map: parsing.ResourceMap) -> models.Stack:
     backend = models.cloudformation_backends[resource_map._account_id][resource_map._region_name]
     return backend.stacks[resource_map.stack_id]
-
-
-def _given_parameters(self: models.Stack) -> dict[str, Any]:
-    """Parameters as they were given, or their defaults: what UsePreviousValue means.
-
-    moto takes the resolved value (an image id) for the given one (the name of an SSM parameter).
-    """
-    slots = self.template_dict.get("Parameters", {})
-    return {name: self.parameters.get(name, slot.get("Default")) for name, slot in slots.items()}
 
 
 def _event(stack: models.Stack, logical_id: str, type_name: str, status: str, *, physical_id: str = "", why: str | None = None) -> None:
@@ -239,66 +216,40 @@ def _create_stack(self: models.Stack) -> None:
     self.mark_creation_complete()
 
 
-def _apply(self: models.ChangeSet) -> None:
-    """Bring the stack to the change set's template. Raises StackFailed."""
-    stack = self.stack
-    fresh = self.change_set_type == "CREATE"
-    backend = models.cloudformation_backends[stack.account_id][stack.region_name]
-    stack.template = self.template
-    stack.template_dict = self.template_dict
-    stack.description = self.template_dict.get("Description")
-    stack.parameters = self.parameters
-    stack.tags = self.tags or {}
-    if fresh:
-        stack.cross_stack_resources = backend.exports
-        stack.resource_map = stack._create_resource_map()
-        stack.resource_map.create(self.template_dict)
-    else:
-        stack.resource_map.update(self.template_dict, self.parameters)
-    _finish(stack)
-
-
-def _find_change_set(backend: models.CloudFormationBackend, name: str, stack_name: str | None) -> models.ChangeSet | None:
-    """By ARN, or the newest of that name for that stack."""
-    if name in backend.change_sets:
-        return backend.change_sets[name]
-    found = [
-        change_set
-        for change_set in backend.change_sets.values()
-        if change_set.change_set_name == name and stack_name in (None, change_set.stack_name, change_set.stack_id)
-    ]
-    return found[-1] if found else None
-
-
-def _execute_change_set(self: models.CloudFormationBackend, change_set_name: str, stack_name: str | None = None) -> None:
-    change_set = _find_change_set(self, change_set_name, stack_name)
-    if change_set is None:
-        raise ValidationError(change_set_name)
-    stack, verb = change_set.stack, change_set.change_set_type
-    stack._add_stack_event(f"{verb}_IN_PROGRESS", resource_status_reason="User Initiated")
+def _update_stack(
+    self: models.Stack,
+    template: str,
+    role_arn: str | None = None,
+    parameters: dict[str, Any] | None = None,
+    tags: dict[str, str] | None = None,
+) -> None:
+    """UpdateStack."""
+    self._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
+    self.template = template
+    self._parse_template()
+    self.role_arn = role_arn
+    self.parameters = parameters or self.parameters
+    self.tags = self.tags if tags is None else tags
     try:
-        change_set.apply()
+        self.resource_map.update(self.template_dict, parameters)
+        _finish(self)
     except StackFailed as error:
-        _fail(stack, verb, error)
-        change_set.execution_status = "EXECUTE_FAILED"
+        _fail(self, "UPDATE", error)
         return
-    change_set.execution_status = "EXECUTE_COMPLETE"
-    stack._add_stack_event(f"{verb}_COMPLETE")
-    stack.status = f"{verb}_COMPLETE"
+    self._add_stack_event("UPDATE_COMPLETE")
+    self.status = "UPDATE_COMPLETE"
 
 
-def _delete_change_set(self: models.CloudFormationBackend, change_set_name: str) -> None:
-    """AWS answers 200 for a change set that is not there; CDK deletes before it creates."""
-    change_set = _find_change_set(self, change_set_name, None)
-    if change_set is not None:
-        self.change_sets.pop(change_set.change_set_id, None)
-
-
-def _resolve_update_parameters(self: Any, instance: models.Stack, incoming_params: list[dict[str, Any]]) -> dict[str, str]:
-    """UsePreviousValue of a parameter that was never passed means its default."""
-    result = {p["ParameterKey"]: p["ParameterValue"] for p in incoming_params if "ParameterValue" in p}
-    for parameter in incoming_params:
-        key = parameter["ParameterKey"]
-        if parameter.get("UsePreviousValue") and key in instance.parameters:
-            result[key] = instance.parameters[key]
-    return result
+def _carry_out(change_set: models.ChangeSet) -> None:
+    """Bring the stack to the change set's template. Raises StackFailed."""
+    stack = change_set.stack
+    stack.template, stack.template_dict = change_set.template, change_set.template_dict
+    stack.description = change_set.template_dict.get("Description")
+    stack.parameters, stack.tags = change_set.parameters, change_set.tags or {}
+    if change_set.change_set_type == "CREATE":
+        stack.cross_stack_resources = models.cloudformation_backends[stack.account_id][stack.region_name].exports
+        stack.resource_map = stack._create_resource_map()
+        stack.resource_map.create(change_set.template_dict)
+    else:
+        stack.resource_map.update(change_set.template_dict, change_set.parameters)
+    _finish(stack)
