@@ -1,0 +1,243 @@
+"""A small cloud for the handlers: moto's AWS, a clock turned by hand, and nodes that do what a test says."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from core import names
+from core.fleet import fleet_to_json
+from core.incident import Incident, parse_incident
+from core.model import Application, Assembly, Deployable, Front, FrontKind, Verdict
+from core.records import Look, Looks, Permit, Phase, Report, looks_item, permit_item, report_item
+from lambdas import move_front
+from lambdas.adapters import clients, clock, environment, fronts, functions, groups, queues, table
+
+EVENTS = Path(__file__).parents[1] / "events"
+D, A = "demo", "counter"
+
+
+@dataclass
+class Context:
+    """Lambda's context, by the test's own clock."""
+
+    cloud: Cloud
+    ends_ms: int
+    aws_request_id: str = "r-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.ends_ms - self.cloud.now_ms
+
+
+@dataclass
+class Cloud:
+    """now_ms moves only when a handler sleeps; then `while_asleep` lets the rest of the world go on."""
+
+    now_ms: int = 1_800_000_000_000
+    while_asleep: Callable[[], None] = lambda: None
+    look: Verdict = Verdict.HEALTHY
+    front_accepts: bool = True
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    woken: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    hooks: list[tuple[str, str, str]] = field(default_factory=list)
+    lifecycles: dict[str, str] = field(default_factory=dict)
+    sent: list[dict[str, Any]] = field(default_factory=list)
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, region_name="us-east-1")
+
+    def context(self, seconds: float = 60, request: str = "r-1") -> Context:
+        return Context(self, self.now_ms + int(seconds * 1000), request)
+
+    def event(self, name: str, instance: str = "") -> dict[str, Any]:
+        text = (EVENTS / f"{name}.json").read_text()
+        return dict(json.loads(text.replace("i-1234567890abcdef0", instance) if instance else text))
+
+    # --- what is in the world -------------------------------------------------------------------------
+
+    def members(self) -> list[str]:
+        (group,) = self.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+        return [i["InstanceId"] for i in group["Instances"]]
+
+    def state(self, instance: str) -> str:
+        (row,) = self.client("ec2").describe_instances(InstanceIds=[instance])["Reservations"]
+        return str(row["Instances"][0]["State"]["Name"])
+
+    def put(self, item: dict[str, Any]) -> None:
+        table.put(item)
+
+    def permit(self, instance: str, epoch: int = 1) -> None:
+        self.put(permit_item(Permit(deployable=D, assembly=A, instance=instance, epoch=epoch, at_ms=self.now_ms)))
+
+    def report(
+        self, instance: str, *, epoch: int = 1, phase: Phase = Phase.RUNNING, verdict: Verdict = Verdict.HEALTHY, **more: Any
+    ) -> None:
+        report = Report(
+            deployable=D, assembly=A, instance=instance, boot="b", seq=more.pop("seq", 1), epoch=epoch, at_ms=self.now_ms, phase=phase,
+            verdict=verdict, applications=(), address=more.pop("address", "10.20.0.5"), ha_port=more.pop("ha_port", 7810),
+            http_port=more.pop("http_port", 7880), agent="1", expires_at=self.now_ms // 1000 + 3600,
+        )  # fmt: skip
+        self.put(report_item(report))
+
+    def looks(self, instance: str, verdicts: list[Verdict], *, silent_s: float = 0) -> None:
+        taken = tuple(
+            Look(at_ms=self.now_ms - 10_000 * (len(verdicts) - 1 - n), verdict=verdict, ha="-", http="-")
+            for n, verdict in enumerate(verdicts)
+        )
+        looks = Looks(
+            deployable=D, assembly=A, instance=instance, looks=taken, report_boot="b", report_seq=1,
+            report_moved_ms=self.now_ms - int(silent_s * 1000), expires_at=self.now_ms // 1000 + 3600,
+        )  # fmt: skip
+        self.put(looks_item(looks))
+
+    def frozen(self, instance: str) -> None:
+        """Nothing moves and nothing answers, for half a minute by now."""
+        self.looks(instance, [Verdict.FAILING] * 4, silent_s=35)
+        self.look = Verdict.FAILING
+
+    def incident(self) -> Incident | None:
+        return table.incident(D, A)
+
+    def ended(self) -> list[Incident]:
+        items = table.query(names.incident_pk(D, A))
+        return [parse_incident(i) for i in items if i[names.SK] != names.OPEN]
+
+    def messages(self, queue: str) -> list[dict[str, Any]]:
+        url = self.client("sqs").get_queue_url(QueueName=queue)["QueueUrl"]
+        got = self.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(m["Body"]) for m in got]
+
+    def own_messages(self) -> list[dict[str, Any]]:
+        """What recover_assembly sent to itself, as Lambda would hand it over; taken out of the queue."""
+        taken, self.sent = self.sent, []
+        record = self.event("own_message")["Records"][0]
+        return [{"Records": [{**record, "body": json.dumps(body)}]} for body in taken]
+
+    def front_holder(self) -> str | None:
+        (address,) = self.client("ec2").describe_addresses()["Addresses"]
+        return address.get("InstanceId") or None
+
+    def evidence(self) -> list[str]:
+        return [o["Key"] for o in self.client("s3").list_objects_v2(Bucket="state").get("Contents", [])]
+
+    # --- what the handlers reach -----------------------------------------------------------------------
+
+    def sleep(self, seconds: float) -> None:
+        self.now_ms += max(1, int(seconds * 1000))
+        self.while_asleep()
+
+    def ask(self, function: str, payload: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append((function, payload))
+        if function == "move":
+            return move_front.handler(payload, self.context(30))
+        said = "ok" if self.look is Verdict.HEALTHY else "no answer within 2 s"
+        look = {"at_ms": self.now_ms, "verdict": self.look.value, "ha": said, "http": said}
+        return {"look": look, "answered": self.look is Verdict.HEALTHY, "report_age_s": 0.0}
+
+
+def _make_world(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    ec2, sqs = cloud.client("ec2"), cloud.client("sqs")
+    key = [{"AttributeName": n, "KeyType": k} for n, k in ((names.PK, "HASH"), (names.SK, "RANGE"))]
+    kinds = [{"AttributeName": n, "AttributeType": "S"} for n in (names.PK, names.SK)]
+    cloud.client("dynamodb").create_table(TableName="state", KeySchema=key, AttributeDefinitions=kinds, BillingMode="PAY_PER_REQUEST")
+    cloud.client("s3").create_bucket(Bucket="state")
+    topic = cloud.client("sns").create_topic(Name="people")["TopicArn"]
+    urls = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("tick", "recover", "people")}
+    cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:people")
+    data = {"ImageId": "ami-12345678", "InstanceType": "t3.micro"}
+    template = ec2.create_launch_template(LaunchTemplateName="t", LaunchTemplateData=data)
+    tags = {names.TAG_DEPLOYABLE: D, names.TAG_ASSEMBLY: A}
+    cloud.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName="counter-group",
+        LaunchTemplate={"LaunchTemplateId": template["LaunchTemplate"]["LaunchTemplateId"]},
+        MinSize=1,
+        MaxSize=1,
+        DesiredCapacity=1,
+        AvailabilityZones=["us-east-1a"],
+        Tags=[{"Key": k, "Value": v, "PropagateAtLaunch": True} for k, v in tags.items()],
+    )
+    address = ec2.allocate_address(Domain="vpc")
+    assembly = Assembly(
+        name=A,
+        image="debian-12",
+        instances=("t4g.small",),
+        applications=(Application(name="app", command=("/bin/app",)),),
+        front=Front(kind=FrontKind.ELASTIC_IP, ports=(8080,)),
+        ha_port=7810,
+        http_port=7880,
+    )
+    front = {"kind": "elastic_ip", "allocation_id": address["AllocationId"], "address": address["PublicIp"], "ports": [8080]}
+    for name, value in {
+        names.ENV_TABLE: "state",
+        names.ENV_BUCKET: "state",
+        names.ENV_TOPIC: topic,
+        names.ENV_TICK_QUEUE: urls["tick"],
+        names.ENV_RECOVER_QUEUE: urls["recover"],
+        names.ENV_FLEET: fleet_to_json(Deployable(name=D, assemblies=(assembly,))),
+        names.ENV_FRONTS: json.dumps({A: front}),
+        names.ENV_FUNCTION_PROBE: "probe",
+        names.ENV_FUNCTION_RECOVER: "recover",
+        names.ENV_FUNCTION_ADMIT: "admit",
+        names.ENV_FUNCTION_RETIRE: "retire",
+        names.ENV_FUNCTION_MOVE_FRONT: "move",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # thousands of them, read anew for each test
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    caches = (clients.client, environment.fleet, environment._fronts)
+    world = Cloud()
+    with mock_aws():
+        for cached in caches:
+            cached.cache_clear()
+        _make_world(world, monkeypatch)
+        monkeypatch.setattr(clock, "now_ms", lambda: world.now_ms)
+        monkeypatch.setattr(clock, "sleep", world.sleep)
+        monkeypatch.setattr(functions, "ask", world.ask)
+        monkeypatch.setattr(functions, "wake", lambda function, payload: world.woken.append((function, payload)))
+        monkeypatch.setattr(queues, "send", lambda url, body, *, delay_s: world.sent.append(body))
+        monkeypatch.setattr(fronts, "accepts", lambda front: world.front_accepts)
+        _patch_hooks(world, monkeypatch)
+        yield world
+    for cached in caches:
+        cached.cache_clear()
+
+
+def _patch_hooks(world: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto knows no wait states and no hook actions; what is sent to them is tested in test_lambdas_adapters.py."""
+    find = groups.find
+
+    def found(deployable: str, assembly: str) -> Any:
+        name, members = find(deployable, assembly)
+        return name, {i: replace(m, lifecycle=world.lifecycles.get(i, m.lifecycle)) for i, m in members.items()}
+
+    def complete(group: str, hook: str, instance: str, *, let_in: bool) -> str:
+        result = "CONTINUE" if let_in else "ABANDON"
+        world.hooks.append((hook, instance, result))
+        return result
+
+    monkeypatch.setattr(groups, "find", found)
+    monkeypatch.setattr(groups, "complete_hook", complete)
+    monkeypatch.setattr(groups, "keep_alive", lambda group, hook, instance: world.hooks.append((hook, instance, "ALIVE")))
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -1,0 +1,329 @@
+"""recover_assembly against moto: what wakes it, what it does, and that doing it twice does no harm."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+
+from core.incident import Cause, State
+from core.model import Verdict
+from core.records import Phase, Request, request_item
+from lambdas import recover_assembly
+from lambdas.adapters import evidence, instances, table, topic
+from lambdas.adapters.clients import Lost, Unknown, WorldFailed
+
+
+def serving(cloud: Any) -> str:
+    """One node that serves under epoch 1, with the front on it."""
+    (node,) = cloud.members()
+    cloud.permit(node)
+    cloud.report(node)
+    cloud.looks(node, [Verdict.HEALTHY] * 4)
+    cloud.ask("move", {"assembly": {"deployable": "demo", "assembly": "counter"}})
+    cloud.asked.clear()
+    return str(node)
+
+
+def admitted_when_old_is_gone(cloud: Any, old: str, epoch: int = 2) -> None:
+    """What admit_node and the new node do meanwhile."""
+
+    def play() -> None:
+        new = [m for m in cloud.members() if m != old]
+        if new and cloud.state(old) == "terminated":
+            cloud.permit(new[0], epoch)
+            cloud.report(new[0], epoch=epoch)
+            cloud.look = Verdict.HEALTHY
+
+    cloud.while_asleep = play
+
+
+def run(cloud: Any, event: dict[str, Any], seconds: float = 60, request: str = "r-1") -> Any:
+    return recover_assembly.handler(event, cloud.context(seconds, request))
+
+
+def test_a_frozen_node_is_replaced_and_the_story_is_told(cloud: Any) -> None:
+    old = serving(cloud)
+    cloud.frozen(old)
+    admitted_when_old_is_gone(cloud, old)
+
+    run(cloud, cloud.event("alarm_action"))
+
+    (incident,) = cloud.ended()
+    new = cloud.members()[0]
+    assert incident.state is State.RECOVERED
+    assert incident.cause is Cause.SIGNALS
+    assert (incident.new_instance, incident.new_epoch, incident.front) == (new, 2, "tried from outside")
+    assert cloud.state(old) == "terminated"
+    assert cloud.front_holder() == new
+    assert all(v is not None for v in incident.durations().values())
+    assert incident.durations()["detect_s"] == 35.0
+    subjects = [m["Subject"] for m in cloud.messages("people")]
+    assert sorted(subjects) == ["[understudy] demo/counter: recovered", f"[understudy] demo/counter: replacing {old}"]
+    assert any(key.endswith("-console.txt") for key in cloud.evidence())
+
+
+def test_evidence_is_in_the_bucket_before_the_kill(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = serving(cloud)
+    cloud.frozen(old)
+    admitted_when_old_is_gone(cloud, old)
+    kept_by_then: list[int] = []
+    terminate = instances.terminate
+
+    def watched(instance: str, *, force: bool) -> str:
+        kept_by_then.append(len(cloud.evidence()))
+        return terminate(instance, force=force)
+
+    monkeypatch.setattr(instances, "terminate", watched)
+    monkeypatch.setattr("lambdas.adapters.groups.terminate", lambda instance: "told")
+
+    run(cloud, cloud.event("alarm_action"), seconds=20)
+
+    assert kept_by_then == [2]
+
+
+def test_evidence_that_cannot_be_kept_holds_nobody_up(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> str:
+        raise WorldFailed("keep", "AccessDenied", "no")
+
+    old = serving(cloud)
+    cloud.frozen(old)
+    admitted_when_old_is_gone(cloud, old)
+    monkeypatch.setattr(evidence, "keep", refuse)
+
+    run(cloud, cloud.event("alarm_action"))
+
+    assert cloud.ended()[0].state is State.RECOVERED
+
+
+def test_an_alarm_about_a_node_that_is_well_touches_nothing(cloud: Any) -> None:
+    node = serving(cloud)
+
+    run(cloud, cloud.event("alarm_action"))
+
+    assert cloud.incident() is None
+    assert cloud.state(node) == "running"
+
+
+def test_disagreement_kills_nobody_and_tells_people(cloud: Any) -> None:
+    node = serving(cloud)
+    cloud.looks(node, [Verdict.FAILING] * 4)
+    cloud.look = Verdict.FAILING
+
+    run(cloud, cloud.event("alarm_action"))
+    for n in range(3):
+        for message in cloud.own_messages():
+            run(cloud, message, request=f"r{n}")
+
+    assert cloud.state(node) == "running"
+    assert cloud.ended()[0].state is State.SUPPRESSED
+    assert [m["Subject"] for m in cloud.messages("people")] == ["[understudy] demo/counter: a person is needed"]
+
+
+def test_when_nobody_can_look_nobody_is_killed(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(function: str, payload: dict[str, Any]) -> dict[str, Any]:
+        raise WorldFailed("ask probe", "Unhandled", "it crashed")
+
+    node = serving(cloud)
+    cloud.frozen(node)
+    monkeypatch.setattr("lambdas.adapters.functions.ask", fail)
+
+    run(cloud, cloud.event("alarm_action"))
+
+    assert cloud.state(node) == "running"
+
+
+def test_an_instance_that_is_gone_is_followed_to_its_recovery(cloud: Any) -> None:
+    old = serving(cloud)
+    cloud.client("ec2").terminate_instances(InstanceIds=[old])
+    admitted_when_old_is_gone(cloud, old)
+
+    run(cloud, cloud.event("instance_terminated", old))
+
+    (incident,) = cloud.ended()
+    assert incident.state is State.RECOVERED
+    assert incident.cause is Cause.GONE
+
+
+def test_a_nodes_own_request_needs_no_look(cloud: Any) -> None:
+    old = serving(cloud)
+    request = Request(
+        deployable="demo", assembly="counter", instance=old, epoch=1, at_ms=cloud.now_ms - 500, application="app",
+        reason="4 failures in 300 s", expires_at=cloud.now_ms // 1000 + 600,
+    )  # fmt: skip
+    cloud.put(request_item(request))
+    admitted_when_old_is_gone(cloud, old)
+
+    assert run(cloud, cloud.event("stream_request", old)) == {"batchItemFailures": []}
+
+    (incident,) = cloud.ended()
+    assert incident.cause is Cause.REQUEST
+    assert incident.durations()["detect_s"] == 0.5
+
+
+def test_somebody_elses_instance_is_left_alone(cloud: Any) -> None:
+    node = serving(cloud)
+
+    run(cloud, cloud.event("instance_terminated", "i-0ffffffffffffffff"))
+    run(cloud, cloud.event("group_terminated"))
+    run(cloud, {"source": "aws.rds", "detail-type": "odd"})
+
+    assert cloud.incident() is None
+    assert cloud.state(node) == "running"
+
+
+def test_a_call_without_time_hands_over_and_the_next_one_finishes(cloud: Any) -> None:
+    old = serving(cloud)
+    cloud.frozen(old)
+
+    run(cloud, cloud.event("alarm_action"), seconds=15)
+    (message,) = cloud.own_messages()
+    assert cloud.incident().state is State.RECREATING
+
+    admitted_when_old_is_gone(cloud, old)
+    run(cloud, {"wake": {"deployable": "demo", "assembly": "counter", "reason": "too early"}}, request="r-2")
+    assert cloud.incident().state is State.RECREATING
+    run(cloud, message, request="r-3")
+
+    assert cloud.ended()[0].state is State.RECOVERED
+
+
+def test_when_the_message_is_lost_the_sweep_takes_the_incident_up(cloud: Any) -> None:
+    old = serving(cloud)
+    cloud.frozen(old)
+    run(cloud, cloud.event("alarm_action"), seconds=15)
+    admitted_when_old_is_gone(cloud, old)
+
+    cloud.sleep(40)
+    run(cloud, {"wake": {"deployable": "demo", "assembly": "counter", "reason": "nobody works on it"}}, request="r-2")
+
+    assert cloud.ended()[0].state is State.RECOVERED
+
+
+def test_two_calls_at_once_open_one_incident(cloud: Any) -> None:
+    old = serving(cloud)
+    cloud.frozen(old)
+    admitted_when_old_is_gone(cloud, old)
+    play, again = cloud.while_asleep, [True]
+
+    def meanwhile() -> None:
+        play()
+        if again:
+            again.clear()
+            run(cloud, cloud.event("alarm_action"), request="r-2")
+
+    cloud.while_asleep = meanwhile
+    run(cloud, cloud.event("alarm_action"))
+
+    assert len(cloud.ended()) == 1
+    assert len(cloud.members()) == 1
+
+
+def test_calls_that_each_die_after_one_step_are_made_good_by_the_next(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every call claims the incident, does one thing, and is cut off before it could do another."""
+    old = serving(cloud)
+    cloud.frozen(old)
+    admitted_when_old_is_gone(cloud, old)
+    write, writes = table.put_incident, [0]
+
+    def dies_after_two(incident: Any) -> None:
+        write(incident)
+        writes[0] += 1
+        if writes[0] == 2:
+            raise WorldFailed("write", "Died", "the call was cut off")
+
+    monkeypatch.setattr(table, "put_incident", dies_after_two)
+    for n in range(40):
+        writes[0] = 0
+        with contextlib.suppress(WorldFailed):
+            run(cloud, {"wake": {"deployable": "demo", "assembly": "counter", "reason": "again"}}, request=f"r-{n}")
+        cloud.sleep(61)
+        if cloud.incident().ended:
+            break
+
+    assert cloud.incident().state is State.RECOVERED
+    assert cloud.state(old) == "terminated"
+    assert len(cloud.members()) == 1
+
+
+def test_a_write_that_may_have_landed_is_read_again(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = serving(cloud)
+    cloud.frozen(old)
+    admitted_when_old_is_gone(cloud, old)
+    write, times = table.put_incident, [0]
+
+    def uncertain(incident: Any) -> None:
+        times[0] += 1
+        write(incident)
+        if times[0] % 2:
+            raise Unknown("write", "ReadTimeoutError", "no answer")
+
+    monkeypatch.setattr(table, "put_incident", uncertain)
+
+    run(cloud, cloud.event("alarm_action"))
+
+    assert cloud.incident().state is State.RECOVERED
+    assert len(cloud.members()) == 1
+
+
+def test_people_who_cannot_be_told_do_not_hold_a_recovery_up(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise WorldFailed("publish", "AuthorizationError", "no")
+
+    old = serving(cloud)
+    cloud.frozen(old)
+    admitted_when_old_is_gone(cloud, old)
+    monkeypatch.setattr(topic, "publish", refuse)
+
+    run(cloud, cloud.event("alarm_action"))
+
+    assert cloud.ended()[0].state is State.RECOVERED
+    assert any("could not tell people" in n.what for n in cloud.ended()[0].notes)
+
+
+def test_when_the_table_cannot_be_read_nothing_is_killed(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = serving(cloud)
+    cloud.frozen(node)
+    monkeypatch.setenv("UNDERSTUDY_TABLE", "elsewhere")
+
+    with pytest.raises(WorldFailed):
+        run(cloud, cloud.event("alarm_action"))
+    failed = run(cloud, cloud.event("own_message"))
+
+    assert failed == {"batchItemFailures": [{"itemIdentifier": "059f36b4-87a3-44ab-83d2-661975830a7d"}]}
+    assert cloud.state(node) == "running"
+
+
+def test_an_operators_pause_only_records(cloud: Any) -> None:
+    node = serving(cloud)
+    cloud.frozen(node)
+    cloud.put({"pk": "INTENT#demo", "sk": "PAUSE#counter", "version": 1, "reason": "upgrade", "expires_at": cloud.now_ms // 1000 + 60})
+
+    run(cloud, cloud.event("alarm_action"))
+
+    assert cloud.ended()[0].reason == "paused: upgrade"
+    assert cloud.state(node) == "running"
+
+
+def test_a_released_predecessor_is_not_mistaken_for_a_failure(cloud: Any) -> None:
+    node = serving(cloud)
+    cloud.report(node, phase=Phase.RELEASED, verdict=Verdict.UNKNOWN)
+    cloud.lifecycles[node] = "Terminating:Wait"
+
+    run(cloud, cloud.event("alarm_action"))
+
+    assert cloud.incident() is None
+
+
+def test_losing_a_write_means_leaving(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(incident: Any) -> None:
+        raise Lost("write", "ConditionalCheckFailedException", "somebody else wrote first")
+
+    node = serving(cloud)
+    cloud.frozen(node)
+    monkeypatch.setattr(table, "put_incident", lost)
+
+    run(cloud, cloud.event("alarm_action"))
+
+    assert cloud.state(node) == "running"
