@@ -1,0 +1,37 @@
+"""Tests that need the lab's own network and processes ask for `in_space`: each runs again inside, by a pytest of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from lab import space
+
+_REPOSITORY = Path(__file__).resolve().parent.parent.parent
+_ENTER = "import sys; from lab import space; sys.exit(space.enter(sys.argv[1:]))"
+
+
+@pytest.fixture
+def in_space() -> None:
+    """Marks a test that must run inside the lab's namespaces."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Outside, neither such a test nor any of its fixtures runs: the pytest inside does it all."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "in_space" in item.fixturenames and not space.inside():
+            item.setup = lambda: None  # type: ignore[method-assign]
+            item.runtest = partial(_run_inside, item)  # type: ignore[method-assign]
+
+
+def _run_inside(item: pytest.Function) -> None:
+    again = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{item.path}::{item.nodeid.split('::', 1)[1]}"]
+    bare = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+    done = subprocess.run([sys.executable, "-c", _ENTER, *again], cwd=_REPOSITORY, env=bare, capture_output=True, text=True, timeout=180)
+    if done.returncode != 0:
+        pytest.fail(f"inside the lab's space:\n{done.stdout}{done.stderr}", pytrace=False)
