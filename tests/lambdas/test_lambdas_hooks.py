@@ -1,0 +1,282 @@
+"""admit_node, retire_node, move_front and tick against moto."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from core.incident import Cause, Incident, State, incident_item
+from core.model import Verdict
+from core.records import Phase
+from lambdas import admit_node, move_front, retire_node, tick
+from lambdas.adapters import alarms, table
+from lambdas.adapters.clients import Unknown, WorldFailed
+
+MOVE = {"assembly": {"deployable": "demo", "assembly": "counter"}}
+
+
+def launched(cloud: Any) -> str:
+    """A node that waits in the launch hook; its agent reports and answers."""
+    (node,) = cloud.members()
+    cloud.lifecycles[node] = "Pending:Wait"
+    cloud.report(node, epoch=0, phase=Phase.WAITING, verdict=Verdict.UNKNOWN)
+    return str(node)
+
+
+def starts_when_permitted(cloud: Any, node: str) -> None:
+    def play() -> None:
+        permit = table.permit("demo", "counter")
+        if permit is not None and permit.instance == node:
+            cloud.report(node, epoch=permit.epoch)
+
+    cloud.while_asleep = play
+
+
+def admit(cloud: Any, node: str, seconds: float = 60) -> Any:
+    return admit_node.handler(cloud.event("instance_launch_hook", node), cloud.context(seconds))
+
+
+# --- admit_node --------------------------------------------------------------------------------------
+
+
+def test_the_first_node_is_permitted_let_in_and_given_the_front(cloud: Any) -> None:
+    node = launched(cloud)
+    starts_when_permitted(cloud, node)
+
+    admit(cloud, node)
+
+    permit = table.permit("demo", "counter")
+    assert permit is not None
+    assert (permit.instance, permit.epoch) == (node, 1)
+    assert cloud.hooks == [("admit", node, "CONTINUE")]
+    assert cloud.front_holder() == node
+
+
+def test_nobody_is_permitted_while_the_predecessor_runs_and_the_hook_is_kept_alive(cloud: Any) -> None:
+    node = launched(cloud)
+    (other,) = [i["InstanceId"] for i in cloud.client("ec2").run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1)["Instances"]]
+    cloud.permit(other, 3)
+
+    admit(cloud, node)
+
+    permit = table.permit("demo", "counter")
+    assert permit is not None
+    assert permit.instance == other
+    assert cloud.hooks == [("admit", node, "ALIVE")]
+
+    cloud.client("ec2").terminate_instances(InstanceIds=[other])
+    starts_when_permitted(cloud, node)
+    admit_node.handler({**MOVE, "instance": node, "group": "counter-group"}, cloud.context())
+    permit = table.permit("demo", "counter")
+    assert permit is not None
+    assert (permit.instance, permit.epoch, permit.predecessor) == (node, 4, other)
+    assert cloud.hooks[-1] == ("admit", node, "CONTINUE")
+
+
+def test_a_permit_that_may_have_been_written_is_read_again_not_written_twice(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = launched(cloud)
+    starts_when_permitted(cloud, node)
+    write = table.put_permit
+
+    def uncertain(new: Any, over: Any) -> None:
+        write(new, over)
+        raise Unknown("write", "ReadTimeoutError", "no answer")
+
+    monkeypatch.setattr(table, "put_permit", uncertain)
+
+    admit(cloud, node)
+
+    permit = table.permit("demo", "counter")
+    assert permit is not None
+    assert permit.epoch == 1
+
+
+def test_a_node_that_died_in_the_hook_is_abandoned_at_once(cloud: Any) -> None:
+    node = launched(cloud)
+    cloud.client("ec2").stop_instances(InstanceIds=[node])
+
+    admit(cloud, node)
+
+    assert cloud.hooks == [("admit", node, "ABANDON")]
+    assert table.permit("demo", "counter") is None
+
+
+def test_a_node_that_never_gets_ready_is_abandoned_with_evidence(cloud: Any) -> None:
+    node = launched(cloud)
+    cloud.permit(node)
+    cloud.report(node, phase=Phase.STARTING, verdict=Verdict.UNKNOWN)
+    cloud.sleep(121)
+
+    admit(cloud, node)
+
+    assert cloud.hooks == [("admit", node, "ABANDON")]
+    assert cloud.evidence() == [f"evidence/demo/counter/{node}/abandoned.json"]
+
+
+def test_a_hook_of_somebody_else_is_left_alone(cloud: Any) -> None:
+    event = cloud.event("instance_launch_hook")
+    event["detail"]["NotificationMetadata"] = "understudy/other/thing"
+
+    assert admit_node.handler(event, cloud.context()) == {"did": "left alone"}
+    assert cloud.hooks == []
+
+
+def test_admitting_twice_changes_nothing(cloud: Any) -> None:
+    node = launched(cloud)
+    starts_when_permitted(cloud, node)
+    admit(cloud, node)
+    cloud.lifecycles[node] = "InService"
+
+    admit(cloud, node)
+
+    permit = table.permit("demo", "counter")
+    assert permit is not None
+    assert permit.epoch == 1
+    assert len(cloud.hooks) == 1
+
+
+# --- retire_node -------------------------------------------------------------------------------------
+
+
+def leaving(cloud: Any) -> str:
+    (node,) = cloud.members()
+    cloud.lifecycles[node] = "Terminating:Wait"
+    cloud.permit(node)
+    cloud.report(node)
+    return str(node)
+
+
+def retire(cloud: Any, node: str) -> None:
+    retire_node.handler(cloud.event("instance_terminate_hook", node), cloud.context())
+
+
+def test_a_node_is_let_go_once_it_has_gone_offline(cloud: Any) -> None:
+    node = leaving(cloud)
+    cloud.while_asleep = lambda: cloud.report(node, phase=Phase.RELEASED)
+
+    retire(cloud, node)
+
+    assert cloud.hooks == [("retire", node, "CONTINUE")]
+    assert cloud.evidence() == [f"evidence/demo/counter/{node}/retired.json"]
+
+
+def test_a_node_that_does_not_leave_has_the_hooks_own_time(cloud: Any) -> None:
+    node = leaving(cloud)
+
+    retire(cloud, node)
+
+    assert cloud.hooks == []
+
+
+def test_a_node_that_is_stopping_gets_more_time(cloud: Any) -> None:
+    node = leaving(cloud)
+    cloud.report(node, phase=Phase.STOPPING)
+
+    retire(cloud, node)
+
+    assert cloud.hooks == [("retire", node, "ALIVE")]
+
+
+def test_a_node_being_fenced_is_let_go_at_once(cloud: Any) -> None:
+    node = leaving(cloud)
+    incident = Incident(
+        deployable="demo", assembly="counter", id="x", revision=1, instance=node, epoch=1, state=State.ISOLATING, cause=Cause.SIGNALS,
+        reason="", woken_by="alarm", failed_ms=1, opened_ms=1, state_ms=1,
+    )  # fmt: skip
+    cloud.put(incident_item(incident))
+
+    retire(cloud, node)
+
+    assert cloud.hooks == [("retire", node, "CONTINUE")]
+
+
+# --- move_front --------------------------------------------------------------------------------------
+
+
+def test_the_front_goes_to_the_permits_holder_and_is_written_only_on_difference(cloud: Any) -> None:
+    (node,) = cloud.members()
+    cloud.permit(node)
+
+    assert move_front.handler(MOVE, cloud.context()) == {"held_by": node, "tried": True, "moved": True}
+    assert move_front.handler(MOVE, cloud.context()) == {"held_by": node, "tried": True, "moved": False}
+
+
+def test_a_front_that_does_not_answer_is_said_so(cloud: Any) -> None:
+    (node,) = cloud.members()
+    cloud.permit(node)
+    cloud.front_accepts = False
+
+    assert move_front.handler(MOVE, cloud.context())["tried"] is False
+
+
+def test_without_a_permit_the_front_stays(cloud: Any) -> None:
+    assert move_front.handler(MOVE, cloud.context()) == {"held_by": None, "tried": None, "moved": False}
+    assert cloud.front_holder() is None
+
+
+def test_a_node_that_ec2_does_not_know_gets_no_front(cloud: Any) -> None:
+    cloud.permit("i-0123456789abcdef0")
+
+    assert move_front.handler(MOVE, cloud.context())["held_by"] is None
+
+
+# --- tick --------------------------------------------------------------------------------------------
+
+
+def test_each_minute_is_six_sweeps(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        "lambdas.adapters.queues.send_all", lambda url, bodies: orders.extend((b["sweep"]["due_ms"] - cloud.now_ms, d) for b, d in bodies)
+    )
+
+    tick.handler(cloud.event("schedule"), cloud.context())
+
+    assert orders == [(1000 * s, s) for s in (0, 10, 20, 30, 40, 50)]
+
+
+def test_a_waiting_hook_wakes_its_handler(cloud: Any) -> None:
+    node = launched(cloud)
+
+    tick.handler(cloud.event("schedule"), cloud.context())
+
+    assert cloud.woken == [("admit", {**MOVE, "instance": node, "group": "counter-group"})]
+
+
+def test_a_lost_event_is_made_good(cloud: Any) -> None:
+    (node,) = cloud.members()
+    cloud.permit(node)
+    cloud.report(node)
+    cloud.client("ec2").terminate_instances(InstanceIds=[node])
+
+    tick.handler(cloud.event("schedule"), cloud.context())
+
+    (woken,) = cloud.woken
+    assert woken[0] == "recover"
+    assert "terminated" in woken[1]["wake"]["reason"]
+
+
+def test_an_alarm_that_rings_is_found_by_its_own_dimensions(cloud: Any) -> None:
+    cloudwatch = cloud.client("cloudwatch")
+    for name, assembly in (("mine", "counter"), ("other", "other")):
+        cloudwatch.put_metric_alarm(
+            AlarmName=name, Namespace="Understudy", MetricName="Healthy", Statistic="Minimum", Period=10, EvaluationPeriods=3,
+            Threshold=1, ComparisonOperator="LessThanThreshold",
+            Dimensions=[{"Name": "Deployable", "Value": "demo"}, {"Name": "Assembly", "Value": assembly}],
+        )  # fmt: skip
+    cloudwatch.set_alarm_state(AlarmName="other", StateValue="ALARM", StateReason="test")
+    assert not alarms.rings("demo", "counter")
+
+    cloudwatch.set_alarm_state(AlarmName="mine", StateValue="ALARM", StateReason="test")
+    assert alarms.rings("demo", "counter")
+
+
+def test_an_assembly_that_cannot_be_read_fails_the_call_after_the_sweeps_were_ordered(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNDERSTUDY_TABLE", "elsewhere")
+
+    with pytest.raises(WorldFailed, match="demo/counter"):
+        tick.handler(cloud.event("schedule"), cloud.context())
+
+    assert len([b for b in cloud.messages("tick") if "sweep" in b]) == 1, "the first of six is due at once"
+    assert json.dumps(cloud.woken) == "[]"
