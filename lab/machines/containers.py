@@ -33,8 +33,11 @@ class Containers:
         network = self._network()
         network.ensure_vpc(spec.vpc_cidr)
         prefix = network.attach(spec.instance_id, spec.private_ip, mac=spec.mac, subnet_cidr=spec.subnet_cidr)
-        server = self._metadata_server(spec)
-        machine = Machine(spec, folder, prefix, server, self._went_off)
+        try:
+            machine = Machine(spec, folder, prefix, self._metadata_server(spec), self._went_off)
+        except OSError:
+            network.detach(spec.instance_id)  # nothing half-made stays
+            raise
         with self._lock:
             self._machines.pop(spec.instance_id, None)
             self._machines[spec.instance_id] = machine

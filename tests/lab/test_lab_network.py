@@ -6,10 +6,12 @@ import socket
 import subprocess
 import threading
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from lab import netns
-from lab.network import VpcNetwork
+from lab.network import VpcNetwork, _vpcs_of_moto
 
 pytestmark = pytest.mark.lab
 SERVER = "10.20.1.5"
@@ -120,3 +122,11 @@ def test_wrong_addresses_are_refused_by_name(network: VpcNetwork) -> None:
         network.ensure_vpc("10.20.128.0/17")
     with pytest.raises(LookupError, match="nobody is not attached"):
         network.set_link("nobody", up=False)
+
+
+def test_who_attaches_before_the_vpc_is_named_finds_it_at_ec2() -> None:
+    """Contract with moto: its EC2 backend keeps the VPCs, each with its cidr_block."""
+    with mock_aws():
+        client = boto3.client("ec2", region_name="us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing")
+        client.create_vpc(CidrBlock="10.99.0.0/16")
+        assert "10.99.0.0/16" in _vpcs_of_moto()
