@@ -117,6 +117,8 @@ def _open(view: View, policy: Policy, woken_by: str) -> Step:
     quiet = _still_quiet(view, cause, policy)
     if quiet is not None:
         return Leave(quiet)
+    if cause in (Cause.NONE, Cause.SIGNALS) and node not in view.fresh:
+        return TakeLook(node)  # what was kept may be a sweep old, and over by now: then there is no incident at all
     incident = Incident(
         deployable=view.watched.deployable,
         assembly=view.watched.name,
@@ -146,12 +148,15 @@ def _accusation(view: View, node: str, policy: Policy) -> tuple[Cause | None, st
     if _asks(view, node):
         return Cause.REQUEST, f"{node} asks to be replaced: {view.requests[node].reason}"
     signal = inside(view, node, policy)
-    looks = view.looks.get(node)
-    failing = looks is not None and failing_for_s(looks) is not None
+    fresh, looks = view.fresh.get(node), view.looks.get(node)
+    last = fresh.look if fresh else looks.looks[-1] if looks and looks.looks else None
+    failing = last is not None and last.verdict is Verdict.FAILING
     if signal.is_bad and failing:
         return Cause.SIGNALS, f"{signal.why}, and looks from outside fail"
-    if signal.is_bad or failing:
-        return Cause.NONE, signal.why if signal.is_bad else f"looks from outside fail ({_last_look(view, node)}), while {signal.why}"
+    if signal.is_bad:
+        return Cause.NONE, signal.why
+    if last is not None and failing:
+        return Cause.NONE, f"looks from outside fail (HA port: {last.ha}; HTTP: {last.http}), while {signal.why}"
     return None, f"{node} is not suspected: {signal.why}"
 
 
@@ -191,11 +196,6 @@ def _began_ms(view: View, node: str, cause: Cause) -> int:
             starts.append(looks.report_moved_ms)
         known = min(starts, default=None)
     return min(known, now_ms) if known else now_ms
-
-
-def _last_look(view: View, node: str) -> str:
-    look = view.looks[node].looks[-1]
-    return f"HA port: {look.ha}; HTTP: {look.http}"
 
 
 # --- the states ------------------------------------------------------------------------------------

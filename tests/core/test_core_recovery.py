@@ -112,12 +112,17 @@ def test_before_anybody_was_permitted_there_is_nothing_to_recover() -> None:
 
 
 def test_a_silent_node_that_fails_from_outside_is_suspected_since_its_report_last_moved() -> None:
-    opened = recorded(frozen_view())
+    assert step(frozen_view()) == TakeLook(OLD)
+    opened = recorded(frozen_view(fresh={OLD: fresh(Verdict.FAILING)}))
 
     assert opened.state is State.SUSPECTED
     assert (opened.instance, opened.epoch) == (OLD, 1)
     assert opened.failed_ms == NOW - 31_000
     assert "silent for 31 s" in opened.reason
+
+
+def test_a_trouble_that_is_over_when_looked_at_is_no_incident() -> None:
+    assert isinstance(step(healthy_view(looks={OLD: looks("hhhhff")}, fresh={OLD: fresh(Verdict.HEALTHY)})), Leave)
 
 
 def test_a_node_in_its_start_grace_is_left_to_its_admission() -> None:
@@ -144,7 +149,7 @@ def test_what_ec2_says_is_gone_needs_no_second_signal(state: str) -> None:
 def test_a_new_incident_is_written_over_the_last_one_on_its_revision() -> None:
     ended = incident(State.RECOVERED, instance="i-0000", epoch=0, revision=9, ended_ms=NOW - 60_000)
 
-    assert recorded(frozen_view(incident=ended)).revision == 9
+    assert recorded(frozen_view(incident=ended, fresh={OLD: fresh(Verdict.FAILING)})).revision == 9
 
 
 def test_the_same_unsolved_trouble_is_not_reported_every_minute() -> None:
@@ -158,7 +163,7 @@ def test_a_doubt_that_was_dropped_is_taken_up_again_with_a_second_signal() -> No
     one_signal = replace(healthy_view(looks={OLD: looks("hhhfff")}), incident=dropped)
 
     assert isinstance(step(one_signal), Leave)
-    assert recorded(frozen_view(incident=dropped)).state is State.SUSPECTED
+    assert recorded(frozen_view(incident=dropped, fresh={OLD: fresh(Verdict.FAILING)})).state is State.SUSPECTED
 
 
 # --- confirming --------------------------------------------------------------------------------------
