@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from core.guards import Policy
 from core.model import Verdict
@@ -11,6 +11,7 @@ from core.records import Look, Looks, Phase, Report
 from core.snapshot import View
 
 LOOKS_KEPT = 6  # a minute of sweeps; an item of less than 1 KB
+LOOKS_APART_S = 5.0  # looks taken in quicker succession take one place, so that they do not push the sweeps out
 LOOKS_LIVE_S = 3600
 SERVES = frozenset({Verdict.HEALTHY, Verdict.BUSY})
 OK = "ok"
@@ -55,17 +56,23 @@ def with_look(before: Looks | None, look: Look, report: Report | None, *, of: tu
         boot, seq, moved_ms = before.report_boot, before.report_seq, before.report_moved_ms
     else:
         boot, seq, moved_ms = report.boot, report.seq, look.at_ms
-    earlier = before.looks if before else ()
     return Looks(
         deployable=of[0],
         assembly=of[1],
         instance=of[2],
-        looks=(*earlier, look)[-LOOKS_KEPT:],
+        looks=(*_earlier(before.looks if before else (), look), look)[-LOOKS_KEPT:],
         report_boot=boot,
         report_seq=seq,
         report_moved_ms=moved_ms,
         expires_at=look.at_ms // 1000 + LOOKS_LIVE_S,
     )
+
+
+def _earlier(looks: tuple[Look, ...], new: Look) -> tuple[Look, ...]:
+    """Without the last one, if that says the same and came soon after the one before it. What differs is never dropped."""
+    if len(looks) < 2 or looks[-1].verdict is not new.verdict or looks[-2].verdict is not new.verdict:
+        return looks
+    return looks[:-1] if looks[-1].at_ms - looks[-2].at_ms < LOOKS_APART_S * 1000 else looks
 
 
 def report_age_s(looks: Looks) -> float | None:
@@ -126,8 +133,3 @@ def healthy_value(reports: Mapping[str, Report], looks: Mapping[str, Looks], pol
 def without_expired(reports: Mapping[str, Report], now_ms: int) -> dict[str, Report]:
     """DynamoDB may keep an expired item for days (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ttl-expired-items.html)."""
     return {i: r for i, r in reports.items() if r.expires_at * 1000 > now_ms}
-
-
-def plain(looks: Looks, count: int) -> Looks:
-    """Only the last few looks, for evidence."""
-    return replace(looks, looks=looks.looks[-count:])

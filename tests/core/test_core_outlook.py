@@ -53,6 +53,15 @@ def test_only_the_last_minute_of_looks_is_kept() -> None:
     assert len(sweeps(*((10.0 * n, report(seq=n), Verdict.HEALTHY) for n in range(50))).looks) == 6
 
 
+def test_looks_in_quick_succession_do_not_push_the_sweeps_out() -> None:
+    f, h = Verdict.FAILING, Verdict.HEALTHY
+    often = sweeps(*((float(n), report(), f) for n in range(60)))
+    broken = sweeps((0, report(), f), (1, report(), f), (2, report(), h), (3, report(), f))
+
+    assert (failing_for_s(often) or 0) >= 20
+    assert failing_for_s(broken) == 0
+
+
 def test_failing_looks_count_while_unbroken() -> None:
     f, h = Verdict.FAILING, Verdict.HEALTHY
 
