@@ -41,18 +41,17 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
     if args.sabotage is not None and args.sabotage not in SABOTAGES:
         print(f"understudy: no sabotage called {args.sabotage}; there are {', '.join(SABOTAGES)}", file=sys.stderr)
         return 2
-    stage = None
     try:
         with Session(lab_dir, args.deployable.resolve(), say, time_scale=args.time_scale) as session:
             session.start()
             session.put_up()
             cloud = Cloud(lab_dir, session.stack)
-            stage = Stage(cloud, playable(cloud), session.journal).start()
-            first_service(stage)
-            if args.sabotage is not None:
-                SABOTAGES[args.sabotage](cloud)
-                say(f"sabotaged: {args.sabotage}")
-            results = play_all([DRILLS[name] for name in args.names], stage, say)
+            with Stage(cloud, playable(cloud), session.journal) as stage:
+                first_service(stage)
+                if args.sabotage is not None:
+                    SABOTAGES[args.sabotage](cloud)
+                    say(f"sabotaged: {args.sabotage}")
+                results = play_all([DRILLS[name] for name in args.names], stage, say)
             if args.json is not None:
                 write_json(results, args.json)
             say(table([(d.name, f"{d.seconds:g}", d.source) for d in _delays()], ("AWS's delay", "s", "source")))
@@ -63,9 +62,6 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
     except KeyboardInterrupt:
         print("understudy: interrupted; the lab is taken down", file=sys.stderr)
         return 130
-    finally:
-        if stage is not None:
-            stage.stop()
 
 
 def _delays() -> tuple[object, ...]:

@@ -78,7 +78,6 @@ def up(args: argparse.Namespace, lab_dir: Path) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    stage = None
     try:
         gateway = Gateway()
         host_port = gateway.expose("127.0.0.1", PORT, host_port=args.port)
@@ -86,14 +85,13 @@ def up(args: argparse.Namespace, lab_dir: Path) -> int:
             session.start()
             session.put_up()
             cloud = Cloud(lab_dir, session.stack)
-            stage = Stage(cloud, playable(cloud), session.journal).start()
-            first_service(stage)
+            with Stage(cloud, playable(cloud), session.journal) as stage:
+                first_service(stage)
             addresses = {"AWS": f"http://127.0.0.1:{host_port}"}
             for slot in cloud.slots():
                 for port in slot.ports if slot.front else ():
                     here = gateway.expose(slot.front, port)
                     addresses[f"{slot.assembly} ({slot.front}:{port})"] = f"http://127.0.0.1:{here}"
-            stage.stop()
             (lab_dir / "addresses.json").write_text(json.dumps(addresses, indent=2))
             say("\nthe lab is up; from this machine:")
             for name, address in addresses.items():
@@ -107,6 +105,3 @@ def up(args: argparse.Namespace, lab_dir: Path) -> int:
     except (LabFailed, DeployFailed, LabGone) as error:
         print(f"understudy: {error}", file=sys.stderr)
         return 1
-    finally:
-        if stage is not None:
-            stage.stop()

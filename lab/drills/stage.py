@@ -28,7 +28,7 @@ class Situation:
 
 
 class Stage:
-    """One assembly under observation; start() and stop() bound the watchers' lives."""
+    """One assembly under observation; as a context manager it bounds the watchers' lives."""
 
     def __init__(self, cloud: Cloud, slot: Slot, journal: Path) -> None:
         self.cloud, self.slot, self.journal = cloud, slot, journal
@@ -36,12 +36,12 @@ class Stage:
         self.restarts_before = 0
         self.census = Census(lambda: cloud.addresses(slot), slot.ports[0])
 
-    def start(self) -> Stage:
+    def __enter__(self) -> Stage:
         self.client.start()
         self.census.start()
         return self
 
-    def stop(self) -> None:
+    def __exit__(self, *_: object) -> None:
         self.client.stop()
         self.census.stop()
 

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from lab.drills.measure import Sample
 
 _PERIOD_S = 0.05
@@ -105,7 +107,10 @@ class Census:
         with ThreadPoolExecutor(max_workers=8) as pool:
             while not self._stop.wait(0.1):
                 if time.monotonic() - refreshed > 0.5:
-                    known, refreshed = self._machines(), time.monotonic()
+                    try:
+                        known, refreshed = self._machines(), time.monotonic()
+                    except (BotoCoreError, ClientError):
+                        continue  # the emulator is busy or going down; whoever guards it will say so
                 at = time.time()
                 answers = list(pool.map(lambda pair: (pair[0], ask(pair[1], self._port, timeout_s=0.3).ok), known.items()))
                 self.rounds.append((at, frozenset(instance for instance, ok in answers if ok)))
