@@ -27,7 +27,7 @@ _DELAYS = (
     Delay(
         "event",
         0.5,
-        "p99 after February 2023, "
+        "assumed, generous; measurements in "
         "https://medium.com/postnl-engineering/improved-eventbridge-latency-opens-up-new-use-cases-at-postnl-910fdf6b5dde",
     ),
     Delay("log_to_metric", 2.0, _AWS + "AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Alarms.html"),

@@ -54,21 +54,45 @@ def union_s(spans: Iterable[tuple[float, float]], *, start: float, end: float) -
     return total
 
 
-# AWS's delays that a recovery waits for, whoever they are of; the rest count only on the path that was taken.
-_ALWAYS = {"pending", "boot", "shutdown", "group_detection", "group_launch", "address_move"}
-_ON_THE_PATH = {"event", "stream_poll", "alarm_evaluation", "log_to_metric", "cold_start"}
+# Delays that a recovery waits for, whoever they are of. Those of alarms and metrics count only on the path that was taken:
+# sweeps come and go all the time, and only the one that tipped the alarm was waited for.
+_WAITED_FOR = {"pending", "boot", "shutdown", "group_detection", "group_launch", "address_move", "event", "stream_poll", "cold_start"}
+Span = tuple[float, float]
 
 
-def aws_spans(lines: Iterable[Mapping[str, Any]], gap: Gap) -> dict[str, list[tuple[float, float]]]:
-    """The delay lines that overlap a gap, by name. A line of the path counts when it is marked critical or has no mark."""
-    spans: dict[str, list[tuple[float, float]]] = {}
-    for line in lines:
-        if line.get("kind") != "delay" or line["until"] <= gap.start or line["at"] >= gap.end:
-            continue
-        name = str(line["name"])
-        if name in _ALWAYS or (name in _ON_THE_PATH and line.get("critical", True)):
-            spans.setdefault(name, []).append((float(line["at"]), float(line["until"])))
+def aws_spans(lines: Iterable[Mapping[str, Any]], gap: Gap) -> dict[str, list[Span]]:
+    """AWS's own delays that overlap a gap and lie on the path that was taken, by name."""
+    seen = [line for line in lines if float(line.get("until", line["at"])) > gap.start and float(line["at"]) < gap.end]
+    spans: dict[str, list[Span]] = {}
+    for line in seen:
+        if line["kind"] == "delay" and line["name"] in _WAITED_FOR:
+            spans.setdefault(str(line["name"]), []).append((float(line["at"]), _ended(line, seen)))
+    evaluation = _tipped(seen)
+    if evaluation is not None:
+        spans["alarm_evaluation"] = [evaluation]
+        before = [(float(m["at"]), float(m["until"])) for m in seen if m.get("name") == "log_to_metric" and m["until"] <= evaluation[1]]
+        if before:
+            spans["log_to_metric"] = [max(before)]
     return spans
+
+
+def _ended(line: Mapping[str, Any], lines: Iterable[Mapping[str, Any]]) -> float:
+    """A group stops waiting to notice an instance once somebody tells it to retire that instance."""
+    until = float(line["until"])
+    if line["name"] != "group_detection":
+        return until
+    told = (float(e["at"]) for e in lines if e.get("who") == "group" and str(e["what"]).startswith(f"retires {line['subject']}"))
+    return min([until, *(at for at in told if at >= float(line["at"]))])
+
+
+def _tipped(lines: Iterable[Mapping[str, Any]]) -> Span | None:
+    """The evaluation that made the first alarm ring whose action is a function; None when no alarm was on the path."""
+    lines = list(lines)
+    rung = {str(e["what"]).split(":")[0]: float(e["at"]) for e in lines if e.get("who") == "alarm" and "-> ALARM" in str(e["what"])}
+    called = {str(e["what"]).split(":")[0] for e in lines if e.get("who") == "alarm" and ":function:" in str(e["what"])}
+    delays = [m for m in lines if m.get("name") == "alarm_evaluation" and m["subject"] in called and m["subject"] in rung]
+    spans = [(float(m["at"]), float(m["until"])) for m in delays if abs(float(m["until"]) - rung[m["subject"]]) < 1.0]
+    return min(spans) if spans else None
 
 
 def split(lines: Iterable[Mapping[str, Any]], gap: Gap) -> tuple[float, float, tuple[tuple[str, float], ...]]:

@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from lab.drills import measure, report, timeline
+from lab.drills.guests import Guests
 from lab.drills.model import Moment, Promise, Result
 from lab.drills.scenes import Drill
 from lab.drills.stage import Stage
@@ -26,7 +28,9 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
         return Result(drill=drill.name, deployable=stage.slot.deployable, promises=(Promise(f"steady: {missing}", False, 0, 1, "count"),))
     before = stage.situation()
     since = time.time()
-    teller = _Teller(stage.journal, since, say)
+    guests = Guests(stage.journal.parent)
+    guests.new_lines()  # what they said before the fault is no part of the story
+    teller = _Teller(stage.journal, guests, since, say)
     teller.start()
     try:
         outcome = drill.play(stage, before, drill.limit_s)
@@ -41,7 +45,7 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
         drill=drill.name,
         deployable=stage.slot.deployable,
         promises=(*outcome.promises, alone),
-        timeline=timeline.moments(lines, since=since, until=outcome.until),
+        timeline=_story(timeline.moments([*lines, *teller.heard], since=since, until=outcome.until), gap, since),
         client_gap_s=round(gap.seconds, 3) if gap else None,
         aws_s=aws,
         ours_s=ours,
@@ -52,12 +56,25 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
     return result
 
 
+def _story(told: Sequence[Moment], gap: measure.Gap | None, since: float) -> tuple[Moment, ...]:
+    """The machines' story with the client's side of it put in."""
+    if gap is None:
+        return (*told, Moment(told[-1].at_s if told else 0.0, "client", "was never answered again"))
+    ours = (
+        Moment(gap.start - since, "client", "has its last answer"),
+        Moment(gap.end - since, "client", f"is served again after {gap.seconds:.2f} s"),
+    )
+    return tuple(sorted((*told, *ours), key=lambda moment: moment.at_s))
+
+
 class _Teller(threading.Thread):
     """Prints the story while it happens."""
 
-    def __init__(self, journal: Path, since: float, say: Say) -> None:
+    def __init__(self, journal: Path, guests: Guests, since: float, say: Say) -> None:
         super().__init__(daemon=True, name="teller")
-        self._journal, self._since, self._say = journal, since, say
+        self._journal, self._guests, self._since, self._say = journal, guests, since, say
+        self.heard: list[dict[str, Any]] = []  # what the machines' agents said
+        self._last: dict[str, str] = {}
         self._done = threading.Event()
         self._offset = journal.stat().st_size
 
@@ -67,8 +84,12 @@ class _Teller(threading.Thread):
 
     def _tell(self) -> None:
         lines, self._offset = read(self._journal, self._offset)
-        for moment in timeline.moments(lines, since=self._since, until=float("inf")):
-            self._say(timeline.text(moment))
+        heard = self._guests.new_lines()
+        self.heard += heard
+        for moment in timeline.moments([*lines, *heard], since=self._since, until=float("inf")):
+            if self._last.get(moment.who) != moment.what:
+                self._say(timeline.text(moment))
+            self._last[moment.who] = moment.what
 
     def stop(self) -> None:
         self._done.set()

@@ -1,32 +1,54 @@
-"""From the journal's lines to the story that a person reads; pure."""
+"""From the journal's lines to the story that a person reads: what died, who noticed, what was decided and why; pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lab.drills.model import Moment
 
-# Parts whose every line would drown the story: ordinary sweeps, polls, and what went as always.
-_QUIET = {"functions", "function", "metrics", "metric", "events", "event", "queue", "stream", "schedule"}
+# What goes on all the time and decides nothing would drown the story.
+_QUIET_WHO = {"functions", "function", "metrics", "metric", "events", "event", "queue", "stream", "schedule", "lab", "topic"}
+_DAILY = re.compile(r"invoked by |done in |woken by |a fresh look at |joined incident |Successfully executed action|nothing to do: ")
+_TOLD_DELAYS = {"pending", "boot", "shutdown", "group_detection", "group_launch", "alarm_evaluation", "address_move"}
+_MADE_NAME = re.compile(r"understudy-[a-z0-9-]+?-([A-Z][A-Za-z]+?)[0-9A-F]{8}(?:-[A-Z0-9]{10,})?")
+_INSTANCE = re.compile(r"\b(i-[0-9a-f]{4})[0-9a-f]{13}\b")
+WHAT_MAX = 150
+
+
+def short(text: str) -> str:
+    """Names as people say them: no hashes that CloudFormation added, instances by their first digits."""
+    text = _INSTANCE.sub(r"\1..", _MADE_NAME.sub(r"\1", text))
+    return text if len(text) <= WHAT_MAX else text[: WHAT_MAX - 1].rstrip() + "…"
+
+
+def moment_of(line: Mapping[str, Any], *, since: float) -> Moment | None:
+    """The moment that a line of the journal tells, counted from the fault; None for what is not worth telling."""
+    at_s = float(line["at"]) - since
+    if line["kind"] == "delay":
+        if line["name"] not in _TOLD_DELAYS:
+            return None
+        seconds = float(line["until"]) - float(line["at"])
+        return Moment(at_s, "aws", short(f"{str(line['name']).replace('_', ' ')} of {line['subject']}: {seconds:.1f} s"))
+    who, what = str(line["who"]), str(line["what"])
+    if who in _QUIET_WHO or _DAILY.match(what) or (who == "alarm" and _DAILY.search(what)):
+        return None
+    return Moment(at_s, short(who), short(what))
 
 
 def moments(lines: Iterable[Mapping[str, Any]], *, since: float, until: float) -> tuple[Moment, ...]:
-    """What an onlooker would tell, in order, counted from the fault. AWS's long waits are told too."""
-    told: list[Moment] = []
-    for line in lines:
-        at = float(line["at"])
-        if not since <= at <= until:
-            continue
-        if line["kind"] == "delay":
-            seconds = float(line["until"]) - at
-            if seconds >= 1.0 and line["name"] not in ("log_to_metric", "event"):
-                told.append(Moment(at - since, "aws", f"{line['name'].replace('_', ' ')} of {line['subject']} takes {seconds:.1f} s"))
-        elif line.get("who") not in _QUIET and not line.get("quiet"):
-            told.append(Moment(at - since, str(line["who"]), str(line["what"])))
+    """The story between two instants, in order; a line that says what its speaker said just before is left out."""
+    told = [m for line in lines if since <= float(line["at"]) <= until and (m := moment_of(line, since=since)) is not None]
     told.sort(key=lambda moment: moment.at_s)
-    return tuple(told)
+    last: dict[str, str] = {}
+    kept = []
+    for moment in told:
+        if last.get(moment.who) != moment.what:
+            kept.append(moment)
+        last[moment.who] = moment.what
+    return tuple(kept)
 
 
 def text(moment: Moment) -> str:
-    return f"  {moment.at_s:8.2f} s  {moment.who:<18} {moment.what}"
+    return f"  {moment.at_s:7.2f} s  {moment.who:<17} {moment.what}"

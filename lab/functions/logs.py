@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -61,6 +62,18 @@ class LogWriter:
         with self._lock:
             self._tail = [*self._tail[-100:], line]
             append(self._spec.log_group, self.stream, line)
+
+
+def decision(line: str) -> str | None:
+    """What a structured line says was decided or done: the text under "what" of a JSON object that says "who"."""
+    if not line.startswith("{"):
+        return None
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    said = value.get("what") if isinstance(value, dict) and "who" in value else None
+    return said if isinstance(said, str) else None
 
 
 _moto_lock = threading.Lock()

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lab.functions.environment import Environment
-from lab.functions.logs import Listener, LogWriter
+from lab.functions.logs import Listener, LogWriter, decision
 from lab.functions.runtimes import Runtimes
 from lab.functions.spec import FunctionSpec
 from lab.functions.vpc import Attachment, Attachments
@@ -127,6 +127,14 @@ class Pool:
         if known and slot.attachment is not None:
             self._attachments.detach(slot.attachment)
 
+    def _heard(self, spec: FunctionSpec, line: str) -> None:
+        """What a function printed: its decisions go to the journal, and every line to whoever listens (metrics)."""
+        said = decision(line)
+        if said is not None:
+            self._world.journal.say(spec.title, said, decision=True)
+        if self.listener is not None:
+            self.listener(spec, line)
+
     def _make(self, spec: FunctionSpec) -> Slot:
         runtime = self._runtimes.get(spec.runtime)
         if not runtime.exact and spec.runtime not in self._told:
@@ -143,7 +151,7 @@ class Pool:
         code = self._unpack(spec)
         attachment = self._attachments.attach(spec) if spec.subnets else None
         stream_id = uuid.uuid4().hex
-        log = LogWriter(spec, self.listener, stream_id)
+        log = LogWriter(spec, self._heard, stream_id)
         inside = self._world.network is not None
         environment = Environment(
             spec,

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from lab.drills.guests import Guests
 from lab.drills.measure import Gap, Sample, longest_gap, overlaps, split, union_s
 from lab.drills.model import Moment, Result, at_most, exactly
 from lab.drills.report import promises, summary
 from lab.drills.runner import write_json
-from lab.drills.timeline import moments
+from lab.drills.timeline import moments, short
 from lab.drills.watch import ask
 
 
@@ -53,10 +54,34 @@ class TestAwsShare:
         assert ours == pytest.approx(3.0)
         assert dict(each) == pytest.approx({"boot": 10.0, "pending": 2.0})
 
-    def test_a_delay_off_the_critical_path_is_not_taken_from_our_share(self) -> None:
-        lines = [{"kind": "delay", "name": "log_to_metric", "at": 10.0, "until": 12.0, "critical": False}]
+    def test_only_the_sweep_and_the_evaluation_that_tipped_the_alarm_were_waited_for(self) -> None:
+        def delay(name: str, at: float, until: float, subject: str) -> dict[str, object]:
+            return {"kind": "delay", "name": name, "at": at, "until": until, "subject": subject, "source": "x"}
 
-        assert split(lines, Gap(10.0, 20.0))[:2] == (0.0, 10.0)
+        def said(at: float, what: str) -> dict[str, object]:
+            return {"kind": "event", "at": at, "who": "alarm", "what": what}
+
+        lines = [
+            *(delay("log_to_metric", at, at + 2, "probe") for at in (11.0, 21.0, 31.0)),
+            delay("alarm_evaluation", 34.0, 37.0, "healthy"),
+            said(37.1, "healthy: OK -> ALARM: 3 of 3"),
+            said(37.1, "healthy: Successfully executed action arn:aws:lambda:r:a:function:f"),
+            delay("alarm_evaluation", 40.0, 43.0, "for-people"),
+            said(43.1, "for-people: OK -> ALARM: silent"),
+        ]
+
+        aws, ours, each = split(lines, Gap(10.0, 60.0))
+
+        assert dict(each) == pytest.approx({"log_to_metric": 2.0, "alarm_evaluation": 3.0})
+        assert (aws, ours) == pytest.approx((5.0, 45.0))
+
+    def test_a_group_that_was_told_has_not_waited_to_notice(self) -> None:
+        lines = [
+            {"kind": "delay", "name": "group_detection", "at": 10.0, "until": 18.0, "subject": "i-1", "source": "x"},
+            {"kind": "event", "at": 12.0, "who": "group", "what": "retires i-1: a user asked"},
+        ]
+
+        assert split(lines, Gap(10.0, 20.0))[0] == pytest.approx(2.0)
 
 
 def test_two_machines_serving_in_one_round_are_caught() -> None:
@@ -76,18 +101,47 @@ class TestPromises:
         assert not Result(drill="d", deployable="x", promises=(exactly("a", 1, 1), exactly("b", 2, 1))).held
 
 
-def test_the_story_counts_from_the_fault_and_leaves_out_the_daily_round() -> None:
-    lines = [
-        {"kind": "event", "at": 99.0, "who": "group", "what": "before"},
-        {"kind": "event", "at": 101.5, "who": "group", "what": "launching i-2"},
-        {"kind": "event", "at": 101.6, "who": "functions", "what": "tick ran"},
-        {"kind": "delay", "at": 102.0, "until": 114.0, "name": "boot", "subject": "i-2", "source": "x"},
-    ]
+class TestTheStory:
+    def test_it_counts_from_the_fault_and_leaves_out_the_daily_round(self) -> None:
+        lines = [
+            {"kind": "event", "at": 99.0, "who": "group", "what": "before"},
+            {"kind": "event", "at": 101.5, "who": "group", "what": "launches i-0123456789abcdef0 in a"},
+            {"kind": "event", "at": 101.6, "who": "functions", "what": "tick ran"},
+            {"kind": "event", "at": 101.7, "who": "probe_nodes", "what": "invoked by queue q (warm)"},
+            {"kind": "event", "at": 101.8, "who": "admit_node", "what": "waits for its predecessor"},
+            {"kind": "event", "at": 101.9, "who": "admit_node", "what": "waits for its predecessor"},
+            {"kind": "delay", "at": 102.0, "until": 114.0, "name": "boot", "subject": "i-2", "source": "x"},
+            {"kind": "delay", "at": 102.0, "until": 104.0, "name": "log_to_metric", "subject": "probe", "source": "x"},
+        ]
 
-    told = moments(lines, since=100.0, until=200.0)
+        told = moments(lines, since=100.0, until=200.0)
 
-    assert [(m.at_s, m.who) for m in told] == [(1.5, "group"), (2.0, "aws")]
-    assert told[1].what == "boot of i-2 takes 12.0 s"
+        assert [(round(m.at_s, 3), m.who) for m in told] == [(1.5, "group"), (1.8, "admit_node"), (2.0, "aws")]
+        assert told[0].what == "launches i-0123.. in a"
+        assert told[2].what == "boot of i-2: 12.0 s"
+
+    def test_names_lose_what_cloudformation_added(self) -> None:
+        assert short("understudy-demo-AlarmsWatcher577B5719-JO2KWLSZAY9O: OK -> ALARM") == "AlarmsWatcher: OK -> ALARM"
+
+    def test_the_agents_tell_their_part(self, tmp_path: Path) -> None:
+        machine = tmp_path / "machines" / "i-0123456789abcdef0"
+        machine.mkdir(parents=True)
+        log = machine / "journal-understudy-agent.log"
+        log.write_text(
+            '{"at": "2026-01-01T00:00:01.500Z", "event": "now", "node": "i-1", "phase": "running", "verdict": "failing", '
+            '"reason": "web: exited"}\n'
+            "something that the application printed\n"
+            '{"at": "2026-01-01T00:00:02.000Z", "event": "sta'
+        )
+        guests = Guests(tmp_path)
+
+        (line,) = guests.new_lines()
+        assert (line["who"], line["what"]) == ("agent", "i-1 is running, failing: web: exited")
+
+        with log.open("a") as file:
+            file.write('rt", "node": "i-1", "application": "web", "epoch": 3}\n')
+        assert [line["what"] for line in guests.new_lines()] == ["i-1 starts web under epoch 3"]
+        assert guests.new_lines() == []
 
 
 def test_the_json_of_drills_has_the_documented_shape(tmp_path: Path) -> None:
