@@ -7,6 +7,7 @@ import json
 import re
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,38 @@ class Cloud:
 
     def incidents(self, slot: Slot) -> list[dict[str, Any]]:
         return self.items(f"INCIDENT#{slot.deployable}#{slot.assembly}")
+
+    def resize(self, slot: Slot, *, most: int, desired: int) -> None:
+        """What an operator does; rebalancing and instance refresh do the same when they launch before they terminate.
+
+        https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-maintenance-policy-overview-and-considerations.html
+        """
+        group = slot.group
+        self.clients["autoscaling"].update_auto_scaling_group(AutoScalingGroupName=group, MaxSize=most, DesiredCapacity=desired)
+
+    def take_out(self, instance: str) -> None:
+        """Terminate this very member, and let the group be one smaller.
+
+        https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_TerminateInstanceInAutoScalingGroup.html
+        """
+        self.clients["autoscaling"].terminate_instance_in_auto_scaling_group(InstanceId=instance, ShouldDecrementDesiredCapacity=True)
+
+    def health(self, slot: Slot) -> float | None:
+        """The newest datapoint of the assembly's health metric within the last minute; None when there is none.
+
+        Three bad ones in a row ring the alarm, so without a good one between two faults the second would be noticed too soon.
+        """
+        now = datetime.now(UTC)
+        points = self.clients["cloudwatch"].get_metric_statistics(
+            Namespace="Understudy",
+            MetricName="Healthy",
+            Dimensions=[{"Name": "Deployable", "Value": slot.deployable}, {"Name": "Assembly", "Value": slot.assembly}],
+            StartTime=now - timedelta(minutes=1),
+            EndTime=now + timedelta(seconds=10),
+            Period=1,
+            Statistics=["Minimum"],
+        )["Datapoints"]
+        return float(max(points, key=lambda point: point["Timestamp"])["Minimum"]) if points else None
 
     def alarms(self) -> dict[str, str]:
         rows = self.clients["cloudwatch"].describe_alarms()["MetricAlarms"]

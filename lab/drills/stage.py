@@ -13,6 +13,7 @@ from lab.drills.watch import Census, Client
 from lab.journal import Journal, read
 
 STEADY_TIMEOUT_S = 180.0
+PATIENCE_S = 300.0  # how long a drill waits for a recovery unless told otherwise
 _GOOD_SAMPLES = 10
 _SETTLED_STATES = ("recovered", "escalated", "suppressed", "exhausted")
 
@@ -30,8 +31,9 @@ class Situation:
 class Stage:
     """One assembly under observation; as a context manager it bounds the watchers' lives."""
 
-    def __init__(self, cloud: Cloud, slot: Slot, journal: Path) -> None:
-        self.cloud, self.slot, self.journal = cloud, slot, journal
+    def __init__(self, cloud: Cloud, slot: Slot, journal: Path, *, patience_s: float = PATIENCE_S) -> None:
+        """patience_s: how long a drill waits for a recovery before it calls it broken."""
+        self.cloud, self.slot, self.journal, self.patience_s = cloud, slot, journal, patience_s
         self.client = Client(slot.front, slot.ports[0])
         self.restarts_before = 0
         self.census = Census(lambda: cloud.addresses(slot), slot.ports[0])
@@ -86,6 +88,8 @@ class Stage:
         incident = self.open_incident()
         if incident is not None:
             return f"an incident is open ({incident.get('state')}: {incident.get('reason')})"
+        if self.cloud.health(self.slot) != 1:
+            return f"no sweep has found {holder} well yet"
         ringing = [name for name, state in self.cloud.alarms().items() if state == "ALARM"]
         return f"an alarm rings: {', '.join(ringing)}" if ringing else ""
 
@@ -123,6 +127,11 @@ class Stage:
             if line.get("state") == "terminated" and line.get("instance") == instance:
                 return float(line["at"])
         return None
+
+    def alarm_called(self, *, since: float, until: float) -> bool:
+        """Whether an alarm's own action woke the recovery within a span."""
+        calls = [x for x in self.lines(since) if x.get("who") == "recover_assembly" and str(x.get("what")).startswith("invoked by alarm ")]
+        return any(since <= float(line["at"]) <= until for line in calls)
 
     def permitted_at(self, epoch: int, *, since: float) -> float | None:
         rows = self.cloud.items(f"PERMIT#{self.slot.deployable}#{self.slot.assembly}")

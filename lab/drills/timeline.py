@@ -14,12 +14,15 @@ _DAILY = re.compile(r"invoked by |done in |woken by |a fresh look at |joined inc
 _TOLD_DELAYS = {"pending", "boot", "shutdown", "group_detection", "group_launch", "alarm_evaluation", "address_move"}
 _MADE_NAME = re.compile(r"understudy-[a-z0-9-]+?-([A-Z][A-Za-z]+?)[0-9A-F]{8}(?:-[A-Z0-9]{10,})?")
 _INSTANCE = re.compile(r"\b(i-[0-9a-f]{4})[0-9a-f]{13}\b")
+_INCIDENT = re.compile(r"\bincident \d{13}-i-[0-9a-f]{4}\.\. ")
+_TWICE = re.compile(r"\b(\w+): \1\b")  # "suspected: suspected i-.."
 WHAT_MAX = 150
 
 
 def short(text: str) -> str:
     """Names as people say them: no hashes that CloudFormation added, instances by their first digits."""
-    text = _INSTANCE.sub(r"\1..", _MADE_NAME.sub(r"\1", text))
+    text = _INCIDENT.sub("", _INSTANCE.sub(r"\1..", _MADE_NAME.sub(r"\1", text)))
+    text = _TWICE.sub(r"\1", text)
     return text if len(text) <= WHAT_MAX else text[: WHAT_MAX - 1].rstrip() + "…"
 
 
