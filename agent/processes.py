@@ -40,8 +40,15 @@ class ProcessTree:
             start_new_session=True,
         )
         self.pid = self._leader.pid
-        self._pidfd = os.pidfd_open(self.pid)
-        self._loop.add_reader(self._pidfd, self._on_leader_exit)
+        try:
+            self._pidfd = os.pidfd_open(self.pid)
+            self._loop.add_reader(self._pidfd, self._on_leader_exit)
+        except OSError:
+            # No descriptors left, say. Whoever hears that it could not start will start it again: this one must not live on beside that.
+            self._leader.kill()
+            self._leader.wait()
+            kill_members(mark, session=self.pid)
+            raise
 
     @property
     def alive(self) -> bool:

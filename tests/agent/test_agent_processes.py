@@ -133,3 +133,23 @@ def test_a_program_that_is_not_there_cannot_start(tmp_path: Path) -> None:
             ProcessTree(["/no/such/program"], environment={}, directory="/", mark="i-test/x/1", changed=lambda: None)
 
     asyncio.run(story())
+
+
+def test_a_program_that_cannot_be_watched_is_not_left_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its agent takes it for one that could not start, and starts another: the first must be gone by then."""
+    started: list[int] = []
+
+    def no_descriptors(pid: int) -> int:
+        started.append(pid)
+        raise OSError(24, "Too many open files")
+
+    async def story() -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "pidfd_open", no_descriptors)
+            with pytest.raises(OSError, match="Too many open files"):
+                tree(tmp_path, SLEEP)
+
+    asyncio.run(story())
+
+    assert started
+    assert not is_running(started[0])
