@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from lab.delays import Delays
 from lab.deploy import DeployFailed
 from lab.drills.cloud import Cloud, LabGone, Slot
 from lab.drills.report import table
@@ -46,15 +47,16 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
             session.start()
             session.put_up()
             cloud = Cloud(lab_dir, session.stack)
-            with Stage(cloud, playable(cloud), session.journal) as stage:
+            with Stage(cloud, playable(cloud), session.journal, patience_s=args.patience) as stage:
                 first_service(stage)
                 if args.sabotage is not None:
-                    SABOTAGES[args.sabotage](cloud)
-                    say(f"sabotaged: {args.sabotage}")
+                    sabotage = SABOTAGES[args.sabotage]
+                    sabotage.apply(cloud)
+                    say(f"sabotaged: {sabotage.what}")
                 results = play_all([DRILLS[name] for name in args.names], stage, say)
             if args.json is not None:
                 write_json(results, args.json)
-            say(table([(d.name, f"{d.seconds:g}", d.source) for d in _delays()], ("AWS's delay", "s", "source")))
+            say(table([(d.name, f"{d.seconds:g}", d.source) for d in Delays().all()], ("AWS's delay", "s", "source")))
             return 0 if all(result.held for result in results) else 1
     except (LabFailed, DeployFailed, LabGone) as error:
         print(f"understudy: {error}", file=sys.stderr)
@@ -62,9 +64,3 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
     except KeyboardInterrupt:
         print("understudy: interrupted; the lab is taken down", file=sys.stderr)
         return 130
-
-
-def _delays() -> tuple[object, ...]:
-    from lab.delays import Delays
-
-    return Delays().all()

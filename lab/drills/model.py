@@ -59,6 +59,15 @@ class IncidentSummary:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a scene found out beyond what every drill measures."""
+
+    promises: tuple[Promise, ...]
+    incident: IncidentSummary | None
+    until: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """aws_s and ours_s split the client's gap: AWS's own delays, and everything else."""

@@ -1,4 +1,4 @@
-"""Break our own protection on purpose, so that it is seen that a drill can fail."""
+"""Break our own protection on purpose, and mend it again, so that it is seen that a drill can fail."""
 
 from __future__ import annotations
 
@@ -6,44 +6,124 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from lab.drills.cloud import Cloud
+from lab.world import ACCOUNT, REGION
 
+_HANDLER = "lambdas.recover_assembly.handler"
+_POLICY = "sabotage"
+HANGS_TIMEOUT_S = 3
 _RAISES = "def handler(event, context):\n    raise RuntimeError('sabotaged: recover_assembly raises')\n"
+_HANGS = "import time\n\n\ndef handler(event, context):\n    print('sabotaged: recover_assembly hangs')\n    time.sleep(900)\n"
 
 
-def _recover_function(cloud: Cloud) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Sabotage:
+    """what: in words, for whoever watches. undo: as the template has it; harmless when nothing was applied."""
+
+    name: str
+    what: str
+    apply: Callable[[Cloud], None]
+    undo: Callable[[Cloud], None]
+
+
+def _recover_function(cloud: Cloud) -> dict[str, Any]:
     for function in cloud.clients["lambda"].list_functions()["Functions"]:
-        if function["Handler"] == "lambdas.recover_assembly.handler":
+        if function["Handler"] == _HANDLER:
             return dict(function)
-    raise LookupError("no function has the handler lambdas.recover_assembly.handler")
+    raise LookupError(f"no function has the handler {_HANDLER}")
 
 
-def _recover_role(cloud: Cloud) -> None:
-    """Deny everything to the role of recover_assembly."""
-    role = _recover_function(cloud)["Role"].rsplit("/", 1)[-1]
+def _templates_word(cloud: Cloud) -> dict[str, Any]:
+    """The properties that the deployed template gives recover_assembly."""
+    body = cloud.clients["cloudformation"].get_template(StackName=cloud.stack)["TemplateBody"]
+    template = json.loads(body) if isinstance(body, str) else body
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Lambda::Function" and properties.get("Handler") == _HANDLER:
+            return dict(properties)
+    raise LookupError(f"no function of the template has the handler {_HANDLER}")
+
+
+# --- its role ------------------------------------------------------------------------------------------------
+
+
+def _deny_role(cloud: Cloud) -> None:
     deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}
-    cloud.clients["iam"].put_role_policy(RoleName=role, PolicyName="sabotage", PolicyDocument=json.dumps(deny))
+    cloud.clients["iam"].put_role_policy(RoleName=_role(cloud), PolicyName=_POLICY, PolicyDocument=json.dumps(deny))
 
 
-def _recover_code(cloud: Cloud) -> None:
-    """Replace recover_assembly by a handler that raises."""
+def _allow_role(cloud: Cloud) -> None:
+    iam, role = cloud.clients["iam"], _role(cloud)
+    if _POLICY in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=role, PolicyName=_POLICY)
+
+
+def _role(cloud: Cloud) -> str:
+    return str(_recover_function(cloud)["Role"].rsplit("/", 1)[-1])
+
+
+# --- its code ------------------------------------------------------------------------------------------------
+
+
+def _replace_code(cloud: Cloud, source: str, *, timeout_s: int | None = None) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         package.writestr("lambdas/__init__.py", "")
-        package.writestr("lambdas/recover_assembly.py", _RAISES)
-    cloud.clients["lambda"].update_function_code(FunctionName=_recover_function(cloud)["FunctionName"], ZipFile=archive.getvalue())
+        package.writestr("lambdas/recover_assembly.py", source)
+    name = _recover_function(cloud)["FunctionName"]
+    cloud.clients["lambda"].update_function_code(FunctionName=name, ZipFile=archive.getvalue())
+    if timeout_s is not None:
+        cloud.clients["lambda"].update_function_configuration(FunctionName=name, Timeout=timeout_s)
 
 
-def _alarm_action(cloud: Cloud) -> None:
-    """Take the actions off the alarms that call a function."""
-    for alarm in cloud.clients["cloudwatch"].describe_alarms()["MetricAlarms"]:
-        if any(":lambda:" in action for action in alarm.get("AlarmActions", [])):
-            cloud.clients["cloudwatch"].disable_alarm_actions(AlarmNames=[alarm["AlarmName"]])
+def _raise(cloud: Cloud) -> None:
+    _replace_code(cloud, _RAISES)
 
 
-SABOTAGES: dict[str, Callable[[Cloud], None]] = {
-    "recover-role": _recover_role,
-    "recover-code": _recover_code,
-    "alarm-action": _alarm_action,
+def _hang(cloud: Cloud) -> None:
+    """Its timeout is shortened with it: a minute tells nothing that seconds do not tell."""
+    _replace_code(cloud, _HANGS, timeout_s=HANGS_TIMEOUT_S)
+
+
+def _restore_code(cloud: Cloud) -> None:
+    properties, name = _templates_word(cloud), _recover_function(cloud)["FunctionName"]
+    place = {key: _resolved(properties["Code"][key]) for key in ("S3Bucket", "S3Key")}
+    cloud.clients["lambda"].update_function_code(FunctionName=name, **place)
+    cloud.clients["lambda"].update_function_configuration(FunctionName=name, Timeout=int(properties["Timeout"]))
+
+
+def _resolved(value: str | dict[str, str]) -> str:
+    """A text of the template, with the two pseudo parameters that the CDK puts into an asset's place."""
+    text = value["Fn::Sub"] if isinstance(value, dict) else value
+    return text.replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
+
+
+# --- the alarm -----------------------------------------------------------------------------------------------
+
+
+def _callers(cloud: Cloud) -> list[str]:
+    """The alarms whose action is a function."""
+    alarms = cloud.clients["cloudwatch"].describe_alarms()["MetricAlarms"]
+    return [alarm["AlarmName"] for alarm in alarms if any(":lambda:" in action for action in alarm.get("AlarmActions", []))]
+
+
+def _disable_actions(cloud: Cloud) -> None:
+    cloud.clients["cloudwatch"].disable_alarm_actions(AlarmNames=_callers(cloud))
+
+
+def _enable_actions(cloud: Cloud) -> None:
+    cloud.clients["cloudwatch"].enable_alarm_actions(AlarmNames=_callers(cloud))
+
+
+SABOTAGES: dict[str, Sabotage] = {
+    sabotage.name: sabotage
+    for sabotage in (
+        Sabotage("recover-role", "everything is denied to the role of recover_assembly", _deny_role, _allow_role),
+        Sabotage("recover-code", "recover_assembly raises", _raise, _restore_code),
+        Sabotage("recover-hangs", "recover_assembly sleeps past its timeout", _hang, _restore_code),
+        Sabotage("alarm-action", "the alarms that call a function lose their actions", _disable_actions, _enable_actions),
+    )
 }
