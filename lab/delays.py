@@ -16,11 +16,11 @@ class Delay:
 
 
 # Where nobody publishes a figure, the source says "assumed" and names the page that describes the mechanism.
-_BOOT = "measured medians of Linux images, https://www.daemonology.net/blog/2021-08-12-EC2-boot-time-benchmarking.html"
+_BOOT = "the sample measurement of https://www.daemonology.net/blog/2021-08-12-EC2-boot-time-benchmarking.html"
 _AWS = "assumed; no figure is published, see https://docs.aws.amazon.com/"
 _DELAYS = (
     Delay("pending", 5.0, _BOOT),  # RunInstances to `running`
-    Delay("boot", 12.0, _BOOT),  # `running` to the user data's first line
+    Delay("boot", 17.0, _BOOT),  # `running` to the first sign of life on the network; the user data is taken to begin then
     Delay("shutdown", 4.0, _AWS + "AWSEC2/latest/UserGuide/how-ec2-instance-termination-works.html"),  # guest off to `terminated`
     Delay("group_detection", 8.0, _AWS + "autoscaling/ec2/userguide/ec2-auto-scaling-health-checks.html"),
     Delay("group_launch", 2.0, _AWS + "autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html"),

@@ -36,10 +36,10 @@ def test_an_instance_is_pending_then_running_then_boots_after_awss_delays(b: Ben
     assert b.state(instance) == "running"
     assert not b.machines.is_on(instance)
 
-    b.clock.advance(12)
+    b.clock.advance(17)
     assert b.machines.is_on(instance)
     delays = [line for line in read(tmp_path / "journal.jsonl")[0] if line["kind"] == "delay" and line["subject"] == instance]
-    assert [(line["name"], line["until"] - line["at"]) for line in delays] == [("pending", 5.0), ("boot", 12.0)]
+    assert [(line["name"], line["until"] - line["at"]) for line in delays] == [("pending", 5.0), ("boot", 17.0)]
 
 
 def test_the_launch_template_counts_in_all_its_parts(b: Bench):
@@ -307,7 +307,7 @@ def test_an_address_given_before_boot_is_there_after_it(b: Bench):
     b.ec2.associate_address(AllocationId=allocation, InstanceId=instance)
     b.clock.advance(2)
     assert not b.machines.is_on(instance)
-    b.clock.advance(12)
+    b.clock.advance(17)
     assert b.machines.calls[-1] == ("add_address", instance, address)
 
 
