@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +18,11 @@ _TIMEOUT_S = 0.5
 
 
 def ask(address: str, port: int, *, timeout_s: float = _TIMEOUT_S) -> Sample:
-    """One HTTP GET / on a fresh connection. Answered means a whole response below 500."""
+    """One HTTP GET / on a fresh connection. Answered means a whole response below 500.
+
+    A server that speaks something else and answers in its own words has answered too; a connection
+    that is only accepted has not: a hung machine's kernel does that as well.
+    """
     began = time.time()
     connection = http.client.HTTPConnection(address, port, timeout=timeout_s)
     by, ok = "", False
@@ -29,22 +32,13 @@ def ask(address: str, port: int, *, timeout_s: float = _TIMEOUT_S) -> Sample:
         body = response.read(65536)
         ok = response.status < 500
         by = _who(body)
+    except http.client.BadStatusLine as error:
+        ok = bool(str(error).strip("' ")) and not isinstance(error, http.client.RemoteDisconnected)
     except (OSError, http.client.HTTPException):
         ok = False
     finally:
         connection.close()
     return Sample(began, time.time(), ok, by)
-
-
-def ask_tcp(address: str, port: int, *, timeout_s: float = _TIMEOUT_S) -> Sample:
-    """For applications that do not speak HTTP: a completed handshake is all that can be asked for."""
-    began = time.time()
-    try:
-        with socket.create_connection((address, port), timeout=timeout_s):
-            ok = True
-    except OSError:
-        ok = False
-    return Sample(began, time.time(), ok)
 
 
 def _who(body: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -182,3 +183,27 @@ def test_the_client_takes_a_whole_answer_for_an_answer_and_reads_who_gave_it() -
         server.shutdown()
         server.server_close()
     assert not ask("127.0.0.1", server.server_port).ok
+
+
+def answering(reply: bytes) -> socket.socket:
+    """A server on loopback that answers every connection so, and closes it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(4096)
+                connection.sendall(reply)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener
+
+
+@pytest.mark.parametrize(("reply", "ok"), [(b"ERR unknown command\r\n", True), (b"", False)], ids=["own words", "closed without a word"])
+def test_a_server_that_does_not_speak_http_answers_in_its_own_words(reply: bytes, ok: bool) -> None:
+    with answering(reply) as listener:
+        assert ask("127.0.0.1", listener.getsockname()[1]).ok is ok
