@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
+
+if __name__ == "__main__":
+    # Nothing is begun yet that would have to be tidied up: Ctrl-C simply ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 ROOT = str(Path(__file__).resolve().parents[1])
 if ROOT not in sys.path:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import spec
 from cli import programs
@@ -34,56 +35,90 @@ a first round:
 """
 
 
+_VALIDATE = """\
+Check a deployable file. Prints what it means, or every error at once with its line and remedy (exit status 2).
+"""
+_SCHEMA = """\
+Print the JSON Schema of deployable files, for an editor: it then completes keys and explains them.
+"""
+_DRILL = """\
+Deploy the file's own template onto a local cloud, break one thing after another, and tell what happened as it
+happens. Nothing is left running, whatever happens; of a drill that fails, the folder with its journal is kept.
+"""
+_DRILL_MORE = """\
+examples:
+  understudy drill kill-instance                                   break one thing
+  understudy drill kill-application freeze-instance --json r.json  two in a row, and the results as JSON
+  understudy drill kill-instance --deployable my.yaml              on a deployable of your own
+
+exit status: 0 every promise held; 1 one did not, or the lab failed; 2 something to put right first, and nothing
+was started; 3 this machine allows no namespaces; 4 the lab's cloud died; 130 Ctrl-C.
+"""
+_LAB = """\
+Keep a local cloud running, with a deployable on it, to look around in.
+"""
+_UP = """\
+Start a local cloud, deploy the file's own template, print the addresses once it serves, and stay until Ctrl-C or
+`understudy lab down`. Everything runs in namespaces of its own; it is reached from this machine's 127.0.0.1 only.
+"""
+_UP_MORE = """\
+examples:
+  understudy lab up                         in this terminal; Ctrl-C ends it
+  understudy lab up > lab.log 2>&1 &        in the background; lab.log shows its progress
+  understudy lab up --name b --port 4600    a second one beside it, its AWS at http://127.0.0.1:4600
+
+.lab/NAME/addresses.json appears when the lab is up: the addresses for programs. A node that dies there is replaced
+as on AWS; the addresses stay.
+"""
+_DOWN = """\
+End a lab from another terminal, and everything in it. Exit status 0 also when none is up.
+"""
+_SYNTH = """\
+Write the CloudFormation template of a deployable file and what it ships: byte for byte what drills deploy on the
+local cloud. Put it on AWS with the CDK command line: cdk deploy --app FOLDER.
+"""
+
+
+def _verb(commands: Any, name: str, about: str, text: str, more: str = "") -> argparse.ArgumentParser:
+    """A command that explains itself, its examples last."""
+    made: argparse.ArgumentParser = commands.add_parser(
+        name, allow_abbrev=False, help=about, description=text, epilog=more, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    return made
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="understudy", description=_ABOUT, epilog=_FIRST_STEPS, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    command = commands.add_parser(
-        "validate",
-        allow_abbrev=False,
-        help="check a deployable file and say what it means",
-        description="Check a deployable file. Prints what it means, or every error at once with its line and remedy (exit status 2).",
-    )
+    example = "example:\n  understudy validate deployables/demo.yaml\n"
+    command = _verb(commands, "validate", "check a deployable file and say what it means", _VALIDATE, example)
     command.add_argument("file", type=Path, metavar="FILE", help="the deployable file")
     command.add_argument("--json", action="store_true", help="print the model, or the problems, as JSON")
 
-    commands.add_parser(
-        "schema",
-        help="print the JSON Schema of deployable files",
-        description="Print the JSON Schema of deployable files, for an editor: it then completes keys and explains them.",
+    _verb(
+        commands, "schema", "print the JSON Schema of deployable files", _SCHEMA, "example:\n  understudy schema > deployable.schema.json\n"
     )
 
-    command = commands.add_parser(
-        "drill",
-        allow_abbrev=False,
-        help="break something on the local cloud and watch it recover",
-        description="Deploy the file's own template onto a local cloud, break one thing after another, and print each timeline. "
-        "Exit status 0 only if every promise held. Nothing is left behind, whatever happens.",
-    )
+    command = _verb(commands, "drill", "break something on the local cloud and watch it recover", _DRILL, _DRILL_MORE)
     command.add_argument("names", nargs="*", metavar="NAME", help="drills to run, in this order; see --list")
     command.add_argument("--list", action="store_true", help="say which drills there are, and what each must show")
     _add_deployable(command)
     command.add_argument("--json", type=Path, metavar="FILE", help="also write the results to FILE")
 
-    command = commands.add_parser(
-        "lab", help="keep a local cloud running, to look around in", description="Keep a local cloud running, with a deployable on it."
-    )
+    command = _verb(commands, "lab", "keep a local cloud running, to look around in", _LAB)
     actions = command.add_subparsers(dest="action", metavar="up|down", required=True)
-    action = actions.add_parser("up", allow_abbrev=False, help="start it, deploy, print the addresses, and stay until Ctrl-C or `lab down`")
+    action = _verb(actions, "up", "start it, deploy, print the addresses, and stay until Ctrl-C or `lab down`", _UP, _UP_MORE)
     _add_deployable(action)
-    action.add_argument("--port", type=_port, default=0, help="port of this machine for the local cloud; default any free one")
+    action.add_argument("--port", type=_port, default=0, help="port of this machine for the local cloud's AWS; default any free one")
     _add_name(action)
-    action = actions.add_parser("down", allow_abbrev=False, help="end it from another terminal; nothing is left behind")
-    _add_name(action)
+    down = "examples:\n  understudy lab down\n  understudy lab down --name b\n"
+    _add_name(_verb(actions, "down", "end it from another terminal; nothing is left behind", _DOWN, down))
 
-    command = commands.add_parser(
-        "synth",
-        allow_abbrev=False,
-        help="write the CloudFormation template of a deployable file",
-        description="Write the CloudFormation template of a deployable file, the same for AWS and for the local cloud.",
-    )
+    example = "example:\n  understudy synth deployables/demo.yaml --output cdk.out\n"
+    command = _verb(commands, "synth", "write the CloudFormation template of a deployable file", _SYNTH, example)
     command.add_argument("file", type=Path, metavar="FILE", help="the deployable file")
     command.add_argument("--output", type=Path, metavar="FOLDER", default=Path("cdk.out"), help="where to write it (default: %(default)s)")
     return top
@@ -125,8 +160,6 @@ def main(arguments: Sequence[str]) -> int:
     except Trouble as error:
         print(f"understudy: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
         # `understudy schema | head`: the reader has had enough. Keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -151,7 +184,7 @@ def _run(given: argparse.Namespace) -> int:
             spec.load(given.deployable)
             options = ["--deployable", str(given.deployable.resolve())]
             if given.json is not None:
-                options += ["--json", str(programs.writable(given.json))]
+                options += ["--json", str(given.json.absolute())]
             return programs.lab("drill", *options, *given.names)
         case "lab" if given.action == "up":
             spec.load(given.deployable)

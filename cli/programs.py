@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def lab(*arguments: str) -> int:
             raise Trouble(f"the program `{tool}` is missing: install it, on Debian with `apt-get install {package}`")
     if arguments[:1] != ("down",) and "--list" not in arguments:
         _require_cdk()
+    # The lab lets them in again once it looks after them: a Ctrl-C while Python starts must not be a traceback.
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     return _become([sys.executable, "-m", "lab", *arguments])
 
 
@@ -34,14 +37,6 @@ def synth(file: Path, output: Path) -> int:
     app = f"exec {shlex.quote(sys.executable)} app.py"
     context = f"deployable={file.resolve()}"
     return _become([str(CDK), "synth", "--quiet", "--no-notices", "--app", app, "--output", str(output.resolve()), "--context", context])
-
-
-def writable(path: Path) -> Path:
-    """The absolute path of a file that is to be written. Raises Trouble when it cannot be: better now than after the drills."""
-    path = path.resolve()
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise Trouble(f"cannot write {path}: give a file in a folder that exists")
-    return path
 
 
 def node_folder() -> Path | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
+import secrets
+import signal
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import space
+from lab import folder, space
 from lab.drills.scenes import DRILLS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,9 +20,28 @@ LABS = ROOT / ".lab"
 INSIDE = "--inside"
 
 
+def _scale(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) <= 1000:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no factor: use a number above 0, at most 1000")
+
+
+def _name(text: str) -> str:
+    if not text or not set(text) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_") or len(text) > 40:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name: use lower-case letters, digits and dashes, at most 40")
+    return text
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 1 to 65535, or 0 for any free one")
+    return int(text)
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
-        prog="understudy", description="Run the very template that goes to AWS on this machine, and break it on purpose."
+        prog="python -m lab", description="Run the very template that goes to AWS on this machine, and break it on purpose."
     )
     verbs = top.add_subparsers(dest="verb", required=True)
     drill = verbs.add_parser("drill", help="break one thing at a time, and see whether every promise holds")
@@ -27,14 +49,21 @@ def parser() -> argparse.ArgumentParser:
     drill.add_argument("--list", action="store_true", help="list the drills: what each breaks and promises")
     drill.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE as JSON")
     drill.add_argument("--sabotage", metavar="WHAT", help="break our own protection first, to see that the drill fails (see docs/lab.md)")
+    drill.add_argument("--patience", type=float, default=300.0, metavar="SECONDS", help="how long to wait for a recovery; default 300")
     up = verbs.add_parser("up", help="deploy the lab and keep it running until Ctrl-C or `lab down`")
-    up.add_argument("--port", type=int, default=0, help="host port of the emulator on 127.0.0.1; default any free one")
+    up.add_argument("--port", type=_port, default=0, help="host port of the emulator on 127.0.0.1; default any free one")
     down = verbs.add_parser("down", help="stop a lab that runs, and leave nothing behind")
     for verb in (up, down):
-        verb.add_argument("--name", default="default", help="which lab, when several run side by side")
+        verb.add_argument("--name", type=_name, default="default", help="which lab, when several run side by side")
     for verb in (drill, up):
         verb.add_argument("--deployable", type=Path, default=ROOT / "deployables/demo.yaml", help="the deployable's file")
-        verb.add_argument("--time-scale", type=float, default=1.0, help="shorten AWS's own windows by this factor; default 1, real time")
+        verb.add_argument(
+            "--time-scale",
+            type=_scale,
+            default=1.0,
+            metavar="FACTOR",
+            help="shorten AWS's own windows by this factor; default 1, real time",
+        )
         verb.add_argument(INSIDE, type=Path, metavar="LABDIR", help=argparse.SUPPRESS)
     return top
 
@@ -46,64 +75,129 @@ def _list() -> int:
     return 0
 
 
-def _refuse(text: str) -> int:
+def _refuse(text: str, code: int = 2) -> int:
     print(f"understudy: {text}", file=sys.stderr)
-    return 2
+    return code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0: held or done; 1: a promise was broken or the lab failed; 2: bad arguments; 3: no namespaces; 4: the emulator died."""
+    """Exit status 0: held, or done; 1: a promise was broken, or the lab failed; 2: something to put right first
+    (an argument, a file, a port, a folder); 3: this machine has no namespaces or lacks a tool; 4: the emulator died;
+    130, 143, 129: ended by Ctrl-C, SIGTERM, SIGHUP.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     args = parser().parse_args(arguments)
     if args.verb == "down":
         from lab.standing import down
 
         return down(LABS / args.name)
-    if args.verb == "drill":
-        if args.list:
-            return _list()
-        unknown = [name for name in args.names if name not in DRILLS]
-        if unknown or not args.names:
-            return _refuse(
-                f"no drill called {', '.join(unknown)}; there are {', '.join(DRILLS)}" if unknown else "name a drill; --list tells which"
-            )
-    if not args.deployable.is_file():
-        return _refuse(f"--deployable {args.deployable}: no such file")
-    if args.inside is None:
-        return _outside(args, arguments)
-    from lab import playing, standing
+    if args.verb == "drill" and args.list:
+        return _list()
+    if args.inside is not None:
+        from lab import playing, standing
 
-    return playing.drill(args, args.inside) if args.verb == "drill" else standing.up(args, args.inside)
+        return playing.drill(args, args.inside) if args.verb == "drill" else standing.up(args, args.inside)
+    wrong = _wrong(args)
+    return _refuse(wrong) if wrong else _outside(args, arguments)
+
+
+def _wrong(args: argparse.Namespace) -> str:
+    """What can be told before anything is started: the first thing to put right, or nothing."""
+    if args.verb == "drill":
+        from lab.drills.sabotage import SABOTAGES
+
+        unknown = [name for name in args.names if name not in DRILLS]
+        if unknown:
+            return f"no drill called {', '.join(unknown)}; there are {', '.join(DRILLS)}"
+        if not args.names:
+            return "name a drill; --list tells which"
+        if args.sabotage is not None and args.sabotage not in SABOTAGES:
+            return f"no sabotage called {args.sabotage}; there are {', '.join(SABOTAGES)}"
+        why = _unwritable(args.json) if args.json is not None else ""
+        if why:
+            return f"cannot write --json {args.json} ({why}): give a file in a folder that exists and is yours"
+    return "" if args.deployable.is_file() else f"--deployable {args.deployable}: no such file"
+
+
+def _unwritable(path: Path) -> str:
+    """Why a file of results could not be written, found out by opening it; nothing when it can be."""
+    try:
+        new = not path.exists()
+        with path.open("a"):
+            pass
+        if new:
+            path.unlink()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _outside(args: argparse.Namespace, arguments: list[str]) -> int:
-    """In the host's own namespaces: make the lab's folder, run everything else inside, take the folder away."""
-    from lab import standing
-    from lab.session import remove
+    """In the host's own namespaces: make the lab's folder, run everything else inside, take the folder away.
 
-    LABS.mkdir(exist_ok=True)
-    if args.verb == "up":
-        lab_dir = LABS / args.name
-        taken = standing.claim(lab_dir)
-        if taken:
-            return _refuse(taken)
-    else:
-        lab_dir = Path(tempfile.mkdtemp(prefix="drill-", dir=LABS))
-    began = time.monotonic()
-    code = 1
+    Here a signal is only ever passed on, from the first step to the last: nothing cuts the tidying short.
+    """
+    for number in space.SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+    lab_dir = LABS / (args.name if args.verb == "up" else f"drill-{secrets.token_hex(4)}")
     try:
-        code = space.enter([sys.executable, "-m", "lab", *arguments, INSIDE, str(lab_dir)])
+        LABS.mkdir(exist_ok=True)
+        folder.sweep(LABS)
+        folder.claim(lab_dir)
+        (lab_dir / "tmp").mkdir()
+    except folder.Taken as taken:
+        return _refuse(str(taken))
+    except OSError as error:
+        return _refuse(f"the lab cannot write in {LABS} ({error.strerror}): make that folder yours, or use a clone of your own")
+    os.environ["TMPDIR"] = str(lab_dir / "tmp")  # so that what a killed tool leaves goes with the folder
+    began = time.monotonic()
+    code = space.enter([sys.executable, "-m", "lab", *arguments, INSIDE, str(lab_dir)], masked=True)
+    return _farewell(args, lab_dir, code, time.monotonic() - began)
+
+
+def _farewell(args: argparse.Namespace, lab_dir: Path, code: int, took_s: float) -> int:
+    """Everything that ran has ended. Keep the folder of what went wrong, and no other; the exit status."""
+    say = _to_stderr
+    was_up = (lab_dir / "addresses.json").exists()
+    interrupted = code - 128 in space.SIGNALS
+    if (code in (1, 4) or (code > 128 and not interrupted)) and (lab_dir / "journal.jsonl").exists():
+        if code > 128:
+            say(f"understudy: the lab was killed ({signal.Signals(code - 128).name}), not by us: is this machine out of memory?")
+        folder.remove(lab_dir / "tmp")
+        (lab_dir / "control-token").unlink(missing_ok=True)
+        folder.release(lab_dir)
+        say(f"understudy: what happened is in {lab_dir} (journal.jsonl, server.log); delete it when done")
         return code
-    finally:
-        if code in (1, 4) and (lab_dir / "journal.jsonl").exists():
-            print(f"understudy: what happened is in {lab_dir} (journal.jsonl, server.log); delete it when done", file=sys.stderr)
-            (lab_dir / "control-token").unlink(missing_ok=True)
-            standing.release(lab_dir)
-        else:
-            remove(lab_dir)
-        if args.verb == "drill" and code == 0:
-            print(f"everything held; {time.monotonic() - began:.0f} s in all")
+    if not folder.remove(lab_dir):
+        say(f"understudy: {lab_dir} could not be deleted; nothing runs any more")
+    if was_up and interrupted:
+        say(f"the lab {args.name!r} is down")
+        return 0 if code == 128 + signal.SIGTERM else code
+    if interrupted:
+        say("understudy: interrupted; nothing is left running")
+    if args.verb == "drill" and code == 0:
+        print(f"everything held; {took_s:.0f} s in all")
+    return code
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _start() -> int:
+    """Signals wait until somebody looks after them: outside, lab.space; inside, nobody, for an end there is an end of all."""
+    if INSIDE in sys.argv:
+        for number in space.SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, space.SIGNALS)
+    elif sys.argv[1:2] == ["down"]:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, space.SIGNALS)
+    else:
+        signal.pthread_sigmask(signal.SIG_BLOCK, space.SIGNALS)
+    return main()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_start())

@@ -65,6 +65,7 @@ def environment(endpoint: str | None = None) -> dict[str, str]:
         "CDK_DISABLE_CLI_TELEMETRY": "1",
         "CI": "true",  # events as lines, on stdout
         "PYTHONDONTWRITEBYTECODE": "1",
+        "NODE_COMPILE_CACHE": str(ROOT / ".build" / "node-compile-cache"),  # else it is in TMPDIR, which goes with the lab
     }
     if endpoint:
         kept["AWS_ENDPOINT_URL"] = endpoint
@@ -137,7 +138,8 @@ class Progress:
 
 def synthesize(deployable: Path, out_dir: Path, *, say: Say = _silent) -> None:
     """cdk synth: exactly what is written for AWS, into out_dir. Raises DeployFailed."""
-    app = f"{shlex.quote(sys.executable)} app.py"
+    # The CLI hands this to a shell, but takes off a quote at its very beginning or end: hence the exec and the bare name.
+    app = f"exec {shlex.quote(sys.executable)} app.py"
     arguments = ["synth", "--quiet", "--no-notices", "--app", app, "--output", str(out_dir), "-c", f"deployable={deployable.resolve()}"]
     run_cdk(arguments, cwd=ROOT, env=environment(), limit_s=SYNTH_S, say=say)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from botocore.exceptions import BotoCoreError
 
 from lab import conformance, deploy
 from lab.control import make_token
@@ -36,12 +37,19 @@ class Session:
         self.template: dict[str, Any] = {}
         self._emulator: subprocess.Popen[bytes] | None = None
         self._leaving = threading.Event()
+        self._guarding: threading.Thread | None = None
 
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
+        """Whatever fails because the emulator died is not told again: its guard says so and ends this process."""
+        if error is not None and self._guarding is not None:
+            # A process that was killed lets go of its sockets a moment before it can be waited for.
+            self._guarding.join(timeout=1.0)
         self.stop()
+        if isinstance(error, BotoCoreError):
+            raise LabFailed(f"the emulator lives but did not answer ({error}); see {self.lab_dir}/server.log") from error
 
     def start(self) -> None:
         """The emulator serves, or LabFailed says why not."""
@@ -62,7 +70,8 @@ class Session:
             if time.monotonic() - began > 60:
                 raise LabFailed(f"the emulator did not serve within 60 s; see {self.lab_dir}/server.log")
             time.sleep(0.05)
-        threading.Thread(target=self._guard, daemon=True, name="guard").start()
+        self._guarding = threading.Thread(target=self._guard, daemon=True, name="guard")
+        self._guarding.start()
         self.say(f"emulator up in {time.monotonic() - began:.1f} s")
 
     def _guard(self) -> None:
@@ -71,7 +80,8 @@ class Session:
         status = self._emulator.wait()
         if self._leaving.is_set():
             return
-        print(f"lab: the emulator died (status {status}); its log is {self.lab_dir}/server.log", file=sys.stderr, flush=True)
+        how = signal.Signals(-status).name if status < 0 else f"status {status}"
+        print(f"understudy: the emulator died ({how}); its log is {self.lab_dir}/server.log", file=sys.stderr, flush=True)
         for line in _tail(self.lab_dir / "server.log", 5):
             print(f"  {line}", file=sys.stderr, flush=True)
         # Everything else lives in our namespaces and ends with this process.
@@ -109,8 +119,3 @@ class Session:
 
 def _tail(path: Path, count: int) -> list[str]:
     return path.read_text(errors="replace").splitlines()[-count:] if path.exists() else []
-
-
-def remove(lab_dir: Path) -> None:
-    """Take the lab's folder away; harmless when it is gone already."""
-    shutil.rmtree(lab_dir, ignore_errors=True)

@@ -24,6 +24,7 @@ INSIDE_VARIABLE = "LAB_INSIDE"
 REFUSED = 3  # exit code when this machine does not allow what the lab needs
 _TOOLS = {"unshare": "util-linux", "nsenter": "util-linux", "mount": "util-linux", "ip": "iproute2"}
 _ROOT_PATHS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # an ordinary user's PATH may lack them
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_S = 30.0  # from a forwarded signal to the end of everything
 _PARTS = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _USER = ("--user", "--map-root-user")
@@ -67,7 +68,9 @@ def probe() -> Way:
     for flags in ways:
         trial = ["unshare", *flags, "--", "ip", "link", "set", "lo", "up"]
         try:
-            done = subprocess.run(trial, capture_output=True, text=True, timeout=20, env=environment, stdin=subprocess.DEVNULL)
+            done = subprocess.run(
+                trial, capture_output=True, text=True, timeout=20, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+            )
         except subprocess.TimeoutExpired:
             said = "unshare did not answer within 20 s"
             continue
@@ -90,31 +93,37 @@ def _refusal(said: str, root: bool) -> str:
     return f"this machine allows no user namespaces ({said}): run the lab as root"
 
 
-def enter(argv: Sequence[str]) -> int:
+def enter(argv: Sequence[str], *, masked: bool = False) -> int:
     """Run a program inside new namespaces until it ends; gives its exit code (3: not possible here).
 
     SIGINT, SIGTERM and SIGHUP reach the program; a second one, or the death of this process, ends
-    everything at once. The program finds the way out through lab.gateway.Gateway.
+    everything at once. The program finds the way out through lab.gateway.Gateway. masked: the program
+    starts with these signals blocked and lets them in itself, so that none finds it half awake.
+    They may be blocked here too: they are let in once they are looked after.
     """
-    way = probe()
-    if not way.possible:
-        print(f"lab: {way.reason}", file=sys.stderr)
-        return REFUSED
-    gateway = GatewayHost()
     orders, lifeline = os.pipe()
-    environment = _with_root_paths()
-    environment[INSIDE_VARIABLE] = "1"
-    environment[GATEWAY_FD_VARIABLE] = str(gateway.inner_fd)
-    first = [sys.executable, "-c", _FIRST, str(Path(__file__).resolve().parent.parent), str(orders), *argv]
     before: dict[int, object] = {}
 
     def forward(number: int, _frame: FrameType | None) -> None:
         with contextlib.suppress(OSError):
             os.write(lifeline, bytes([number]))
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        before[number] = signal.signal(number, forward)
+    for number in SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup means what it says
+            before[number] = signal.signal(number, forward)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    gateway = GatewayHost()
+    environment = _with_root_paths()
+    environment[INSIDE_VARIABLE] = "1"
+    environment[GATEWAY_FD_VARIABLE] = str(gateway.inner_fd)
+    root = str(Path(__file__).resolve().parent.parent)
+    first = [sys.executable, "-c", _FIRST, root, str(orders), "masked" if masked else "open", *argv]
     try:
+        way = probe()
+        if not way.possible:
+            print(f"understudy: {way.reason}", file=sys.stderr)
+            os.close(orders)
+            return REFUSED
         # A session of its own: a terminal's Ctrl-C comes through `forward` alone, once, and in order.
         child = subprocess.Popen(
             ["unshare", *way.flags, "--", *first], env=environment, pass_fds=(orders, gateway.inner_fd), start_new_session=True
@@ -136,24 +145,25 @@ def _with_root_paths() -> dict[str, str]:
 
 
 # Run as process 1 inside; the working directory stays the caller's, so the repository is put on the path by hand.
-_FIRST = "import sys; sys.path.insert(0, sys.argv.pop(1)); from lab.space import first; sys.exit(first(int(sys.argv[1]), sys.argv[2:]))"
+_FIRST = "import sys; sys.path.insert(0, sys.argv.pop(1)); from lab.space import first; sys.exit(first(sys.argv[1:]))"
 
 
-def first(orders: int, argv: list[str]) -> int:
+def first(arguments: list[str]) -> int:
     """Be process 1: prepare the network, start the program, forward orders, reap; when it returns, all ends."""
+    orders, masked, argv = int(arguments[0]), arguments[1] == "masked", arguments[2:]
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     os.set_blocking(wake_read, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for ignored in SIGNALS:
         signal.signal(ignored, signal.SIG_IGN)
     fcntl.fcntl(orders, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
     try:
         _prepare()
-        program = _start(argv)
+        program = _start(argv, SIGNALS if masked else ())
     except (OSError, subprocess.CalledProcessError) as error:
-        print(f"lab: the lab's space could not be set up: {error}", file=sys.stderr)
+        print(f"understudy: the lab's space could not be set up: {error}", file=sys.stderr)
         return REFUSED
     return _look_after(program, orders, wake_read)
 
@@ -166,12 +176,12 @@ def _prepare() -> None:
     subprocess.run(["ip", "-batch", "-"], input=commands, text=True, check=True)
 
 
-def _start(argv: list[str]) -> int:
+def _start(argv: list[str], blocked: Sequence[signal.Signals]) -> int:
     gateway_fd = int(os.environ[GATEWAY_FD_VARIABLE])
     os.set_inheritable(gateway_fd, True)
     try:
-        usual = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
-        return os.posix_spawnp(argv[0], argv, os.environ, setsigmask=(), setsigdef=usual)
+        usual = (*SIGNALS, signal.SIGCHLD, signal.SIGPIPE)
+        return os.posix_spawnp(argv[0], argv, os.environ, setsigmask=blocked, setsigdef=usual)
     except FileNotFoundError as error:
         raise OSError(errno.ENOENT, f"no such program: {argv[0]}") from error
     finally:

@@ -10,74 +10,59 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
+from lab import folder
 from lab.deploy import DeployFailed
 from lab.drills.cloud import Cloud, LabGone
 from lab.drills.stage import Stage
 from lab.gateway import Gateway, PortInUse
 from lab.playing import first_service, playable, say
-from lab.session import LabFailed, Session, remove
-from lab.world import PORT
+from lab.principals import ADMIN_KEY, ADMIN_SECRET
+from lab.session import LabFailed, Session
+from lab.world import PORT, REGION
 
-PID_FILE = "outer-pid"
-
-
-def _started(pid: int) -> str:
-    """What tells one life of a process id from another: its start time in clock ticks (proc(5), stat field 22)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
-    except OSError:
-        return ""
-
-
-def _owner(lab_dir: Path) -> int:
-    """The process that runs this lab now; 0 when nobody does."""
-    try:
-        pid, started = (lab_dir / PID_FILE).read_text().split()
-    except (OSError, ValueError):
-        return 0
-    return int(pid) if _started(int(pid)) == started else 0
-
-
-def claim(lab_dir: Path) -> str:
-    """Take the lab's folder for this process; what stands against it, or nothing."""
-    pid = _owner(lab_dir)
-    if pid:
-        return f"the lab {lab_dir.name!r} is already up (process {pid}): `understudy lab down --name {lab_dir.name}`, or another --name"
-    remove(lab_dir)
-    lab_dir.mkdir(parents=True)
-    (lab_dir / PID_FILE).write_text(f"{os.getpid()} {_started(os.getpid())}")
-    return ""
-
-
-def release(lab_dir: Path) -> None:
-    (lab_dir / PID_FILE).unlink(missing_ok=True)
+ADDRESSES = "addresses.json"
+_DOWN_S = 45.0  # more than a lab takes to end, less than a person waits
 
 
 def down(lab_dir: Path) -> int:
-    """Stop the lab that runs under this name; 0 also when none does."""
-    pid = _owner(lab_dir)
-    if not pid:
+    """Stop the lab that runs under this name; 0 also when none does, 1 when it could not be stopped."""
+    if not folder.runs(lab_dir):
         print(f"no lab {lab_dir.name!r} is up")
-        remove(lab_dir)
-        return 0
-    os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + 45
-    while _owner(lab_dir) == pid and time.monotonic() < end:
-        time.sleep(0.1)
-    if _owner(lab_dir) == pid:
-        print(f"understudy: the lab did not end within 45 s; killing process {pid}", file=sys.stderr)
-        os.kill(pid, signal.SIGKILL)
-    remove(lab_dir)
+        return 0 if folder.remove(lab_dir) else _failed(f"its old folder {lab_dir} cannot be deleted: it belongs to somebody else")
+    pid = folder.owner(lab_dir)
+    if not pid:
+        return _failed(f"the lab {lab_dir.name!r} is up, but not among the processes seen from here: end it where it was started")
+    try:
+        os.kill(pid, signal.SIGTERM)
+        if not _ended(lab_dir, _DOWN_S):
+            print(f"understudy: the lab did not end within {_DOWN_S:.0f} s; killing process {pid}", file=sys.stderr)
+            os.kill(pid, signal.SIGKILL)
+            _ended(lab_dir, 5.0)
+            folder.remove(lab_dir)
+    except ProcessLookupError:
+        _ended(lab_dir, 5.0)  # it ended by itself, just now
+    except PermissionError:
+        return _failed(f"the lab {lab_dir.name!r} is another user's: process {pid} may not be ended from here")
     print(f"the lab {lab_dir.name!r} is down")
     return 0
 
 
+def _ended(lab_dir: Path, within_s: float) -> bool:
+    end = time.monotonic() + within_s
+    while folder.runs(lab_dir) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not folder.runs(lab_dir)
+
+
+def _failed(text: str) -> int:
+    print(f"understudy: {text}", file=sys.stderr)
+    return 1
+
+
 def up(args: argparse.Namespace, lab_dir: Path) -> int:
-    """Deploy, print the addresses, stand until a signal."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    """Deploy, print the addresses, stand until a signal ends this process and with it everything."""
     try:
         gateway = Gateway()
         host_port = gateway.expose("127.0.0.1", PORT, host_port=args.port)
@@ -87,21 +72,48 @@ def up(args: argparse.Namespace, lab_dir: Path) -> int:
             cloud = Cloud(lab_dir, session.stack)
             with Stage(cloud, playable(cloud), session.journal) as stage:
                 first_service(stage)
-            addresses = {"AWS": f"http://127.0.0.1:{host_port}"}
-            for slot in cloud.slots():
-                for port in slot.ports if slot.front else ():
-                    here = gateway.expose(slot.front, port)
-                    addresses[f"{slot.assembly} ({slot.front}:{port})"] = f"http://127.0.0.1:{here}"
-            (lab_dir / "addresses.json").write_text(json.dumps(addresses, indent=2))
-            say("\nthe lab is up; from this machine:")
-            for name, address in addresses.items():
-                say(f"  {name:<40} {address}")
-            say("AWS keys for it: testing / testing, region us-east-1. Ctrl-C or `understudy lab down` ends it.")
-            stop.wait()
+            addresses = _open(gateway, cloud, host_port)
+            _keep(addresses, lab_dir / ADDRESSES)
+            say(_text(addresses, args.name))
+            threading.Event().wait()  # the guard over the emulator, or a signal, ends this
             return 0
     except PortInUse as error:
         print(f"understudy: {error}", file=sys.stderr)
         return 2
     except (LabFailed, DeployFailed, LabGone) as error:
-        print(f"understudy: {error}", file=sys.stderr)
-        return 1
+        return _failed(str(error))
+
+
+def _open(gateway: Gateway, cloud: Cloud, aws_port: int) -> dict[str, Any]:
+    """A port of the host's loopback for each port of each front."""
+    fronts = [
+        {"assembly": slot.assembly, "front": f"{slot.front}:{port}", "here": f"127.0.0.1:{gateway.expose(slot.front, port)}"}
+        for slot in cloud.slots()
+        for port in (slot.ports if slot.front else ())
+    ]
+    endpoint = f"http://127.0.0.1:{aws_port}"
+    keys = {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": ADMIN_KEY, "AWS_SECRET_ACCESS_KEY": ADMIN_SECRET, "AWS_REGION": REGION}
+    return {"aws": endpoint, "fronts": fronts, "stack": cloud.stack, "environment": keys}
+
+
+def _keep(addresses: dict[str, Any], path: Path) -> None:
+    """Whoever sees the file sees all of it: it is the sign that the lab is up."""
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(addresses, indent=2) + "\n")
+    draft.rename(path)
+
+
+def _text(addresses: dict[str, Any], name: str) -> str:
+    rows = [(f"{front['assembly']}, at its front {front['front']}", f"http://{front['here']}") for front in addresses["fronts"]]
+    rows.append((f"AWS, for any SDK or CLI (stack {addresses['stack']})", addresses["aws"]))
+    width = max(len(left) for left, _ in rows)
+    keys = " ".join(f"{key}={value}" for key, value in addresses["environment"].items())
+    suffix = "" if name == "default" else f" --name {name}"
+    return "\n".join(
+        [
+            f"\nthe lab {name!r} is up; from this machine:",
+            *(f"  {left:<{width}}  {right}" for left, right in rows),
+            f"  {keys}",
+            f"the same as JSON: .lab/{name}/{ADDRESSES}. Ctrl-C, or `understudy lab down{suffix}` from elsewhere, ends it.",
+        ]
+    )

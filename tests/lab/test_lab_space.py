@@ -93,7 +93,7 @@ def test_a_program_that_does_not_exist_is_said_in_one_line() -> None:
     program = started("no-such-program")
     output, _ = program.communicate(timeout=30)
     assert program.returncode == space.REFUSED
-    assert output.splitlines() == ["lab: the lab's space could not be set up: [Errno 2] no such program: no-such-program"]
+    assert output.splitlines() == ["understudy: the lab's space could not be set up: [Errno 2] no such program: no-such-program"]
 
 
 def test_a_missing_tool_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
