@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.model import Verdict
-from core.outlook import SERVES
-from core.records import Permit, Phase
+from core.outlook import SERVES, failing_for_s
+from core.records import Permit, Phase, Report
 from core.snapshot import View
 
 BOOT_S = 300.0  # from launch until the node's agent must have answered; it cannot know its own start grace before
-UNKNOWN_S = 60.0  # EC2 may not know a new instance for a moment: https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+DEAF_S = 30.0  # sweeps in a row that got no answer must span this, before a node that reports is given up: never on one look
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ def next_step(view: View, instance: str) -> Step:
     if not lifecycle or not lifecycle.startswith("Pending"):
         return Done(f"{instance} is {lifecycle or 'not in the group any more'}")
     if machine is None:
+        # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
         return Wait(f"EC2 does not know {instance} yet", heartbeat=False)
     if view.is_gone(instance):
         return Abandon(f"{instance} is {machine.state}")
@@ -88,17 +89,25 @@ def _before_permit(view: View, instance: str, permit: Permit | None) -> Step:
         blocked = predecessor_blocks(view, permit)
         if blocked is not None:
             return Wait(blocked)
+    running = _runs_beyond(view, instance, permit)
+    if running is not None:
+        return Wait(
+            f"{running.instance} says it is {running.phase.value} under epoch {running.epoch}, which no permit that is stored explains"
+        )
     if fresh is None:
         return TakeLook(instance)
     if not fresh.answered:
-        if up_s > BOOT_S:
+        looks = view.looks.get(instance)
+        deaf_s = failing_for_s(looks) if looks else None
+        if up_s > BOOT_S and deaf_s is not None and deaf_s >= DEAF_S:
             return Abandon(f"{instance} reports but does not answer from outside (HA port: {fresh.look.ha})", keep_evidence=True)
         return Wait(f"{instance} does not answer from outside yet (HA port: {fresh.look.ha})", heartbeat=False)
     new = Permit(
         deployable=view.watched.deployable,
         assembly=view.watched.name,
         instance=instance,
-        epoch=permit.epoch + 1 if permit else 1,
+        # Above every epoch that was ever heard of: it only grows, whatever became of the item.
+        epoch=1 + max((permit.epoch if permit else 0, *(r.epoch for r in view.reports.values()))),
         at_ms=view.now_ms,
         predecessor=permit.instance if permit else None,
     )
@@ -115,6 +124,17 @@ def predecessor_blocks(view: View, permit: Permit) -> str | None:
     if view.is_dead(permit.instance) or _released(view, permit):
         return None
     return f"the permit is still {permit.instance}'s (epoch {permit.epoch}), which is {view.state_of(permit.instance)}"
+
+
+def _runs_beyond(view: View, instance: str, permit: Permit | None) -> Report | None:
+    """Another node that runs under an epoch newer than the stored permit's: that item was lost, or restored from the past."""
+    known = permit.epoch if permit else 0
+    beyond = [
+        r
+        for r in view.reports.values()
+        if r.instance != instance and r.epoch > known and r.phase is not Phase.RELEASED and not view.is_dead(r.instance)
+    ]
+    return max(beyond, key=lambda r: r.epoch, default=None)
 
 
 def _released(view: View, permit: Permit) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Any
 
 from core.model import NAME, Deployable, Front, FrontKind, OnDisagreement, Tolerance
@@ -37,9 +38,10 @@ class Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """All assemblies on one foundation."""
+    """All assemblies on one foundation, and the address range of each deployable's network."""
 
     assemblies: tuple[Watched, ...]
+    networks: Mapping[str, IPv4Network]
 
     def find(self, deployable: str, assembly: str) -> Watched:
         """Raises KeyError naming it and the ones there are."""
@@ -57,6 +59,7 @@ def fleet_to_json(deployable: Deployable) -> str:
     """Compact text for one deployable. Raises ValueError when it would not fit a function's environment."""
     body = {
         "v": VERSION,
+        "c": {deployable.name: deployable.network.cidr},
         "d": {
             deployable.name: [
                 {
@@ -98,7 +101,17 @@ def parse_fleet(text: str) -> Fleet:
         if not isinstance(assemblies, list):
             raise BadFleet(f"d.{deployable} is {assemblies!r}: expected a list of assemblies")
         watched += [_watched(deployable, index, entry) for index, entry in enumerate(assemblies)]
-    return Fleet(assemblies=tuple(watched))
+    return Fleet(assemblies=tuple(watched), networks=_networks(body))
+
+
+def _networks(body: Mapping[str, Any]) -> dict[str, IPv4Network]:
+    ranges = body.get("c")
+    if not isinstance(ranges, dict) or set(ranges) != set(body["d"]):
+        raise BadFleet(f"c is {ranges!r}: expected the address range of each deployable in d")
+    try:
+        return {deployable: IPv4Network(text) for deployable, text in ranges.items()}
+    except ValueError as error:
+        raise BadFleet(f"c: {error}") from error
 
 
 def _is_int(value: object) -> bool:

@@ -18,6 +18,8 @@ ERRORS_MAX = 16  # refused lines before the connection is closed: nobody types s
 _IAC, _SB, _SE = 255, 250, 240
 _NEGOTIATIONS = range(251, 255)  # WILL, WONT, DO, DONT: one option byte follows
 
+UNKNOWN = "unknown"  # how the reason of a FAILED begins that is none: it could not be told yet
+
 HELP = (
     "help         this list",
     "ping [NAME]  OK, or FAILED and why; of one application when named",
@@ -115,7 +117,9 @@ def _ping(arguments: list[str], view: View) -> Answer:
         told = view.applications[name]
     if told.verdict in (Verdict.HEALTHY, Verdict.BUSY):
         return Answer("OK\r\n")
-    return Answer(f"FAILED {one_line(told.reason or told.verdict.value)}\r\n")
+    # The protocol has two words. That nothing is known yet (it starts) is said first in the reason, for it is no failure.
+    reason = f"{UNKNOWN}: {told.reason}" if told.verdict is Verdict.UNKNOWN else told.reason or told.verdict.value
+    return Answer(f"FAILED {one_line(reason)}\r\n")
 
 
 def one_line(text: str, chars_max: int = 200) -> str:

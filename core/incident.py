@@ -100,6 +100,11 @@ class Incident:
     def ended(self) -> bool:
         return self.state in ENDED
 
+    @property
+    def untold_end(self) -> bool:
+        """Whoever heard of its beginning hears of its end; and a person who must act hears in any case."""
+        return self.ended and "end" not in self.told and ("open" in self.told or self.escalated_to == "person")
+
     def durations(self) -> dict[str, float | None]:
         """Seconds to detect, decide, act and verify; None for a phase that was not reached.
 

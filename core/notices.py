@@ -9,11 +9,12 @@ NOTES_SHOWN = 25
 
 
 def notice(incident: Incident, what: str, reason: str) -> tuple[str, str]:
-    """(subject, message). what: `open`, `page` or `end`."""
+    """(subject, message). what: `open`, `page`, `late` or `end`."""
     name = f"{incident.deployable}/{incident.assembly}"
     headline = {
         "open": f"{name}: replacing {incident.instance}",
         "page": f"{name}: a person is needed",
+        "late": f"{name}: a person is needed",
         "end": f"{name}: {'a person is needed' if _needs_person(incident) else incident.state.value}",
     }[what]
     lines = [
@@ -46,6 +47,8 @@ def _needs_person(incident: Incident) -> bool:
 def _advice(incident: Incident, what: str) -> str:
     if what == "page":
         return "look at the instance in EC2; the replacement starts as soon as EC2 says it is terminated."
+    if what == "late":
+        return "look at the group's activities in Auto Scaling (no capacity, a limit reached?) and at the console of its new instance."
     if what == "open":
         return "nothing; another message follows when it ends."
     if incident.state is State.RECOVERED:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
+from core import ha_port
 from core.guards import Policy
 from core.model import Verdict
-from core.records import Look, Looks, Phase, Report
+from core.records import Look, Looks, Phase, Report, Request
 from core.snapshot import View
 
 LOOKS_KEPT = 6  # a minute of sweeps; an item of less than 1 KB
@@ -16,14 +18,16 @@ LOOKS_LIVE_S = 3600
 SERVES = frozenset({Verdict.HEALTHY, Verdict.BUSY})
 OK = "ok"
 SAYS = "says "  # how a look words an answer that is not OK
+UNSURE = f"{SAYS}FAILED {ha_port.UNKNOWN}"  # it starts, and its agent bounds that by start_timeout
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What the node says of itself, or that it says nothing."""
+    """What the node says of itself, or that it says nothing (silent)."""
 
     verdict: Verdict
     why: str
+    silent: bool = False
 
     @property
     def is_bad(self) -> bool:
@@ -31,9 +35,11 @@ class Inside:
 
 
 def judge_look(ha: str, http: str) -> Verdict:
-    """One look from outside. The two answers must agree; otherwise we could not tell."""
+    """One look from outside. The two answers must agree, and the node must know; otherwise we could not tell."""
     if ha == OK and http == OK:
         return Verdict.HEALTHY
+    if ha.startswith(UNSURE):
+        return Verdict.UNKNOWN
     if ha != OK and http != OK:
         return Verdict.FAILING
     return Verdict.UNKNOWN
@@ -98,9 +104,13 @@ def inside(view: View, instance: str, policy: Policy) -> Inside:
     age_s = report_age_s(looks) if looks else None
     report = view.reports.get(instance)
     if age_s is not None and age_s > policy.report_silent_s:
-        return Inside(Verdict.FAILING, f"its reports have been silent for {age_s:.0f} s")
+        return Inside(Verdict.FAILING, f"its reports have been silent for {age_s:.0f} s", silent=True)
     if report is None:
         return Inside(Verdict.UNKNOWN, "it has no report")
+    permit = view.permit
+    idle = permit is not None and permit.instance == instance and report.phase is Phase.WAITING and report.epoch < permit.epoch
+    if idle and not view.is_starting(instance):
+        return Inside(Verdict.FAILING, f"it holds permit {permit.epoch if permit else 0} and runs nothing: it says that it waits for one")
     why = "; ".join(f"{name}: {app.reason or app.verdict.value}" for name, app in report.applications if app.verdict is Verdict.FAILING)
     if report.verdict is Verdict.FAILING:
         return Inside(Verdict.FAILING, f"it reports failing ({why or report.phase.value})")
@@ -130,6 +140,9 @@ def healthy_value(reports: Mapping[str, Report], looks: Mapping[str, Looks], pol
     return 1 if report.verdict in SERVES and look in SERVES else None
 
 
-def without_expired(reports: Mapping[str, Report], now_ms: int) -> dict[str, Report]:
+Expiring = TypeVar("Expiring", Report, Request)
+
+
+def without_expired(records: Mapping[str, Expiring], now_ms: int) -> dict[str, Expiring]:
     """DynamoDB may keep an expired item for days (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ttl-expired-items.html)."""
-    return {i: r for i, r in reports.items() if r.expires_at * 1000 > now_ms}
+    return {i: r for i, r in records.items() if r.expires_at * 1000 > now_ms}

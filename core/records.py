@@ -135,8 +135,7 @@ def report_item(report: Report) -> Item:
         "phase": report.phase.value,
         "verdict": report.verdict.value,
         "applications": {
-            name: {"verdict": app.verdict.value, "restarts": app.restarts, "reason": app.reason[:120]}
-            for name, app in report.applications
+            name: {"verdict": app.verdict.value, "restarts": app.restarts, "reason": app.reason[:120]} for name, app in report.applications
         },
         "address": report.address,
         "ha_port": report.ha_port,
@@ -166,8 +165,7 @@ def looks_item(looks: Looks) -> Item:
         names.SK: looks.instance,
         "version": VERSION,
         "looks": [
-            {"at_ms": look.at_ms, "verdict": look.verdict.value, "ha": look.ha[:120], "http": look.http[:120]}
-            for look in looks.looks
+            {"at_ms": look.at_ms, "verdict": look.verdict.value, "ha": look.ha[:120], "http": look.http[:120]} for look in looks.looks
         ],
         "report_boot": looks.report_boot,
         "report_seq": looks.report_seq,

@@ -81,7 +81,7 @@ class PlaceFront:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Publish one message: `open`, `page` (a person must act) or `end`."""
+    """Publish one message: `open`, `page` (EC2 does not confirm), `late` (no new node comes) or `end`."""
 
     what: str
     reason: str
@@ -94,7 +94,7 @@ def next_step(view: View, policy: Policy, *, woken_by: str) -> Step:
     """What to do about this assembly now."""
     incident = view.incident
     if incident is None or incident.ended:
-        if incident is not None and _untold_end(incident):
+        if incident is not None and incident.untold_end:
             return Tell("end", incident.reason)
         return _open(view, policy, woken_by)
     if view.now_ms - incident.opened_ms > policy.incident_s * 1000:
@@ -110,6 +110,8 @@ def _open(view: View, policy: Policy, woken_by: str) -> Step:
     permit = view.permit
     if permit is None:
         return Leave("no node has held a permit yet: the first one is admit_node's")
+    if view.group is None or view.wanted < 1:
+        return Leave("its group is to keep no node: somebody takes it down")
     node = permit.instance
     cause, why = _accusation(view, node, policy)
     if cause is None:
@@ -145,8 +147,9 @@ def _accusation(view: View, node: str, policy: Policy) -> tuple[Cause | None, st
         return None, f"{node} is in its start grace, which is admit_node's"
     if view.lifecycle_of(node).startswith("Terminating"):
         return None, f"{node} is being retired by its group"
-    if _asks(view, node):
-        return Cause.REQUEST, f"{node} asks to be replaced: {view.requests[node].reason}"
+    request = view.asks(node)
+    if request is not None:
+        return Cause.REQUEST, f"{node} asks to be replaced: {request.reason}"
     signal = inside(view, node, policy)
     fresh, looks = view.fresh.get(node), view.looks.get(node)
     last = fresh.look if fresh else looks.looks[-1] if looks and looks.looks else None
@@ -167,18 +170,13 @@ def _still_quiet(view: View, cause: Cause, policy: Policy) -> str | None:
         return None
     if (last.instance, last.epoch) != (view.permit.instance, view.permit.epoch):
         return None
-    if last.state is State.SUPPRESSED and view.paused is None and cause is not Cause.NONE:
+    nobody_was_told = last.escalated_to != "person"
+    if last.state is State.SUPPRESSED and view.paused is None and (cause is not Cause.NONE or nobody_was_told):
         return None
     pause_s = policy.budget_window_s if last.state is State.EXHAUSTED else policy.quiet_s
     if view.now_ms - last.ended_ms > pause_s * 1000:
         return None
     return f"people know already: incident {last.id} {last.state.value}: {last.reason}"
-
-
-def _asks(view: View, node: str) -> bool:
-    """A request counts for the epoch under which it was made, and from the holder alone."""
-    request = view.requests.get(node)
-    return request is not None and view.permit is not None and (node, request.epoch) == (view.permit.instance, view.permit.epoch)
 
 
 def _began_ms(view: View, node: str, cause: Cause) -> int:
@@ -211,8 +209,9 @@ def _suspected(view: View, incident: Incident, policy: Policy) -> Step:
         return Record(_end(incident, State.SUPPRESSED, f"the permit has moved on to {view.permit.instance}", now_ms))
     if view.is_starting(node):
         return Wait(f"{node} is in its start grace", again_s=5.0)
-    if _asks(view, node):
-        return Record(_confirm(incident, Cause.REQUEST, f"{node} asks to be replaced: {view.requests[node].reason}", now_ms))
+    request = view.asks(node)
+    if request is not None:
+        return Record(_confirm(incident, Cause.REQUEST, f"{node} asks to be replaced: {request.reason}", now_ms))
     fresh = view.fresh.get(node)
     if fresh is None or now_ms - fresh.taken_ms > policy.look_fresh_s * 1000:
         return TakeLook(node)
@@ -220,7 +219,7 @@ def _suspected(view: View, incident: Incident, policy: Policy) -> Step:
 
 
 def _weigh(view: View, incident: Incident, fresh: FreshLook, policy: Policy) -> Step:
-    """Two signals and a third look, or no kill."""
+    """Two signals and a third look, and the agent given its time, or no kill."""
     node, now_ms = incident.instance, view.now_ms
     signal = inside(view, node, policy)
     looks = view.looks.get(node)
@@ -228,6 +227,10 @@ def _weigh(view: View, incident: Incident, fresh: FreshLook, policy: Policy) -> 
     outside_bad = fresh.look.verdict is Verdict.FAILING
     seen = f"HA port: {fresh.look.ha}; HTTP: {fresh.look.http}"
     if signal.is_bad and outside_bad and span_s is not None and span_s >= policy.looks_failing_s:
+        if not signal.silent and fresh.answered and now_ms - incident.opened_ms <= view.watched.start_grace_s * 1000:
+            # The first rung is the agent's: it restarts what failed, and asks when its tolerance is spent. To replace
+            # the node sooner than a new one might take to be up would gain nothing.
+            return Wait(f"{signal.why}, and its agent is at it", again_s=policy.look_fresh_s)
         why = f"{signal.why}; looks from outside have failed for {span_s:.0f} s, and so did a fresh one ({seen})"
         return Record(_confirm(incident, Cause.SIGNALS, why, now_ms))
     if signal.verdict in SERVES and fresh.look.verdict is Verdict.HEALTHY:
@@ -284,6 +287,9 @@ def _recreating(view: View, incident: Incident, policy: Policy) -> Step:
     if dead is not None:
         tried = (*incident.tried, dead)[-TRIED_MAX:]
         return Record(noted(replace(incident, tried=tried), now_ms, ME, f"replacement {dead} is {view.state_of(dead)} before it served"))
+    late_s = (now_ms - (incident.isolated_ms or incident.state_ms)) / 1000
+    if "late" not in incident.told and late_s > policy.fence_page_s + view.watched.start_grace_s:
+        return Tell("late", f"{late_s:.0f} s after {incident.instance} was fenced no new node runs")
     if permit is None or permit.epoch <= incident.epoch:
         coming = sorted(m for m in view.members if m != incident.instance)
         return Wait(f"waiting for a new node to be permitted; the group has {', '.join(coming) or 'none yet'}")
@@ -376,8 +382,3 @@ def _end(incident: Incident, state: State, reason: str, now_ms: int, *, rung: st
 
 def _stopped(incident: Incident, stop: Stop, now_ms: int) -> Incident:
     return _end(incident, State.ESCALATED if stop.escalate else State.EXHAUSTED, stop.reason, now_ms, rung="person")
-
-
-def _untold_end(incident: Incident) -> bool:
-    """Whoever heard of its beginning hears of its end; and a person who must act hears in any case."""
-    return "end" not in incident.told and ("open" in incident.told or incident.escalated_to == "person")

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from core.budget import Budget
 from core.fleet import Watched
 from core.incident import Incident
+from core.model import Verdict
 from core.records import Look, Looks, Permit, Report, Request
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
 ALIVE = frozenset({"pending", "running"})
 TERMINATED = "terminated"
+SPOKE_S = 60.0  # a report that moved within this is of a node that runs, whatever EC2 knows of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,15 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """An Auto Scaling group. wanted: how many instances it is to keep, 0 while somebody takes it down."""
+
+    name: str
+    wanted: int
+    members: Mapping[str, Member]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FreshLook:
     """A look taken for this very decision. taken_ms: the asker's clock; report_age_s: the prober's."""
 
@@ -55,11 +66,15 @@ class Front:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """Everything a decision may depend on. now_ms: the reader's wall clock."""
+    """Everything a decision may depend on. now_ms: the reader's wall clock. group: None when there is none.
+
+    reports and requests: those that have not expired.
+    """
 
     watched: Watched
     now_ms: int
     group: str | None = None
+    wanted: int = 1
     permit: Permit | None = None
     incident: Incident | None = None
     budget: Budget = field(default_factory=Budget)
@@ -74,18 +89,33 @@ class View:
     assemblies: int = 1
 
     def is_gone(self, instance: str) -> bool:
-        """EC2 says that it does not run any more, or has never heard of it and neither has the group."""
+        """EC2 says that it does not run any more, or nobody knows it any more (see is_dead)."""
         machine = self.machines.get(instance)
         if machine is None:
-            return instance not in self.members
+            return self._is_forgotten(instance)
         return machine.state not in ALIVE
 
     def is_dead(self, instance: str) -> bool:
-        """Gone for good. A stopped machine is not: it can be started again."""
+        """Gone for good. A stopped machine is not: it can be started again.
+
+        EC2 forgets a terminated instance after about an hour
+        (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html), so one that it does not know
+        counts as dead too; but its answers are only eventually consistent, so neither may its group list it nor it speak.
+        """
         machine = self.machines.get(instance)
         if machine is None:
-            return instance not in self.members
+            return self._is_forgotten(instance)
         return machine.state == TERMINATED
+
+    def _is_forgotten(self, instance: str) -> bool:
+        return instance not in self.members and not self._speaks(instance)
+
+    def _speaks(self, instance: str) -> bool:
+        """Its report moved lately, by the prober's clock; one that no prober has seen yet counts until it expires."""
+        looks = self.looks.get(instance)
+        if instance not in self.reports:
+            return False
+        return looks is None or self.now_ms - looks.report_moved_ms <= SPOKE_S * 1000
 
     def state_of(self, instance: str) -> str:
         machine = self.machines.get(instance)
@@ -94,6 +124,18 @@ class View:
     def lifecycle_of(self, instance: str) -> str:
         member = self.members.get(instance)
         return "" if member is None else member.lifecycle
+
+    def asks(self, instance: str) -> Request | None:
+        """Its request to be replaced, if that still stands.
+
+        It counts under the epoch in which it was made, from the holder alone, and not of a node that says it is well
+        (again): a node cannot take its request back, for it may delete nothing, but it goes on trying.
+        """
+        request, report = self.requests.get(instance), self.reports.get(instance)
+        if request is None or self.permit is None or (instance, request.epoch) != (self.permit.instance, self.permit.epoch):
+            return None
+        well = report is not None and report.epoch == request.epoch and report.verdict in (Verdict.HEALTHY, Verdict.BUSY)
+        return None if well else request
 
     def is_starting(self, instance: str) -> bool:
         """Not yet let in by admit_node, which gives it its start grace and abandons it after that."""

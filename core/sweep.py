@@ -67,16 +67,20 @@ def _recovery(view: View, policy: Policy, *, in_alarm: bool) -> str | None:
         if view.now_ms > incident.driven_until_ms:
             return f"incident {incident.id} is {incident.state.value} and nobody works on it"
         return None
+    if incident is not None and incident.untold_end:
+        return f"incident {incident.id} is {incident.state.value} and people do not know yet"
     if permit is None:
         return None
     node = permit.instance
     if view.is_gone(node):
         return f"EC2 says that {node}, which holds the permit, is {view.state_of(node)}"
-    request = view.requests.get(node)
-    if request is not None and request.epoch == permit.epoch:
+    if view.asks(node) is not None:
         return f"{node} asks to be replaced"
     if in_alarm:
         return "its alarm is in ALARM and no incident is open"
+    report = view.reports.get(node)
+    if report is not None and report.phase is Phase.WAITING and inside(view, node, policy).is_bad:
+        return f"{node}: {inside(view, node, policy).why}"
     looks = view.looks.get(node)
     failing_s = failing_for_s(looks) if looks else None
     # Two sweeps, so that an application in the middle of its restart wakes nobody.

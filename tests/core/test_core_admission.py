@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.admission import Abandon, Complete, Done, TakeLook, Wait, WritePermit, next_step
 from core.fleet import Watched
 from core.model import Front, OnDisagreement, Tolerance, Verdict
-from core.records import Look, Permit, Phase, Report
+from core.records import Look, Looks, Permit, Phase, Report
 from core.snapshot import FreshLook, Machine, Member, View
 
 NOW = 1_800_000_000_000
@@ -44,6 +44,15 @@ def machine(instance: str, state: str, *, up_s: int = 20) -> Machine:
 def answered(yes: bool = True) -> FreshLook:
     look = Look(at_ms=NOW, verdict=Verdict.FAILING, ha="says FAILED waiting" if yes else "refused", http="status 503")
     return FreshLook(look=look, answered=yes, report_age_s=0, taken_ms=NOW)
+
+
+def looks(instance: str, *, failing: int = 1, silent_s: float = 0) -> Looks:
+    """Failing looks ten seconds apart, the last one now."""
+    taken = tuple(Look(at_ms=NOW - 10_000 * n, verdict=Verdict.FAILING, ha="no answer", http="-") for n in reversed(range(failing)))
+    return Looks(
+        deployable="demo", assembly="counter", instance=instance, looks=taken, report_boot="b", report_seq=1,
+        report_moved_ms=NOW - int(silent_s * 1000), expires_at=NOW,
+    )  # fmt: skip
 
 
 def view(**changes: Any) -> View:
@@ -96,6 +105,34 @@ def test_a_predecessor_that_ec2_forgot_is_gone_unless_its_group_still_lists_it()
 
     assert isinstance(next_step(view(machines=only_new), NEW), WritePermit)
     assert isinstance(next_step(view(machines=only_new, members=listed), NEW), Wait)
+
+
+def test_a_predecessor_that_ec2_does_not_know_but_that_speaks_is_not_gone() -> None:
+    """EC2's answers are eventually consistent: one that leaves an instance out proves nothing against its own voice."""
+    speaks = {**view().reports, OLD: report(OLD, Phase.RUNNING, epoch=4)}
+    unknown = view(machines={NEW: machine(NEW, "running")}, reports=speaks)
+
+    assert isinstance(next_step(unknown, NEW), Wait)
+    assert isinstance(next_step(replace(unknown, looks={OLD: looks(OLD, silent_s=30)}), NEW), Wait)
+    assert isinstance(next_step(replace(unknown, looks={OLD: looks(OLD, silent_s=61)}), NEW), WritePermit)
+
+
+def test_a_node_that_runs_under_an_epoch_the_table_lost_is_not_doubled() -> None:
+    running = {**view().reports, OLD: report(OLD, Phase.RUNNING, epoch=9)}
+    alive = {NEW: machine(NEW, "running"), OLD: machine(OLD, "running")}
+
+    assert isinstance(next_step(view(permit=None, reports=running, machines=alive), NEW), Wait)
+    assert isinstance(next_step(view(permit=replace(HELD, instance="i-0ccc"), reports=running, machines=alive), NEW), Wait)
+    assert isinstance(next_step(view(permit=None, reports=running), NEW), WritePermit), "it is terminated"
+
+
+def test_a_node_that_waited_long_for_its_predecessor_is_not_given_up_over_one_look() -> None:
+    long = view(machines={NEW: machine(NEW, "running", up_s=900), OLD: machine(OLD, "terminated")}, fresh={NEW: answered(False)})
+    deaf = replace(long, looks={NEW: looks(NEW, failing=4)})
+
+    assert isinstance(next_step(long, NEW), Wait)
+    assert isinstance(next_step(replace(long, looks={NEW: looks(NEW, failing=2)}), NEW), Wait)
+    assert isinstance(next_step(deaf, NEW), Abandon)
 
 
 def test_a_node_that_nobody_reached_from_outside_is_not_permitted() -> None:

@@ -71,7 +71,10 @@ def test_a_bad_value_is_named_with_its_key(change: dict[str, object], complaint:
         parse_fleet(json.dumps(body))
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"v":2,"d":{}}', '{"v":1,"d":{"demo":{}}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"v":2,"d":{}}', '{"v":1,"d":{"demo":{}}}', '{"v":1,"d":{"demo":[]}}', '{"v":1,"c":{"demo":"x"},"d":{"demo":[]}}'],
+)
 def test_text_that_is_no_fleet_is_refused(text: str) -> None:
     with pytest.raises(BadFleet):
         parse_fleet(text)

@@ -33,7 +33,7 @@ def test_ping_is_understood_in_any_case_with_either_line_end(asked: bytes) -> No
         (Told(Verdict.HEALTHY), "OK"),
         (Told(Verdict.BUSY, "queue full"), "OK"),
         (Told(Verdict.FAILING, "web: exited"), "FAILED web: exited"),
-        (Told(Verdict.UNKNOWN, "starting"), "FAILED starting"),
+        (Told(Verdict.UNKNOWN, "starting"), "FAILED unknown: starting"),
         (Told(Verdict.FAILING), "FAILED failing"),
         (Told(Verdict.FAILING, "two\r\nlines \x07"), "FAILED two??lines ?"),
     ],

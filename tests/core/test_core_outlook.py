@@ -77,6 +77,8 @@ def test_failing_looks_count_while_unbroken() -> None:
         ("no answer within 2 s", "no answer within 2 s", Verdict.FAILING),
         ("says FAILED app: exited", "status 503", Verdict.FAILING),
         ("ok", "status 503", Verdict.UNKNOWN),
+        ("says FAILED unknown: starting", "status 503", Verdict.UNKNOWN),
+        ("says FAILED unknown: starting", "no answer within 2 s", Verdict.UNKNOWN),
         ("refused", "ok", Verdict.UNKNOWN),
     ],
 )

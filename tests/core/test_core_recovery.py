@@ -240,9 +240,49 @@ def test_a_request_under_the_current_epoch_confirms_at_once() -> None:
             )
         }
 
-    assert recorded(healthy_view(incident=incident(), requests=asks(1))).cause is Cause.REQUEST
-    assert step(healthy_view(incident=incident(), requests=asks(7))) == TakeLook(OLD)
-    assert recorded(healthy_view(requests=asks(1))).failed_ms == NOW - 900
+    failing = {OLD: report(verdict=Verdict.FAILING)}
+    assert recorded(healthy_view(incident=incident(), reports=failing, requests=asks(1))).cause is Cause.REQUEST
+    assert step(healthy_view(incident=incident(), reports=failing, requests=asks(7))) == TakeLook(OLD)
+    assert recorded(healthy_view(reports=failing, requests=asks(1))).failed_ms == NOW - 900
+    assert recorded(healthy_view(incident=incident(), reports={}, requests=asks(1))).cause is Cause.REQUEST
+    assert isinstance(step(healthy_view(requests=asks(1))), Leave), "well again: what it asked for once no longer stands"
+
+
+def test_an_agent_that_restarts_what_failed_is_given_its_time_before_its_node_is_taken() -> None:
+    answers = replace(fresh(Verdict.FAILING), answered=True)
+    view = healthy_view(
+        incident=incident(), reports={OLD: report(verdict=Verdict.FAILING)}, looks={OLD: looks("hhffff")}, fresh={OLD: answers}
+    )
+
+    assert isinstance(step(view), Wait)
+    assert isinstance(step(replace(view, incident=incident(opened_ms=NOW - 119_000))), Wait)
+    assert recorded(replace(view, incident=incident(opened_ms=NOW - 121_000))).state is State.CONFIRMED
+    assert recorded(replace(view, fresh={OLD: fresh(Verdict.FAILING)})).state is State.CONFIRMED, "its agent does not answer"
+
+
+def test_a_holder_that_runs_nothing_is_one_signal() -> None:
+    """Its agent was restarted and cannot read the permit: it waits, answers, and serves nobody."""
+    idle = healthy_view(reports={OLD: report(epoch=0, phase=Phase.WAITING)})
+
+    opened = recorded(replace(idle, fresh={OLD: fresh(Verdict.HEALTHY)}))
+    assert "runs nothing" in opened.reason
+    later = recorded(replace(idle, fresh={OLD: fresh(Verdict.HEALTHY)}, incident=replace(opened, opened_ms=NOW - 61_000)))
+    assert (later.state, later.escalated_to) == (State.SUPPRESSED, "person")
+
+
+def test_a_group_that_is_taken_down_is_no_failure() -> None:
+    gone = healthy_view(machines={OLD: machine(OLD, "terminated")}, members={})
+
+    assert isinstance(step(replace(gone, group=None)), Leave)
+    assert isinstance(step(replace(gone, wanted=0)), Leave)
+
+
+def test_a_doubt_that_nobody_heard_of_does_not_silence_the_next_one() -> None:
+    before = incident(State.SUPPRESSED, ended_ms=NOW - 60_000)
+    one_signal = healthy_view(looks={OLD: looks("hhhfff")}, fresh={OLD: fresh(Verdict.FAILING)})
+
+    assert recorded(replace(one_signal, incident=before)).state is State.SUSPECTED
+    assert isinstance(step(replace(one_signal, incident=replace(before, escalated_to="person", told=("end",)))), Leave)
 
 
 def test_pause_only_records() -> None:
@@ -357,6 +397,16 @@ def test_a_new_node_counts_once_it_runs_under_a_higher_epoch() -> None:
     assert recorded(replaced_view(incident=RECREATING)).state is State.VERIFYING
 
 
+def test_people_hear_that_no_new_node_comes() -> None:
+    waiting = replace(RECREATING, isolated_ms=NOW - 421_000)
+    view = replaced_view(incident=waiting, permit=healthy_view().permit)
+
+    told = step(view)
+    assert isinstance(told, Tell)
+    assert told.what == "late"
+    assert isinstance(step(replace(view, incident=replace(waiting, told=("open", "late")))), Wait)
+
+
 def test_three_replacements_that_die_are_a_boot_loop() -> None:
     dead = replaced_view(machines={OLD: machine(OLD, "terminated"), NEW: machine(NEW, "terminated")}, incident=RECREATING)
     assert recorded(dead).tried == (NEW,)
@@ -441,3 +491,4 @@ def test_a_notice_is_plain_text_with_what_a_person_must_do() -> None:
     assert subject == "[understudy] demo/counter: a person is needed"
     assert "What to do: look at it" in message
     assert "Seconds: detect 35.0, decide 3.0" in message
+    assert "no capacity" in notice(RECREATING, "late", "421 s after it was fenced no new node runs")[1]

@@ -97,6 +97,8 @@ def test_each_waiting_hook_wakes_its_handler() -> None:
         pytest.param({"machines": {NODE: Machine(instance=NODE, state="terminated", address="", launched_ms=1)}}, id="gone"),
         pytest.param({"looks": looks(Verdict.FAILING, silent_s=40)}, id="silent and failing"),
         pytest.param({"incident": incident(State.ISOLATING, NOW - 1)}, id="an incident nobody works on"),
+        pytest.param({"incident": replace(incident(State.ESCALATED, 0), escalated_to="person")}, id="an end that nobody heard of"),
+        pytest.param({"reports": {NODE: report(Phase.WAITING, epoch=0)}}, id="a holder that runs nothing"),
     ],
 )
 def test_what_needs_recovery_wakes_it_though_every_event_was_lost(changes: dict[str, Any]) -> None:
