@@ -12,6 +12,7 @@ from core.snapshot import FreshLook, View
 from core.wakes import BadEvent, HookWake, hook_wake
 from lambdas.adapters import clock, environment, evidence, groups, log, table, world
 from lambdas.adapters.clients import Lost, Unknown, WorldFailed
+from lambdas.adapters.patience import Patience
 
 POLL_S = 0.7
 ME = "admit_node"
@@ -39,30 +40,36 @@ def _drive(wake: HookWake, context: Any) -> str:
     watched = world.watched(wake.deployable, wake.assembly)
     fresh: dict[str, FreshLook] = {}
     said = ""
+    patience = Patience(ME, context)
     while True:
-        view = world.observe(watched, also=[wake.instance], fresh=fresh)
-        step = admission.next_step(view, wake.instance)
-        match step:
-            case admission.TakeLook(instance):
-                fresh[instance] = world.look_at(view, instance, environment.text(names.ENV_FUNCTION_PROBE))
-            case admission.WritePermit():
-                _permit(step)
-            case admission.Complete(reason):
-                return _complete(wake, view, reason)
-            case admission.Abandon(reason, keep_evidence):
-                return _abandon(wake, view, reason, keep_evidence)
-            case admission.Done(reason):
-                return reason
-            case admission.Wait(reason, heartbeat):
-                if reason.split(",")[0] != said:
-                    said = reason.split(",")[0]
-                    log.say(ME, reason)
-                if clock.left_s(context) <= POLL_S:
-                    if heartbeat:
-                        groups.keep_alive(wake.group, names.LAUNCH_HOOK, wake.instance)
-                    return f"left for tick to go on: {reason}"
-                fresh.clear()
-                clock.sleep(POLL_S)
+        try:
+            view = world.observe(watched, also=[wake.instance], fresh=fresh)
+            step = admission.next_step(view, wake.instance)
+            match step:
+                case admission.TakeLook(instance):
+                    fresh[instance] = world.look_at(view, instance, environment.text(names.ENV_FUNCTION_PROBE))
+                case admission.WritePermit():
+                    _permit(step)
+                case admission.Complete(reason):
+                    return _complete(wake, view, reason)
+                case admission.Abandon(reason, keep_evidence):
+                    return _abandon(wake, view, reason, keep_evidence)
+                case admission.Done(reason):
+                    return reason
+                case admission.Wait(reason, heartbeat):
+                    if reason.split(",")[0] != said:
+                        said = reason.split(",")[0]
+                        log.say(ME, reason)
+                    if clock.left_s(context) <= POLL_S:
+                        if heartbeat:
+                            groups.keep_alive(wake.group, names.LAUNCH_HOOK, wake.instance)
+                        return f"left for tick to go on: {reason}"
+                    fresh.clear()
+                    clock.sleep(POLL_S)
+        except WorldFailed as error:
+            patience.trouble(error)
+        else:
+            patience.well()
 
 
 def _permit(step: admission.WritePermit) -> None:

@@ -9,6 +9,7 @@ from core.wakes import assembly_named
 from lambdas.adapters import clock, environment, fronts, log, table, world
 from lambdas.adapters.clients import WorldFailed
 
+MOVES_MAX = 3
 READ_BACKS = 10
 READ_BACK_EVERY_S = 0.3
 TRY_FOR_S = 8.0  # AWS moves an address within seconds; whoever asked asks again
@@ -27,10 +28,16 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     if front is None or permit is None:
         log.say(ME, "nothing to place", front=front is not None, permit=permit is not None)
         return {"held_by": None, "tried": None, "moved": False}
-    held_by = fronts.holder(front)
-    moved = held_by != permit.instance
-    if moved:
-        held_by = _move(front, held_by, permit.instance, permit.epoch)
+    held_by, moved = fronts.holder(front), False
+    for _ in range(MOVES_MAX):
+        if held_by == permit.instance:
+            break
+        held_by, moved = _move(front, held_by, permit.instance, permit.epoch), True
+        # Two calls may cross, and an address knows no epoch: whoever moved it last for an old permit moves it on.
+        now = table.permit(watched.deployable, watched.name)
+        if now is None or now.epoch == permit.epoch:
+            break
+        permit = now
     tried = _try(front, context) if held_by == permit.instance and front.ports else None
     log.say(ME, f"the front {front.address} is on {held_by}", epoch=permit.epoch, moved=moved, tried=tried)
     return {"held_by": held_by, "tried": tried, "moved": moved}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from core import names
@@ -47,40 +48,64 @@ def _sweep_for(record: Mapping[str, Any]) -> None:
     if late_s > SWEEP_LATE_S:
         log.say(ME, f"dropped a sweep that is {late_s:.0f} s late")
         return
-    fleet = environment.fleet()
-    for deployable in fleet.deployables():
-        for watched in fleet.assemblies:
-            if watched.deployable == deployable:
-                _sweep(watched)
+    sweeps, failed = _read()
+    asyncio.run(_look_at_all(sweeps))
+    for watched, sweep in sweeps.items():
+        _tell(watched, sweep)
+    if failed is not None:
+        raise failed  # the sweep was not a whole one; the others' numbers stand all the same
+    for deployable in environment.fleet().deployables():
         emf.emit(names.METRIC_SWEEPS, 1, at_ms=clock.now_ms(), dimensions={names.DIM_DEPLOYABLE: deployable})
 
 
-def _sweep(watched: Watched) -> None:
-    name = (watched.deployable, watched.name)
-    reports = without_expired(table.node_records(*name)[0], clock.now_ms())
-    before = table.looks(*name)
-    after = asyncio.run(_look_at_all(watched, reports, before))
-    for looks in after.values():
+@dataclass
+class _Sweep:
+    """One assembly's: what its nodes say, what was seen of them before, and what is seen now."""
+
+    reports: Mapping[str, Report]
+    before: Mapping[str, Looks]
+    after: dict[str, Looks] = field(default_factory=dict)
+
+
+def _read() -> tuple[dict[Watched, _Sweep], WorldFailed | None]:
+    """One assembly that cannot be read does not keep the others from being looked at; the last error is given beside them."""
+    found: dict[Watched, _Sweep] = {}
+    failed: WorldFailed | None = None
+    for watched in environment.fleet().assemblies:
+        name = (watched.deployable, watched.name)
+        try:
+            found[watched] = _Sweep(without_expired(table.node_records(*name)[0], clock.now_ms()), table.looks(*name))
+        except WorldFailed as error:
+            log.say(ME, f"could not read {watched.name}: {error}")
+            failed = error
+    return found, failed
+
+
+def _tell(watched: Watched, sweep: _Sweep) -> None:
+    for looks in sweep.after.values():
         table.put_looks(looks)
-    value = healthy_value(reports, after, POLICY)
+    value = healthy_value(sweep.reports, sweep.after, POLICY)
     if value is not None:
         dimensions = {names.DIM_DEPLOYABLE: watched.deployable, names.DIM_ASSEMBLY: watched.name}
         emf.emit(names.METRIC_HEALTHY, value, at_ms=clock.now_ms(), dimensions=dimensions)
     if value == 0:
-        log.say(ME, f"{watched.name} does not serve", looks={i: f"{x.looks[-1].ha} / {x.looks[-1].http}" for i, x in after.items()})
+        seen = {i: f"{x.looks[-1].ha} / {x.looks[-1].http}" for i, x in sweep.after.items()}
+        log.say(ME, f"{watched.name} does not serve", looks=seen)
 
 
-async def _look_at_all(watched: Watched, reports: Mapping[str, Report], before: Mapping[str, Looks]) -> dict[str, Looks]:
-    """All nodes at once: a silent one costs its timeout once, not once for each."""
+async def _look_at_all(sweeps: Mapping[Watched, _Sweep]) -> None:
+    """All nodes of all assemblies at once: silent ones cost one timeout together, not one each."""
     slots = asyncio.Semaphore(AT_ONCE)
+    networks = environment.fleet().networks
 
-    async def look(report: Report) -> Looks:
+    async def look(watched: Watched, sweep: _Sweep, report: Report) -> None:
+        address = Address(report.address, report.ha_port, report.http_port, networks[watched.deployable])
         async with slots:
-            seen = await look_from_outside(Address(report.address, report.ha_port, report.http_port), now_ms=clock.now_ms)
-        return with_look(before.get(report.instance), seen, report, of=(watched.deployable, watched.name, report.instance))
+            seen = await look_from_outside(address, now_ms=clock.now_ms)
+        of = (watched.deployable, watched.name, report.instance)
+        sweep.after[report.instance] = with_look(sweep.before.get(report.instance), seen, report, of=of)
 
-    found = await asyncio.gather(*(look(report) for report in reports.values()))
-    return {looks.instance: looks for looks in found}
+    await asyncio.gather(*(look(watched, sweep, report) for watched, sweep in sweeps.items() for report in sweep.reports.values()))
 
 
 def _fresh_look(wanted: Any) -> dict[str, Any]:
@@ -90,9 +115,10 @@ def _fresh_look(wanted: Any) -> dict[str, Any]:
     watched = world.watched(wanted["deployable"], wanted["assembly"])
     instance, name = wanted["instance"], (watched.deployable, watched.name)
     report = without_expired(table.node_records(*name)[0], clock.now_ms()).get(instance)
-    address = Address(str(wanted.get("address", "")), watched.ha_port, watched.http_port)
+    network = environment.fleet().networks[watched.deployable]
+    address = Address(str(wanted.get("address", "")), watched.ha_port, watched.http_port, network)
     if report is not None:
-        address = Address(report.address, report.ha_port, report.http_port)
+        address = Address(report.address, report.ha_port, report.http_port, network)
     if not address.host:
         raise BadRecord(f"{instance} has no report, and no address was given to look at")
     look = asyncio.run(look_from_outside(address, now_ms=clock.now_ms))

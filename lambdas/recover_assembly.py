@@ -17,7 +17,8 @@ from core.snapshot import FreshLook, Front, View
 from core.wakes import BadEvent, Wake, recovery_wakes
 from lambdas import isolation
 from lambdas.adapters import clock, environment, groups, instances, log, queues, table, topic, world
-from lambdas.adapters.clients import Lost, Unknown, WorldFailed
+from lambdas.adapters.clients import Lost, WorldFailed
+from lambdas.adapters.patience import Patience
 
 ME = recovery.ME
 POLICY = Policy()
@@ -77,7 +78,8 @@ def _whose(wake: Wake) -> Watched | None:
         permit = table.permit(watched.deployable, watched.name) if wake.instance else None
         if permit is not None and permit.instance == wake.instance:
             return watched
-        if wake.group and groups.find(watched.deployable, watched.name)[0] == wake.group:
+        group = groups.find(watched.deployable, watched.name) if wake.group else None
+        if group is not None and group.name == wake.group:
             return watched
     return None
 
@@ -98,30 +100,39 @@ class _Driver:
         return str(self.context.aws_request_id)
 
     def drive(self) -> None:
+        patience = Patience(ME, self.context)
         for _ in range(STEPS_MAX):
-            view = world.observe(self.watched, fresh=self.fresh, front=self.front, for_recovery=True)
-            incident = view.incident if view.incident is not None and not view.incident.ended else None
-            if incident is not None and incident.driver not in ("", self.me, self.wake.driver) and incident.driven_until_ms > view.now_ms:
-                log.say(ME, f"joined incident {incident.id}: another call is at it", woken_by=self.wake.who)
-                return
-            step = recovery.next_step(view, POLICY, woken_by=self.wake.who)
-            if isinstance(step, recovery.Leave):
-                log.say(ME, f"nothing to do: {step.reason}", assembly=self.watched.name)
-                return
             try:
-                if incident is not None and incident.driver != self.me:
-                    self._save(incident)  # claim it before doing anything in its name
-                elif incident is not None and clock.left_s(self.context) <= 0:
-                    self._hand_over(incident)
+                if not self._step():
                     return
-                else:
-                    self._perform(step, view)
             except Lost as error:
                 log.say(ME, f"left to whoever wrote: {error}")
                 return
-            except Unknown as error:
-                log.say(ME, f"reading again: {error}")
+            except WorldFailed as error:
+                patience.trouble(error)
+            else:
+                patience.well()
         raise AssertionError(f"{STEPS_MAX} steps in one call")
+
+    def _step(self) -> bool:
+        """One look and one step; False when there is nothing left to do here. Raises Lost, WorldFailed (Unknown too), BadRecord."""
+        view = world.observe(self.watched, fresh=self.fresh, front=self.front, for_recovery=True)
+        incident = view.incident if view.incident is not None and not view.incident.ended else None
+        if incident is not None and incident.driver not in ("", self.me, self.wake.driver) and incident.driven_until_ms > view.now_ms:
+            log.say(ME, f"joined incident {incident.id}: another call is at it", woken_by=self.wake.who)
+            return False
+        step = recovery.next_step(view, POLICY, woken_by=self.wake.who)
+        if isinstance(step, recovery.Leave):
+            log.say(ME, f"nothing to do: {step.reason}", assembly=self.watched.name)
+            return False
+        if incident is not None and incident.driver != self.me:
+            self._save(incident)  # claim it before doing anything in its name
+        elif incident is not None and clock.left_s(self.context) <= 0:
+            self._hand_over(incident)
+            return False
+        else:
+            self._perform(step, view)
+        return True
 
     # --- performing ---------------------------------------------------------------------------------
 
@@ -178,15 +189,23 @@ class _Driver:
         clock.sleep(min(again_s, max(0.0, clock.left_s(self.context))))
 
     def _tell(self, incident: Incident, what: str, reason: str) -> None:
-        """People are told at most once of each thing; a topic that fails must not hold a recovery up."""
+        """A topic that fails must not hold a recovery up; but what a person must hear is said again until it is out.
+
+        Told twice, should this call die in between, is better than never.
+        """
         now_ms = clock.now_ms()
         try:
             topic.publish(*notice(incident, what, reason))
-            said = f"told people ({what}): {reason}"
         except WorldFailed as error:
-            said = f"could not tell people ({what}): {error}"
-            log.say(ME, said)
-        self._save(noted(replace(incident, told=(*incident.told, what)), now_ms, ME, said))
+            log.say(ME, f"could not tell people ({what}): {error}")
+            if incident.ended:
+                raise  # tried again by Lambda, seen by the alarm on lost work, and woken for by tick
+            if what != "open":
+                self._wait(f"could not tell people ({what}) yet", 5.0)
+                return
+            self._save(noted(replace(incident, told=(*incident.told, what)), now_ms, ME, f"could not tell people ({what}): {error}"))
+            return
+        self._save(noted(replace(incident, told=(*incident.told, what)), now_ms, ME, f"told people ({what}): {reason}"))
 
     # --- writing ------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from core.snapshot import View
 from core.wakes import BadEvent, HookWake, hook_wake
 from lambdas.adapters import clock, evidence, groups, log, world
 from lambdas.adapters.clients import WorldFailed
+from lambdas.adapters.patience import Patience
 
 POLL_S = 1.0
 ME = "retire_node"
@@ -32,22 +33,28 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, str]:
 
 def _drive(wake: HookWake, context: Any) -> str:
     watched = world.watched(wake.deployable, wake.assembly)
+    patience = Patience(ME, context)
     while True:
-        view = world.observe(watched, also=[wake.instance])
-        match retirement.next_step(view, wake.instance):
-            case retirement.Complete(reason, keep_evidence):
-                if keep_evidence:
-                    _keep(wake, view, reason)
-                result = groups.complete_hook(wake.group, names.TERMINATE_HOOK, wake.instance, let_in=True)
-                return f"{reason}; {result}"
-            case retirement.Done(reason):
-                return reason
-            case retirement.Wait(reason, heartbeat):
-                if clock.left_s(context) <= POLL_S:
-                    if heartbeat:
-                        groups.keep_alive(wake.group, names.TERMINATE_HOOK, wake.instance)
-                    return f"left for tick to go on: {reason}"
-                clock.sleep(POLL_S)
+        try:
+            view = world.observe(watched, also=[wake.instance])
+            match retirement.next_step(view, wake.instance):
+                case retirement.Complete(reason, keep_evidence):
+                    if keep_evidence:
+                        _keep(wake, view, reason)
+                    result = groups.complete_hook(wake.group, names.TERMINATE_HOOK, wake.instance, let_in=True)
+                    return f"{reason}; {result}"
+                case retirement.Done(reason):
+                    return reason
+                case retirement.Wait(reason, heartbeat):
+                    if clock.left_s(context) <= POLL_S:
+                        if heartbeat:
+                            groups.keep_alive(wake.group, names.TERMINATE_HOOK, wake.instance)
+                        return f"left for tick to go on: {reason}"
+                    clock.sleep(POLL_S)
+        except WorldFailed as error:
+            patience.trouble(error)
+        else:
+            patience.well()
 
 
 def _keep(wake: HookWake, view: View, reason: str) -> None:

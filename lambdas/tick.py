@@ -30,11 +30,13 @@ def handler(_event: Mapping[str, Any], context: Any) -> dict[str, int]:
     the end, so that its own alarm sees it.
     """
     now_ms = clock.now_ms()
-    queues.send_all(
-        environment.text(names.ENV_TICK_QUEUE),
-        [({"sweep": {"due_ms": now_ms + offset_s * 1000}}, offset_s) for offset_s in SWEEP_OFFSETS_S],
-    )
     woken, failed = 0, ""
+    sweeps = [({"sweep": {"due_ms": now_ms + offset_s * 1000}}, offset_s) for offset_s in SWEEP_OFFSETS_S]
+    try:
+        queues.send_all(environment.text(names.ENV_TICK_QUEUE), sweeps)
+    except WorldFailed as error:
+        failed = str(error)  # the world is read all the same: hooks and incidents need no sweep
+        log.say(ME, f"no sweeps were ordered: {failed}")
     for watched in environment.fleet().assemblies:
         if clock.left_s(context) <= 0:
             failed = f"no time left for {watched.name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 
 from core.outlook import OK, SAYS, judge_look
 from core.records import Look
@@ -15,17 +16,30 @@ ANSWER_BYTES_MAX = 512  # an answer is a line; more is not read
 
 @dataclass(frozen=True, slots=True)
 class Address:
+    """Where a node says it is. network: where its deployable's nodes are; nothing outside it is asked, whatever a report says."""
+
     host: str
     ha_port: int
     http_port: int
+    network: IPv4Network
 
 
 async def look_from_outside(address: Address, *, now_ms: Callable[[], int]) -> Look:
     """One look. A handshake alone counts for nothing: a stopped process still completes it."""
+    if not _is_in(address.host, address.network):
+        said = f"{address.host[:40]} is not in {address.network}"
+        return Look(at_ms=now_ms(), verdict=judge_look(said, said), ha=said, http=said)
     ha, http = await asyncio.gather(
         _bounded(lambda: _ping(address.host, address.ha_port)), _bounded(lambda: _healthz(address.host, address.http_port))
     )
     return Look(at_ms=now_ms(), verdict=judge_look(ha, http), ha=ha, http=http)
+
+
+def _is_in(host: str, network: IPv4Network) -> bool:
+    try:
+        return IPv4Address(host) in network
+    except ValueError:
+        return False
 
 
 async def _bounded(ask: Callable[[], Awaitable[str]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 CONNECT_TIMEOUT_S = 2
 READ_TIMEOUT_S = 5
+PAGES_MAX = 50
 TRIES = 3  # for what may be sent again: reads, and calls that mean the same when they arrive twice
 
 
@@ -38,6 +39,19 @@ def client(service: str, *, once: bool = False, read_timeout_s: int = READ_TIMEO
     retries: Any = {"total_max_attempts": 1 if once else TRIES, "mode": "standard"}
     config = Config(connect_timeout=CONNECT_TIMEOUT_S, read_timeout=read_timeout_s, retries=retries, max_pool_connections=20)
     return boto3.client(service, config=config)
+
+
+def all_pages(call: Callable[..., dict[str, Any]], key: str, **arguments: Any) -> list[dict[str, Any]]:
+    """What a Describe* call lists, page after page. A filtered page may be short, or empty, with more to come."""
+    found: list[dict[str, Any]] = []
+    more: dict[str, str] = {}
+    for _ in range(PAGES_MAX):
+        answer = call(**arguments, **more)
+        found += answer[key]
+        if not answer.get("NextToken"):
+            return found
+        more = {"NextToken": answer["NextToken"]}
+    raise WorldFailed(f"list {key}", "TooManyPages", f"more than {PAGES_MAX} pages: what is missing must not count as gone")
 
 
 @contextmanager

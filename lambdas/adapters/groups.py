@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from core import names
-from core.snapshot import Member
-from lambdas.adapters.clients import WorldFailed, calling, client
+from core.snapshot import Group, Member
+from lambdas.adapters.clients import WorldFailed, all_pages, calling, client
 
 # The hook is not waiting (any more), or the instance is on its way out already: somebody was faster.
 # https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CompleteLifecycleAction.html says no more than ValidationError.
 _TOO_LATE = frozenset({"ValidationError", "ResourceContention", "ScalingActivityInProgress"})
 
 
-def find(deployable: str, assembly: str) -> tuple[str | None, dict[str, Member]]:
-    """(group name, members by instance); (None, {}) when there is no such group."""
+def find(deployable: str, assembly: str) -> Group | None:
+    """The assembly's group; None when there is none."""
+    filters = [
+        {"Name": f"tag:{names.TAG_DEPLOYABLE}", "Values": [deployable]},
+        {"Name": f"tag:{names.TAG_ASSEMBLY}", "Values": [assembly]},
+    ]
     with calling(f"describe the group of {deployable}/{assembly}"):
-        answer = client("autoscaling").describe_auto_scaling_groups(
-            Filters=[
-                {"Name": f"tag:{names.TAG_DEPLOYABLE}", "Values": [deployable]},
-                {"Name": f"tag:{names.TAG_ASSEMBLY}", "Values": [assembly]},
-            ]
-        )
-    for group in answer["AutoScalingGroups"]:
+        groups = all_pages(client("autoscaling").describe_auto_scaling_groups, "AutoScalingGroups", Filters=filters)
+    for group in groups:
         members = {
             i["InstanceId"]: Member(
                 instance=i["InstanceId"], lifecycle=i["LifecycleState"], healthy=i.get("HealthStatus", "").lower() == "healthy"
             )
             for i in group["Instances"]
         }
-        return str(group["AutoScalingGroupName"]), members
-    return None, {}
+        return Group(name=str(group["AutoScalingGroupName"]), wanted=int(group["DesiredCapacity"]), members=members)
+    return None
 
 
 def complete_hook(group: str, hook: str, instance: str, *, let_in: bool) -> str:

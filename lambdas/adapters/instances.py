@@ -9,9 +9,11 @@ from typing import Any
 
 from core import names
 from core.snapshot import Machine
-from lambdas.adapters.clients import WorldFailed, calling, client
+from lambdas.adapters.clients import WorldFailed, all_pages, calling, client
 
+BRIEF_S = 3
 CONSOLE_BYTES_MAX = 65536  # EC2 keeps 64 KB: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
+FILTER_VALUES_MAX = 200  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
 _WHEN = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 
 
@@ -32,8 +34,9 @@ def owner(instance: str) -> tuple[str, str] | None:
 
 def _described(instances: list[str]) -> list[dict[str, Any]]:
     with calling(f"describe {', '.join(instances)}"):
-        answer = client("ec2").describe_instances(Filters=[{"Name": "instance-id", "Values": instances[:200]}])
-    return [instance for reservation in answer["Reservations"] for instance in reservation["Instances"]]
+        filters = [{"Name": "instance-id", "Values": instances[:FILTER_VALUES_MAX]}]
+        reservations = all_pages(client("ec2").describe_instances, "Reservations", Filters=filters)
+    return [instance for reservation in reservations for instance in reservation["Instances"]]
 
 
 def _machine(row: dict[str, Any]) -> Machine:
@@ -65,7 +68,7 @@ def terminate(instance: str, *, force: bool) -> str:
 
 
 def console(instance: str) -> str:
-    """What its console last said; at most 64 KB."""
+    """What its console last said; at most 64 KB. Asked once and briefly: clients are waiting."""
     with calling(f"read the console of {instance}"):
-        answer = client("ec2").get_console_output(InstanceId=instance)
+        answer = client("ec2", once=True, read_timeout_s=BRIEF_S).get_console_output(InstanceId=instance)
     return str(answer.get("Output", ""))[-CONSOLE_BYTES_MAX:]

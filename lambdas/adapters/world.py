@@ -34,8 +34,9 @@ def observe(
     permit = table.permit(*name)
     incident = table.incident(*name)
     looks = table.looks(*name)
-    group, members = groups.find(*name)
-    known = {*members, *also}
+    group = groups.find(*name)
+    members = group.members if group else {}
+    known = {*members, *also, *(r.instance for r in reports.values() if r.epoch > 0)}
     if permit is not None:
         known.add(permit.instance)
     if incident is not None and not incident.ended:
@@ -43,11 +44,12 @@ def observe(
     return View(
         watched=watched,
         now_ms=now_ms,
-        group=group,
+        group=group.name if group else None,
+        wanted=group.wanted if group else 0,
         permit=permit,
         incident=incident,
         reports=without_expired(reports, now_ms),
-        requests=requests,
+        requests=without_expired(requests, now_ms),
         looks=looks,
         members=members,
         machines=instances.describe(known),

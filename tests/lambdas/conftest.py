@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from moto import mock_aws
 from core import names
 from core.fleet import fleet_to_json
 from core.incident import Incident, parse_incident
-from core.model import Application, Assembly, Deployable, Front, FrontKind, Verdict
+from core.model import Application, Assembly, Deployable, Front, FrontKind, Network, Verdict
 from core.records import Look, Looks, Permit, Phase, Report, looks_item, permit_item, report_item
 from lambdas import move_front
 from lambdas.adapters import clients, clock, environment, fronts, functions, groups, queues, table
@@ -181,7 +182,7 @@ def _make_world(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
         names.ENV_TOPIC: topic,
         names.ENV_TICK_QUEUE: urls["tick"],
         names.ENV_RECOVER_QUEUE: urls["recover"],
-        names.ENV_FLEET: fleet_to_json(Deployable(name=D, assemblies=(assembly,))),
+        names.ENV_FLEET: fleet_to_json(Deployable(name=D, assemblies=(assembly,), network=Network(cidr="127.0.0.0/8"))),
         names.ENV_FRONTS: json.dumps({A: front}),
         names.ENV_FUNCTION_PROBE: "probe",
         names.ENV_FUNCTION_RECOVER: "recover",
@@ -190,6 +191,12 @@ def _make_world(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
         names.ENV_FUNCTION_MOVE_FRONT: "move",
     }.items():
         monkeypatch.setenv(name, value)
+
+
+@cache
+def _session() -> boto3.Session:
+    """One for all tests: reading the services' models takes most of a second."""
+    return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
 
 
 @pytest.fixture
@@ -203,6 +210,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     caches = (clients.client, environment.fleet, environment._fronts)
     world = Cloud()
     with mock_aws():
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
         for cached in caches:
             cached.cache_clear()
         _make_world(world, monkeypatch)
@@ -223,8 +231,11 @@ def _patch_hooks(world: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     find = groups.find
 
     def found(deployable: str, assembly: str) -> Any:
-        name, members = find(deployable, assembly)
-        return name, {i: replace(m, lifecycle=world.lifecycles.get(i, m.lifecycle)) for i, m in members.items()}
+        group = find(deployable, assembly)
+        if group is None:
+            return None
+        members = {i: replace(m, lifecycle=world.lifecycles.get(i, m.lifecycle)) for i, m in group.members.items()}
+        return replace(group, members=members)
 
     def complete(group: str, hook: str, instance: str, *, let_in: bool) -> str:
         result = "CONTINUE" if let_in else "ABANDON"

@@ -11,7 +11,7 @@ from core.incident import Cause, Incident, State, incident_item
 from core.model import Verdict
 from core.records import Phase
 from lambdas import admit_node, move_front, retire_node, tick
-from lambdas.adapters import alarms, table
+from lambdas.adapters import alarms, fronts, queues, table
 from lambdas.adapters.clients import Unknown, WorldFailed
 
 MOVE = {"assembly": {"deployable": "demo", "assembly": "counter"}}
@@ -270,6 +270,37 @@ def test_an_alarm_that_rings_is_found_by_its_own_dimensions(cloud: Any) -> None:
 
     cloudwatch.set_alarm_state(AlarmName="mine", StateValue="ALARM", StateReason="test")
     assert alarms.rings("demo", "counter")
+
+
+def test_a_queue_that_fails_does_not_keep_tick_from_looking_after_hooks(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise WorldFailed("send messages", "ServiceUnavailable", "no")
+
+    (node,) = cloud.members()
+    cloud.lifecycles[node] = "Pending:Wait"
+    monkeypatch.setattr(queues, "send_all", refuse)
+
+    with pytest.raises(WorldFailed, match="ServiceUnavailable"):
+        tick.handler(cloud.event("schedule"), cloud.context())
+    assert [function for function, _ in cloud.woken] == ["admit"]
+
+
+def test_a_front_that_was_moved_for_an_old_permit_is_moved_on(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two calls cross: ours read the permit before it went to another node, and its move lands last."""
+    (old,) = cloud.members()
+    new = cloud.client("ec2").run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    cloud.permit(old)
+    associate = fronts.associate
+
+    def late(front: Any, instance: str) -> None:
+        cloud.permit(new, epoch=2)
+        associate(front, instance)
+
+    monkeypatch.setattr(fronts, "associate", late)
+
+    move_front.handler(MOVE, cloud.context(30))
+
+    assert cloud.front_holder() == new
 
 
 def test_an_assembly_that_cannot_be_read_fails_the_call_after_the_sweeps_were_ordered(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,6 +187,15 @@ def test_many_silent_nodes_do_not_hide_one_that_answers(
     assert len(table.looks("demo", "counter")) == 21
 
 
+def test_a_report_cannot_send_the_prober_elsewhere(cloud: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """A node writes its own address; asked is only who is in its deployable's network."""
+    for host in ("169.254.169.254", "8.8.8.8", "localhost", "", "::1"):
+        cloud.report(NODE, address=host, ha_port=1, http_port=1)
+
+        sweep(cloud, capsys)
+        assert "is not in 127.0.0.0/8" in table.looks("demo", "counter")[NODE].looks[-1].ha
+
+
 def test_a_node_that_never_reported_is_looked_at_by_its_address(cloud: Any) -> None:
     seen = look(cloud, address="127.0.0.1")
 

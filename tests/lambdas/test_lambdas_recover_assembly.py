@@ -153,6 +153,7 @@ def test_a_nodes_own_request_needs_no_look(cloud: Any) -> None:
         reason="4 failures in 300 s", expires_at=cloud.now_ms // 1000 + 600,
     )  # fmt: skip
     cloud.put(request_item(request))
+    cloud.report(old, verdict=Verdict.FAILING)
     admitted_when_old_is_gone(cloud, old)
 
     assert run(cloud, cloud.event("stream_request", old)) == {"batchItemFailures": []}
@@ -276,10 +277,48 @@ def test_people_who_cannot_be_told_do_not_hold_a_recovery_up(cloud: Any, monkeyp
     admitted_when_old_is_gone(cloud, old)
     monkeypatch.setattr(topic, "publish", refuse)
 
-    run(cloud, cloud.event("alarm_action"))
+    with pytest.raises(WorldFailed):  # at its end, for somebody must hear of it in the end
+        run(cloud, cloud.event("alarm_action"))
 
     assert cloud.ended()[0].state is State.RECOVERED
     assert any("could not tell people" in n.what for n in cloud.ended()[0].notes)
+
+
+def test_an_end_that_could_not_be_told_fails_the_call_and_is_told_by_the_next(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise WorldFailed("publish", "InternalError", "not now")
+
+    node = serving(cloud)
+    cloud.looks(node, [Verdict.FAILING] * 4)
+    cloud.look = Verdict.FAILING
+    wake = {"wake": {"deployable": "demo", "assembly": "counter", "reason": "test"}}
+    with monkeypatch.context() as broken:
+        broken.setattr(topic, "publish", refuse)
+        with pytest.raises(WorldFailed, match="not now"):
+            run(cloud, wake, seconds=120)
+    assert cloud.incident().state is State.SUPPRESSED
+
+    run(cloud, wake)
+
+    assert [m["Subject"] for m in cloud.messages("people")] == ["[understudy] demo/counter: a person is needed"]
+
+
+def test_a_throttled_read_costs_a_second_and_not_the_call(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    describe, refused = instances.describe, iter([True, True])
+
+    def sometimes(wanted: Any) -> Any:
+        if cloud.incident() is not None and next(refused, False):
+            raise WorldFailed("describe", "RequestLimitExceeded", "slow down")
+        return describe(wanted)
+
+    old = serving(cloud)
+    cloud.frozen(old)
+    admitted_when_old_is_gone(cloud, old)
+    monkeypatch.setattr(instances, "describe", sometimes)
+
+    run(cloud, cloud.event("alarm_action"))
+
+    assert cloud.ended()[0].state is State.RECOVERED
 
 
 def test_when_the_table_cannot_be_read_nothing_is_killed(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
