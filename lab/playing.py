@@ -51,7 +51,7 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
                 first_service(stage)
                 if args.sabotage is not None:
                     sabotage = SABOTAGES[args.sabotage]
-                    sabotage.apply(cloud)
+                    sabotage.inflict(stage)
                     say(f"sabotaged: {sabotage.what}")
                 results = play_all([DRILLS[name] for name in args.names], stage, say)
             if args.json is not None:

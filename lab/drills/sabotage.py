@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.drills.cloud import Cloud
+from lab.drills.cloud import Cloud, wait_for
+from lab.drills.stage import Stage
 from lab.world import ACCOUNT, REGION
 
 _HANDLER = "lambdas.recover_assembly.handler"
 _POLICY = "sabotage"
 HANGS_TIMEOUT_S = 3
+_CALL_S = 70.0  # the longest call of recover_assembly, and a little
 _RAISES = "def handler(event, context):\n    raise RuntimeError('sabotaged: recover_assembly raises')\n"
 _HANGS = "import time\n\n\ndef handler(event, context):\n    print('sabotaged: recover_assembly hangs')\n    time.sleep(900)\n"
 
@@ -27,6 +30,12 @@ class Sabotage:
     what: str
     apply: Callable[[Cloud], None]
     undo: Callable[[Cloud], None]
+
+    def inflict(self, stage: Stage) -> None:
+        """Apply it, and let whatever call of the recovery began under the old order come to its end."""
+        self.apply(stage.cloud)
+        at = time.time()
+        wait_for(lambda: not stage.recovery_under_way(begun_before=at), timeout_s=_CALL_S)
 
 
 def _recover_function(cloud: Cloud) -> dict[str, Any]:

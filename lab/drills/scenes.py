@@ -92,10 +92,14 @@ def _node_outcome(stage: Stage, before: Situation, fault_at: float, limit_s: flo
 
 
 def _kill_instance(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    return _killed(stage, before, limit_s)[0]
+
+
+def _killed(stage: Stage, before: Situation, limit_s: float) -> tuple[Outcome, dict[str, Any]]:
     at = time.time()
     stage.tell(f"terminated {before.holder} behind our back (EC2 API, no OS shutdown)")
     stage.cloud.clients["ec2"].terminate_instances(InstanceIds=[before.holder], SkipOsShutdown=True)
-    return _node_outcome(stage, before, at, limit_s)[0]
+    return _node_outcome(stage, before, at, limit_s)
 
 
 def _freeze_instance(stage: Stage, before: Situation, limit_s: float) -> Outcome:
@@ -116,9 +120,11 @@ def _freeze_instance(stage: Stage, before: Situation, limit_s: float) -> Outcome
 def _lost_events(stage: Stage, before: Situation, limit_s: float) -> Outcome:
     stage.cloud.control("drop-events", on=True)
     try:
-        return _kill_instance(stage, before, limit_s)
+        outcome, record = _killed(stage, before, limit_s)
     finally:
         stage.cloud.control("drop-events", on=False)
+    by_sweep = exactly("the sweep noticed it", int(record.get("woken_by") == "tick"), 1)
+    return Outcome((*outcome.promises, by_sweep), outcome.incident, outcome.until)
 
 
 _ALONE_S = 600.0

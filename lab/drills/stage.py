@@ -133,6 +133,19 @@ class Stage:
         calls = [x for x in self.lines(since) if x.get("who") == "recover_assembly" and str(x.get("what")).startswith("invoked by alarm ")]
         return any(since <= float(line["at"]) <= until for line in calls)
 
+    def recovery_under_way(self, *, begun_before: float) -> bool:
+        """Whether a call of recover_assembly that began before a moment has not ended: it goes on with the code that it has."""
+        under_way: set[str] = set()
+        for line in self.lines(begun_before - 300.0):
+            if line.get("who") != "recover_assembly" or "request_id" not in line:
+                continue
+            if str(line["what"]).startswith("invoked by "):
+                if float(line["at"]) < begun_before:
+                    under_way.add(str(line["request_id"]))
+            else:
+                under_way.discard(str(line["request_id"]))
+        return bool(under_way)
+
     def permitted_at(self, epoch: int, *, since: float) -> float | None:
         rows = self.cloud.items(f"PERMIT#{self.slot.deployable}#{self.slot.assembly}")
         at = float(rows[0]["at_ms"]) / 1000 if rows and int(rows[0]["epoch"]) == epoch else None
