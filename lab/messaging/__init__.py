@@ -16,7 +16,7 @@ from lab.messaging.scheduler import Scheduler
 from lab.messaging.topics import TopicEngine
 from lab.world import World
 
-__all__ = ["install", "start", "stop"]
+__all__ = ["install", "polled", "start", "stop"]
 
 _parts: dict[int, tuple[Scheduler, Mappings]] = {}
 
@@ -43,6 +43,11 @@ def stop(world: World) -> None:
     for engine in (world.events, world.topics):
         assert isinstance(engine, (Bus, TopicEngine))
         engine.close()
+
+
+def polled(world: World) -> frozenset[str]:
+    """UUIDs of the event source mappings that are being read. Raises KeyError when install() did not come first."""
+    return _parts[id(world)][1].polled()
 
 
 def _patch_put_events(bus: Bus) -> None:

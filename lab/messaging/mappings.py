@@ -42,6 +42,9 @@ class Mappings:
         for poller in self._pollers.values():
             poller.close()
 
+    def polled(self) -> frozenset[str]:
+        return frozenset(self._pollers)
+
     def _loop(self) -> None:
         while not self._stop.wait(_LOOK_S):
             guarded(self._world, "mappings", self._look)

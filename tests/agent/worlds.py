@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +13,8 @@ from agent.ports import Identity, Refused, Unreachable
 from core.model import Application, Assembly, Deployable
 from core.records import Item, Permit, Report, Request, parse_permit, parse_report, permit_item, report_item, request_item
 
-INSTANCE = "i-0123456789abcdef0"
+# Of this process alone: an agent ends what an earlier one of its instance left behind, on the whole machine.
+INSTANCE = f"i-0{os.getpid():016x}"
 
 
 class FakeTable:

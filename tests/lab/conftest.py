@@ -1,10 +1,14 @@
-"""Tests that need the lab's own network and processes ask for `in_space`: each runs again inside, by a pytest of its own."""
+"""Tests that need the lab's own network and processes ask for `in_space`: each runs again inside, by a pytest of its own.
+
+Engines patch moto for the whole process; here each module of tests gives moto back as it found it.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +18,21 @@ from lab import space
 
 _REPOSITORY = Path(__file__).resolve().parent.parent.parent
 _ENTER = "import sys; from lab import space; sys.exit(space.enter(sys.argv[1:]))"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def moto_as_it_was() -> Iterator[None]:
+    """Undo what an engine's install() put in place of moto's, so that no test depends on which ran before it."""
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] == "moto"]
+    classes = {
+        value for module in modules for value in vars(module).values() if isinstance(value, type) and value.__module__.startswith("moto.")
+    }
+    before = [(owner, dict(vars(owner))) for owner in (*modules, *classes)]
+    yield
+    for owner, kept in before:
+        for name, value in kept.items():
+            if vars(owner).get(name) is not value:
+                setattr(owner, name, value)
 
 
 @pytest.fixture

