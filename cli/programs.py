@@ -58,7 +58,14 @@ def _path() -> str:
 
 def _become(command: list[str]) -> int:
     """Replace this process. It runs at the root of the repository, so the paths handed over are absolute."""
-    environment = {**os.environ, "PATH": _path(), "CDK_DISABLE_CLI_TELEMETRY": "1"}
+    build = ROOT / ".build"  # where caches are kept: not everybody has a home folder
+    environment = {
+        **os.environ,
+        "PATH": _path(),
+        "CDK_DISABLE_CLI_TELEMETRY": "1",
+        "CDK_HOME": str(build / "cdk-home"),
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(build / "jsii-package-cache"),
+    }
     os.chdir(ROOT)
     sys.stdout.flush()
     sys.stderr.flush()

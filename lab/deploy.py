@@ -65,7 +65,10 @@ def environment(endpoint: str | None = None) -> dict[str, str]:
         "CDK_DISABLE_CLI_TELEMETRY": "1",
         "CI": "true",  # events as lines, on stdout
         "PYTHONDONTWRITEBYTECODE": "1",
-        "NODE_COMPILE_CACHE": str(ROOT / ".build" / "node-compile-cache"),  # else it is in TMPDIR, which goes with the lab
+        # Their caches are kept here: in TMPDIR they would go with each lab, and not everybody has a home folder.
+        "NODE_COMPILE_CACHE": str(ROOT / ".build" / "node-compile-cache"),
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(ROOT / ".build" / "jsii-package-cache"),
+        "CDK_HOME": str(ROOT / ".build" / "cdk-home"),
     }
     if endpoint:
         kept["AWS_ENDPOINT_URL"] = endpoint
