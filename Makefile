@@ -10,7 +10,7 @@ CODE   := $(wildcard agent app.py bench cli core deployables lab lambdas spec st
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check test test-fast test-lab test-pythons demo bench drills heavy synth lock format clean
+.PHONY: help setup check lint test test-fast test-lab test-pythons demo bench drills heavy synth lock format clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s  %s\n' "$$name" "$$text"; done
@@ -42,11 +42,12 @@ $(STAMPS)/node: package.json package-lock.json .npmrc $(STAMPS)/venv
 .venv/bin/understudy: tools/understudy $(STAMPS)/venv
 	@install -m 755 tools/understudy $@
 
-check: setup  ## format, lint, types, and the tests that need no lab
+check: lint test-fast  ## format, lint, types, and the tests that need no lab
+
+lint: setup
 	$(PY) -m ruff format --check $(CODE)
 	$(PY) -m ruff check $(CODE)
 	$(PY) -m mypy
-	$(MAKE) --no-print-directory test-fast
 
 test: setup test-fast test-pythons test-lab  ## every test but the heavy ones
 

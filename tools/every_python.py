@@ -65,7 +65,11 @@ def main() -> int:
     names = ", ".join(".".join(map(str, version)) for version in sorted({here, *others}))
     print(f"every Python: {names} (tests on {here[0]}.{here[1]} ran with the rest)", flush=True)
     if os.environ.get("CI") == "true" and not others:
-        print("every Python: CI needs at least two versions of CPython from 3.11 up; only one was found", file=sys.stderr)
+        print(
+            "every Python: CI needs at least two versions of CPython from 3.11 up, and only one was found on PATH or under ~/.pyenv; "
+            "Debian 12 packages no second one: install it there with pyenv, or put it on PATH",
+            file=sys.stderr,
+        )
         return 1
     failed = []
     for version, python in others.items():
