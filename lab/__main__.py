@@ -27,6 +27,13 @@ def _scale(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r} is no factor: use a number above 0, at most 1000")
 
 
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is no time to wait: use seconds above 0, at most 86400")
+    return value
+
+
 def _name(text: str) -> str:
     if not text or not set(text) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_") or len(text) > 40:
         raise argparse.ArgumentTypeError(f"{text!r} is not a name: use lower-case letters, digits and dashes, at most 40")
@@ -49,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     drill.add_argument("--list", action="store_true", help="list the drills: what each breaks and promises")
     drill.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE as JSON")
     drill.add_argument("--sabotage", metavar="WHAT", help="break our own protection first, to see that the drill fails (see docs/lab.md)")
-    drill.add_argument("--patience", type=float, default=300.0, metavar="SECONDS", help="how long to wait for a recovery; default 300")
+    drill.add_argument("--patience", type=_seconds, default=300.0, metavar="SECONDS", help="how long to wait for a recovery; default 300")
     up = verbs.add_parser("up", help="deploy the lab and keep it running until Ctrl-C or `lab down`")
     up.add_argument("--port", type=_port, default=0, help="host port of the emulator on 127.0.0.1; default any free one")
     down = verbs.add_parser("down", help="stop a lab that runs, and leave nothing behind")
