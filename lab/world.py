@@ -63,6 +63,9 @@ class Machines(Protocol):
 
     def is_on(self, instance_id: str) -> bool: ...
 
+    def answers(self, instance_id: str) -> bool:
+        """Whether EC2's own reachability check gets an answer: it is on, linked, and not hung."""
+
     def console(self, instance_id: str) -> str:
         """Console output so far (bounded)."""
 

@@ -19,7 +19,8 @@ def install(world: World) -> None:
     """Take moto's place for everything about instances' states and elastic addresses."""
     instances = Instances(world, machine_spec, patches.bury, patches.forgetter(lambda: get_backend("ec2")[ACCOUNT][REGION]))
     patches.patch_launches(world, instances)
-    patches.patch_states(world, instances)
+    patches.patch_power(instances)
+    patches.patch_status(world, instances)
     patches.patch_addresses(Addresses(world, instances))
     cloudformation.patch()
     _installed[id(world)] = instances

@@ -98,15 +98,9 @@ class Instances:
             self.sweep()
 
     def _answers(self, instance_id: str) -> bool:
-        """Whether EC2's own reachability check would get an answer.
-
-        A part that can tell a hung machine from a working one offers `answers`; else only power counts.
-        """
+        """Whether EC2's own reachability check would get an answer; without machines it does."""
         machines = self._world.machines
-        if machines is None:
-            return True
-        answers = getattr(machines, "answers", None)
-        return bool(answers(instance_id)) if answers is not None else machines.is_on(instance_id)
+        return machines is None or machines.answers(instance_id)
 
     def _enter(self, life: Life, state: str) -> None:
         assert may_follow(life.state, state), f"{life.id}: {life.state} -> {state}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -89,64 +90,71 @@ def patch_launches(world: World, instances: Instances) -> None:
     take_over(InstanceBackend, run_instances=run_instances)
 
 
-def patch_states(world: World, instances: Instances) -> None:
-    """Terminate, stop and start take their time; status checks and console output are the machine's own."""
+def _changed(key: str, before: list[tuple[Life, str]]) -> ActionResult:
+    """The answer to a request that changes states: what each was and is."""
+
+    def named(state: str) -> dict[str, Any]:
+        return {"Code": CODES[state], "Name": state}
+
+    rows = [{"InstanceId": life.id, "CurrentState": named(life.state), "PreviousState": named(old)} for life, old in before]
+    return ActionResult({key: rows})
+
+
+def _refuse_unless(found: list[Life], states: tuple[str, ...], verb: str) -> None:
+    for life in found:
+        if life.state not in states:
+            raise EC2ClientError("IncorrectInstanceState", f"This instance '{life.id}' is not in a state from which it can be {verb}.")
+
+
+def patch_power(instances: Instances) -> None:
+    """Terminate, stop and start take their time."""
 
     def lives(response: Any) -> list[Life]:
         wanted = response._get_param("InstanceIds", [])
         found = response.ec2_backend.get_multi_instances_by_id(wanted)  # all or none: raises InvalidInstanceID.NotFound
         if not found:
             raise EC2ClientError("MissingParameter", "The request must contain the parameter InstanceId")
+        response.error_on_dryrun()
         return [life for life in (instances.find(instance.id) for instance in found) if life is not None]
-
-    def changed(key: str, before: list[tuple[Life, str]]) -> ActionResult:
-        def named(state: str) -> dict[str, Any]:
-            return {"Code": CODES[state], "Name": state}
-
-        rows = [{"InstanceId": life.id, "CurrentState": named(life.state), "PreviousState": named(old)} for life, old in before]
-        return ActionResult({key: rows})
 
     def flags(response: Any) -> dict[str, bool]:
         return {"skip_os_shutdown": response._get_bool_param("SkipOsShutdown", False), "force": response._get_bool_param("Force", False)}
 
+    def each(key: str, found: list[Life], act: Callable[[Life], None]) -> ActionResult:
+        before = [(life, life.state) for life in found]
+        for life in found:
+            act(life)
+        return _changed(key, before)
+
     def terminate_instances(self: Any) -> ActionResult:
         found = lives(self)
-        self.error_on_dryrun()
         for life in found:
             if life.moto.disable_api_termination:
                 text = f"The instance '{life.id}' may not be terminated. Modify its 'disableApiTermination' instance attribute."
                 raise EC2ClientError("OperationNotPermitted", text)
-        before = [(life, life.state) for life in found]
-        for life in found:
-            instances.terminate(life, **flags(self))
-        return changed("TerminatingInstances", before)
+        return each("TerminatingInstances", found, lambda life: instances.terminate(life, **flags(self)))
 
     def stop_instances(self: Any) -> ActionResult:
         found = lives(self)
-        self.error_on_dryrun()
-        for life in found:
-            if life.state not in ("running", "stopping", "stopped"):
-                raise EC2ClientError("IncorrectInstanceState", f"This instance '{life.id}' is not in a state from which it can be stopped.")
-        before = [(life, life.state) for life in found]
-        for life in found:
-            instances.stop(life, **flags(self))
-        return changed("StoppingInstances", before)
+        _refuse_unless(found, ("running", "stopping", "stopped"), "stopped")
+        return each("StoppingInstances", found, lambda life: instances.stop(life, **flags(self)))
 
     def start_instances(self: Any) -> ActionResult:
         found = lives(self)
-        self.error_on_dryrun()
-        for life in found:
-            if life.state not in ("stopped", "pending", "running"):
-                raise EC2ClientError("IncorrectInstanceState", f"The instance '{life.id}' is not in a state from which it can be started.")
-        before = [(life, life.state) for life in found]
-        for life in found:
-            instances.start(life)
-        return changed("StartingInstances", before)
+        _refuse_unless(found, ("stopped", "pending", "running"), "started")
+        return each("StartingInstances", found, instances.start)
 
     def delete(self: Any, account_id: str, region: str) -> None:
         life = instances.find(self.id)
         if life is not None:
             instances.terminate(life, skip_os_shutdown=False, force=False)
+
+    take_over(InstanceResponse, terminate_instances=terminate_instances, stop_instances=stop_instances, start_instances=start_instances)
+    take_over(Instance, delete=delete)
+
+
+def patch_status(world: World, instances: Instances) -> None:
+    """Status checks and console output are the machine's own."""
 
     def status(self: Any, *, of_system: bool) -> dict[str, Any]:
         life = instances.find(self.id)
@@ -163,10 +171,8 @@ def patch_states(world: World, instances: Instances) -> None:
         text = world.machines.console(instance.id) if world.machines is not None else ""
         return ActionResult({"InstanceId": instance.id, "Timestamp": utcnow(), "Output": Base64EncodedString.from_raw_string(text)})
 
-    take_over(InstanceResponse, terminate_instances=terminate_instances, stop_instances=stop_instances, start_instances=start_instances)
     take_over(
         Instance,
-        delete=delete,
         instance_status=property(lambda self: status(self, of_system=False)),
         system_status=property(lambda self: status(self, of_system=True)),
     )
