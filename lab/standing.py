@@ -14,15 +14,16 @@ from typing import Any
 
 from lab import folder
 from lab.deploy import DeployFailed
-from lab.drills.cloud import Cloud, LabGone
-from lab.drills.stage import Stage
+from lab.drills.cloud import Cloud, LabGone, wait_for
+from lab.drills.watch import ask
 from lab.gateway import Gateway, PortInUse
-from lab.playing import first_service, playable, say
+from lab.playing import say
 from lab.principals import ADMIN_KEY, ADMIN_SECRET
 from lab.session import LabFailed, Session
 from lab.world import PORT, REGION
 
 ADDRESSES = "addresses.json"
+_SERVED_S = 300.0
 _DOWN_S = 45.0  # more than a lab takes to end, less than a person waits
 
 
@@ -70,8 +71,7 @@ def up(args: argparse.Namespace, lab_dir: Path) -> int:
             session.start()
             session.put_up()
             cloud = Cloud(lab_dir, session.stack)
-            with Stage(cloud, playable(cloud), session.journal) as stage:
-                first_service(stage)
+            _first_answers(cloud, lab_dir)
             addresses = _open(gateway, cloud, host_port)
             _keep(addresses, lab_dir / ADDRESSES)
             say(_text(addresses, args.name))
@@ -82,6 +82,18 @@ def up(args: argparse.Namespace, lab_dir: Path) -> int:
         return 2
     except (LabFailed, DeployFailed, LabGone) as error:
         return _failed(str(error))
+
+
+def _first_answers(cloud: Cloud, lab_dir: Path) -> None:
+    """Wait until every front answers: a person may look on from here, while alarms still come to rest. Raises LabFailed."""
+    say("waiting for the first node to serve (AWS's own boot delays included) ...")
+    for slot in cloud.slots():
+        if not slot.front or not slot.ports:
+            say(f"  {slot.assembly} has no front: it is reached from inside its network only")
+        elif not wait_for(lambda slot=slot: ask(slot.front, slot.ports[0]).ok, timeout_s=_SERVED_S):
+            raise LabFailed(
+                f"{slot.assembly} did not answer at its front within {_SERVED_S:.0f} s; its nodes' logs are in {lab_dir}/machines"
+            )
 
 
 def _open(gateway: Gateway, cloud: Cloud, aws_port: int) -> dict[str, Any]:
