@@ -9,14 +9,17 @@ Two kinds of line:
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+BYTES_MAX = 32 << 20  # days of a lab at rest, and far more than any drill writes; then it becomes FILE.1, and the former FILE.1 is gone
+
 
 class Journal:
-    """Append-only; safe to write from any thread or process (one write() per line, O_APPEND)."""
+    """Append-only; safe to write from any thread or process (one write() per line, O_APPEND); two files of BYTES_MAX at most."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,12 +37,18 @@ class Journal:
     def _write(self, line: dict[str, Any]) -> None:
         text = json.dumps(line, default=str) + "\n"
         with self._lock:
+            if os.fstat(self._file.fileno()).st_size + len(text) > BYTES_MAX:
+                self._file.close()
+                self.path.replace(self.path.with_name(self.path.name + ".1"))
+                self._file = self.path.open("a", buffering=1, encoding="utf-8")
             self._file.write(text)
 
 
 def read(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """Whole lines from a byte offset on, and the offset to go on from."""
+    """Whole lines from a byte offset on, and the offset to go on from; from the start of a file that was begun anew."""
     with path.open("rb") as file:
+        if offset > os.fstat(file.fileno()).st_size:
+            offset = 0
         file.seek(offset)
         data = file.read()
     end = data.rfind(b"\n") + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import __main__ as command
-from lab import folder, standing
+from lab import folder, journal, standing
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD = """\
@@ -144,3 +145,52 @@ def test_a_clone_that_cannot_be_written_is_told_in_one_line(tmp_path: Path) -> N
     assert done.returncode == 2
     assert done.stderr.startswith(f"understudy: the lab cannot write in {tmp_path}/.lab (")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_journal_of_a_lab_that_stands_for_weeks_is_bounded_and_read_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "BYTES_MAX", 2000)
+    path = tmp_path / "journal.jsonl"
+    kept = journal.Journal(path)
+    kept.say("a", "x" * 1500)
+    _, offset = journal.read(path)
+
+    kept.say("b", "y" * 1000)
+    lines, _ = journal.read(path, offset)
+
+    assert [line["who"] for line in lines] == ["b"]
+    for _ in range(20):
+        kept.say("c", "z" * 900)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["journal.jsonl", "journal.jsonl.1"]
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 4000
+
+
+@pytest.mark.parametrize(
+    ("code", "was_up", "status", "kept", "said"),
+    [
+        (0, False, 0, False, ""),
+        (1, False, 1, True, "understudy: what happened is in "),
+        (4, True, 4, True, "understudy: what happened is in "),
+        (2, False, 2, False, ""),
+        (3, False, 3, False, ""),
+        (130, False, 130, False, "understudy: interrupted; nothing is left running"),
+        (143, False, 143, False, "understudy: interrupted; nothing is left running"),
+        (143, True, 0, False, "the lab 'a' is down"),
+        (130, True, 130, False, "the lab 'a' is down"),
+        (137, True, 137, True, "understudy: the lab was killed (SIGKILL), not by us"),
+    ],
+)
+def test_the_folder_of_what_went_wrong_is_kept_and_no_other(
+    code: int, was_up: bool, status: int, kept: bool, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab_dir = tmp_path / "a"
+    os.close(folder.claim(lab_dir))
+    for name in ("journal.jsonl", "control-token", *(["addresses.json"] if was_up else [])):
+        (lab_dir / name).touch()
+    (lab_dir / "tmp").mkdir()
+
+    assert command._farewell(argparse.Namespace(verb="up", name="a"), lab_dir, code, 1.0) == status
+    assert capsys.readouterr().err.startswith(said)
+    assert lab_dir.exists() == kept
+    assert not (lab_dir / "control-token").exists()
+    folder.sweep(tmp_path)
+    assert lab_dir.exists() == kept
