@@ -12,6 +12,7 @@ from agent.cycle import Cycle
 from agent.log import Log, Once
 from agent.ports import Bucket, Identity, Refused, Table, Unreachable
 from core import names
+from core.model import Verdict
 from core.records import ApplicationReport, Phase, Report, Request, report_item
 
 EVERY_S = 5.0  # silence of three times that is what probe_nodes calls silent
@@ -19,6 +20,7 @@ RETRY_S = 1.0  # after a failed write
 REPORT_BYTES_MAX = 1000  # a write unit is 1 KB; the rest is for the names of the keys' types
 REPORT_KEPT_S = 600  # the report's expiry: a node silent for so long is told of by EC2, if at all
 REQUEST_KEPT_S = 3600
+_WORST_FIRST = (Verdict.FAILING, Verdict.UNKNOWN, Verdict.BUSY, Verdict.HEALTHY)
 EVIDENCE_S_MAX = 5.0
 
 
@@ -81,7 +83,7 @@ class Reporter:
 
     async def _write(self, write: Callable[[Report], None] | Callable[[Request], None], record: Report | Request) -> bool:
         try:
-            await asyncio.to_thread(write, record)  # type: ignore[arg-type]
+            await asyncio.to_thread(write, record)  # type: ignore[arg-type]  # each with its own kind
         except (Unreachable, Refused) as error:
             self._trouble.trouble(error)
             return False
@@ -130,10 +132,20 @@ class Reporter:
 
 
 def fit(report: Report) -> Report:
-    """Shorten the reasons until the item fits one write unit; verdicts are never left out."""
+    """Shorten the reasons until the item fits one write unit, then leave applications out, those that are well first.
+
+    The node's own verdict is the worst of all of them, so it speaks for those that are left out.
+    """
     for chars in (120, 40, 0):
         shorter = tuple((name, replace(told, reason=told.reason[:chars])) for name, told in report.applications)
         report = replace(report, applications=shorter)
-        if len(json.dumps(report_item(report)).encode()) <= REPORT_BYTES_MAX:
-            break
+        if _fits(report):
+            return report
+    while report.applications and not _fits(report):
+        least = max(range(len(report.applications)), key=lambda n: (_WORST_FIRST.index(report.applications[n][1].verdict), n))
+        report = replace(report, applications=(*report.applications[:least], *report.applications[least + 1 :]))
     return report
+
+
+def _fits(report: Report) -> bool:
+    return len(json.dumps(report_item(report)).encode()) <= REPORT_BYTES_MAX

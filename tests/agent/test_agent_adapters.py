@@ -284,6 +284,15 @@ def test_a_report_fits_one_write_unit_and_keeps_every_verdict(applications: int)
     assert [verdict.verdict for _, verdict in fitted.applications] == [Verdict.FAILING] * applications
 
 
+def test_a_report_of_many_applications_leaves_out_those_that_are_well() -> None:
+    well = ApplicationReport(verdict=Verdict.HEALTHY, restarts=0)
+    bad = ApplicationReport(verdict=Verdict.FAILING, restarts=3, reason="exited with status 1")
+    fitted = fit(report(applications=tuple((f"application-{number:02}", bad if number == 77 else well) for number in range(100))))
+
+    assert len(json.dumps(report_item(fitted)).encode()) <= REPORT_BYTES_MAX
+    assert "application-77" in dict(fitted.applications)
+
+
 # --- the command -------------------------------------------------------------------------------------------
 
 
