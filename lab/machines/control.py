@@ -40,8 +40,11 @@ class _Waiting:
 class Control:
     """Serves /run/systemd/private."""
 
-    def __init__(self, manager: Manager, path: Path, say: Callable[[str], None], power_off: Callable[[str], None]) -> None:
-        self._manager, self._say, self._power_off = manager, say, power_off
+    def __init__(
+        self, manager: Manager, path: Path, say: Callable[[str], None], power_off: Callable[[str], None], goes_down: Callable[[], bool]
+    ) -> None:
+        """goes_down: whether the machine is being shut down."""
+        self._manager, self._say, self._power_off, self._goes_down = manager, say, power_off, goes_down
         self._folder = Path("/etc/systemd/system")
         self._waiting: list[_Waiting] = []
         self._clients = 0
@@ -118,7 +121,7 @@ class Control:
         if unknown or not names:
             return self._refuse(f"systemctl {' '.join(argv)}: the lab knows no {', '.join(sorted(unknown)) or 'such call'}")
         verb, units = names[0], [name if "." in name else f"{name}.service" for name in names[1:]]
-        if verb in ("daemon-reload", "poweroff", "halt", "list-units", "reset-failed") and not units:
+        if verb in ("daemon-reload", "poweroff", "halt", "list-units", "list-jobs", "reset-failed") and not units:
             return self._without_units(verb)
         if verb in ("start", "stop", "restart"):
             return self._job(verb, units, client, wait="--no-block" not in options)
@@ -141,6 +144,9 @@ class Control:
             self._manager.load()
         elif verb in ("poweroff", "halt"):
             self._power_off(f"systemctl {verb}")
+        elif verb == "list-jobs":
+            # systemctl(1): one line a job: its number, unit, kind and state. Shutting down is the one job that lasts here.
+            return Answer(out="1 poweroff.target start waiting\n" if self._goes_down() else "")
         elif verb == "list-units":
             lines = (status_line(service) for service in self._manager.services.values())
             return Answer(out="".join(f"{s['Id']} loaded {s['ActiveState']} {s['SubState']} {s['Description']}\n" for s in lines))

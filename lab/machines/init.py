@@ -43,7 +43,7 @@ class Init:
         self._manager = Manager(folder, boot["environment"], self._say, self._watch_keeper)
         self._notify = NotifySocket(Path("/run/systemd/notify"))
         self._manager.notify_path = str(self._notify.path)
-        self._control = Control(self._manager, Path("/run/systemd/private"), self._say, self._begin_to_stop)
+        self._control = Control(self._manager, Path("/run/systemd/private"), self._say, self._begin_to_stop, lambda: self._stopping)
         self._wake = self._wake_on_children()
 
     def run(self) -> None:

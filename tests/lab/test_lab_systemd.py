@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 
 from lab.machines import syntax
+from lab.machines.control import Answer, Control
+from lab.machines.manager import Manager
 from lab.machines.service import Service, SpawnFailed, restarts, result_of
 from lab.machines.units import Command, Unit, UnitError, parse
 
@@ -285,3 +288,15 @@ def test_a_program_that_cannot_be_started_is_a_failure_that_restarts() -> None:
     service = Service(unit(restart="on-failure", restart_s=1), notes)
     service.start(0)
     assert (service.state, service.result) == ("auto-restart", "resources")
+
+
+def test_systemctl_tells_whether_the_machine_goes_down(tmp_path: Path) -> None:
+    """By list-jobs (systemctl(1)) an agent tells a shutdown, after which it runs nothing any more, from a restart of its own."""
+    going_down: list[str] = []
+    control = Control(Manager.__new__(Manager), tmp_path / "private", print, going_down.append, lambda: bool(going_down))
+    ask = ["list-jobs", "--no-legend", "--plain"]
+    with control.socket, socket.socket() as client:
+        assert control.perform(ask, client) == Answer()
+        control.perform(["poweroff"], client)
+
+        assert control.perform(ask, client) == Answer(out="1 poweroff.target start waiting\n")
