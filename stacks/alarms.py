@@ -31,8 +31,13 @@ class Alarms(Construct):
             "Watcher",
             f"{deployable.name}: nobody has looked at its nodes for three minutes; failures would go unnoticed",
             _metric(names.METRIC_SWEEPS, 60, "Sum", deployable.name),
-            missing=cloudwatch.TreatMissingData.BREACHING,
+            missing=cloudwatch.TreatMissingData.MISSING,
         )
+        # Silence is INSUFFICIENT_DATA here and people are told of the change to it. A new alarm begins in that state, and
+        # actions follow changes only: were silence breaching instead, each first deployment would page, because there are
+        # no sweeps yet in the periods before it. Sweeps that never begin are told of as lost work below: whatever starts
+        # them ends in the dead letters when it fails. What remains unheard is a schedule that AWS never runs at all.
+        watcher.add_insufficient_data_action(people)
         watcher.add_alarm_action(people)
         watcher.add_ok_action(people)
         # All six functions are woken asynchronously, from a queue or from the stream: whatever one

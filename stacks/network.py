@@ -37,7 +37,9 @@ class NodeNetwork(Construct):
         """A group that may reach the endpoints and nothing else.
 
         The endpoints' prefix lists have an id per region that only a look-up could tell; HTTPS to
-        anywhere stands for them. Without a public address there is no other way out than they.
+        anywhere stands for them. Without a public address there is no other way out than they; but the node that
+        holds an Elastic IP front has one, and reaches any address on 443 while it does. `egress: none` promises a node
+        no way out, not a wall: one that must not talk to the internet needs a front in private subnets.
         """
         group = ec2.SecurityGroup(scope, id_, vpc=self.vpc, description=description, allow_all_outbound=False)
         group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "the table and the bucket, by their gateway endpoints")

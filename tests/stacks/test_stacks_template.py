@@ -272,8 +272,8 @@ def test_that_alarm_and_no_other_may_invoke_recovery(template: Template) -> None
 def test_people_hear_of_a_silent_watcher(template: Template) -> None:
     (alarm,) = (alarm for alarm in template.of("AWS::CloudWatch::Alarm") if alarm.get("MetricName") == names.METRIC_SWEEPS)
     (topic,) = template.ids("AWS::SNS::Topic")
-    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": topic}]
-    assert alarm["TreatMissingData"] == "breaching"
+    assert alarm["AlarmActions"] == alarm["OKActions"] == alarm["InsufficientDataActions"] == [{"Ref": topic}]
+    assert alarm["TreatMissingData"] == "missing", "a first deployment has no sweeps yet, and must page nobody"
 
 
 def test_alarms_may_publish_to_the_topic(template: Template) -> None:
