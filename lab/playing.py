@@ -61,6 +61,3 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
     except (LabFailed, DeployFailed, LabGone) as error:
         print(f"understudy: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("understudy: interrupted; the lab is taken down", file=sys.stderr)
-        return 130
