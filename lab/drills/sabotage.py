@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.drills.cloud import Cloud, wait_for
-from lab.drills.stage import Stage
+from lab.drills.stage import CALL_S, Stage
 from lab.world import ACCOUNT, REGION
 
 _HANDLER = "lambdas.recover_assembly.handler"
 _POLICY = "sabotage"
 HANGS_TIMEOUT_S = 3
-_CALL_S = 70.0  # the longest call of recover_assembly, and a little
 _RAISES = "def handler(event, context):\n    raise RuntimeError('sabotaged: recover_assembly raises')\n"
 _HANGS = "import time\n\n\ndef handler(event, context):\n    print('sabotaged: recover_assembly hangs')\n    time.sleep(900)\n"
 
@@ -35,7 +34,7 @@ class Sabotage:
         """Apply it, and let whatever call of the recovery began under the old order come to its end."""
         self.apply(stage.cloud)
         at = time.time()
-        wait_for(lambda: not stage.recovery_under_way(begun_before=at), timeout_s=_CALL_S)
+        wait_for(lambda: not stage.recovery_under_way(begun_before=at), timeout_s=CALL_S)
 
 
 def _recover_function(cloud: Cloud) -> dict[str, Any]:

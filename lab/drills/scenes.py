@@ -11,7 +11,7 @@ from lab.drills import measure
 from lab.drills.cloud import summary_of, wait_for
 from lab.drills.model import Outcome, at_most, exactly
 from lab.drills.second_node import second_node
-from lab.drills.stage import Situation, Stage
+from lab.drills.stage import CALL_S, Situation, Stage
 
 _FRONT_LOOKED_AT = ("tried from outside", "read back, not tried")  # what an incident's record says of its front
 
@@ -117,9 +117,15 @@ def _freeze_instance(stage: Stage, before: Situation, limit_s: float) -> Outcome
     return Outcome((*outcome.promises, *more), outcome.incident, outcome.until)
 
 
+_IN_FLIGHT_S = 3.0  # several times what an event takes: those sent before the fault are no part of it
+
+
 def _lost_events(stage: Stage, before: Situation, limit_s: float) -> Outcome:
     stage.cloud.control("drop-events", on=True)
     try:
+        time.sleep(_IN_FLIGHT_S)
+        at = time.time()
+        wait_for(lambda: not stage.recovery_under_way(begun_before=at), timeout_s=CALL_S)
         outcome, record = _killed(stage, before, limit_s)
     finally:
         stage.cloud.control("drop-events", on=False)

@@ -14,6 +14,7 @@ from lab.journal import Journal, read
 
 STEADY_TIMEOUT_S = 180.0
 PATIENCE_S = 300.0  # how long a drill waits for a recovery unless told otherwise
+CALL_S = 70.0  # the longest call of recover_assembly, and a little
 _GOOD_SAMPLES = 10
 _SETTLED_STATES = ("recovered", "escalated", "suppressed", "exhausted")
 
