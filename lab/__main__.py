@@ -18,6 +18,7 @@ from lab.drills.scenes import DRILLS
 ROOT = Path(__file__).resolve().parent.parent
 LABS = ROOT / ".lab"
 INSIDE = "--inside"
+_NO_READER = 128 + signal.SIGPIPE
 
 
 def _scale(text: str) -> float:
@@ -103,7 +104,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.inside is not None:
         from lab import playing, standing
 
-        return playing.drill(args, args.inside) if args.verb == "drill" else standing.up(args, args.inside)
+        try:
+            return playing.drill(args, args.inside) if args.verb == "drill" else standing.up(args, args.inside)
+        except BrokenPipeError:
+            # `understudy drill ... | head`: the reader has had enough. Keep Python from complaining at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _NO_READER
     wrong = _wrong(args)
     return _refuse(wrong) if wrong else _outside(args, arguments)
 
@@ -168,8 +174,9 @@ def _farewell(args: argparse.Namespace, lab_dir: Path, code: int, took_s: float)
     say = _to_stderr
     was_up = (lab_dir / "addresses.json").exists()
     interrupted = code - 128 in space.SIGNALS
-    if (code in (1, 4) or (code > 128 and not interrupted)) and (lab_dir / "journal.jsonl").exists():
-        if code > 128:
+    killed = code > 128 and not interrupted and code != _NO_READER
+    if (code in (1, 4) or killed) and (lab_dir / "journal.jsonl").exists():
+        if killed:
             say(f"understudy: the lab was killed ({signal.Signals(code - 128).name}), not by us: is this machine out of memory?")
         folder.remove(lab_dir / "tmp")
         (lab_dir / "control-token").unlink(missing_ok=True)

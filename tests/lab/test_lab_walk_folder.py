@@ -176,6 +176,7 @@ def test_the_journal_of_a_lab_that_stands_for_weeks_is_bounded_and_read_on(tmp_p
         (143, False, 143, False, "understudy: interrupted; nothing is left running"),
         (143, True, 0, False, "the lab 'a' is down"),
         (130, True, 130, False, "the lab 'a' is down"),
+        (141, False, 141, False, ""),
         (137, True, 137, True, "understudy: the lab was killed (SIGKILL), not by us"),
     ],
 )
