@@ -16,8 +16,8 @@ from werkzeug.wrappers import Response
 
 from lab.world import World
 
-TOKEN_FILE = "control-token"  # noqa: S105  a file name
-TOKEN_HEADER = "HTTP_X_LAB_TOKEN"  # noqa: S105  a header name
+TOKEN_FILE = "control-token"  # noqa: S105 - a file name
+TOKEN_HEADER = "HTTP_X_LAB_TOKEN"  # noqa: S105 - a header name
 
 
 def make_token(lab_dir: Path) -> str:

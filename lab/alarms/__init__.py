@@ -75,4 +75,4 @@ def _patch(engine: AlarmEngine) -> None:
 
     replace(backend, "put_metric_alarm", put_metric_alarm)
     replace(backend, "set_alarm_state", set_alarm_state)
-    CloudWatchResponse.describe_alarm_history = describe_alarm_history  # type: ignore[attr-defined]
+    CloudWatchResponse.describe_alarm_history = describe_alarm_history  # type: ignore[attr-defined]  # moto lacks it

@@ -159,7 +159,7 @@ class Pool:
             python=runtime.python,
             code=code,
             variables=self._variables(spec, runtime.folder, log.stream),
-            host="0.0.0.0" if inside else "127.0.0.1",  # noqa: S104 the lab's own network namespace
+            host="0.0.0.0" if inside else "127.0.0.1",  # noqa: S104 - the lab's own network namespace
             reachable_at=AWS_ADDRESS if inside else "127.0.0.1",
             on_line=log.write,
         )

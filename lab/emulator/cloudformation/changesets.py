@@ -54,12 +54,12 @@ def install(*, carry_out: CarryOut, fail: Fail) -> None:
         stack.status = f"{verb}_COMPLETE"
         return EmptyResult()
 
-    CloudFormationResponse.execute_change_set = execute  # type: ignore[method-assign]
-    CloudFormationResponse.describe_change_set = _describe  # type: ignore[method-assign]
-    CloudFormationResponse.delete_change_set = _delete  # type: ignore[method-assign]
-    models.CloudFormationBackend._resolve_update_parameters = _resolve_update_parameters  # type: ignore[method-assign,assignment]
-    models.Stack.has_parameters = _has_parameters  # type: ignore[method-assign]
-    models.Stack.stack_parameters = property(_given_parameters)  # type: ignore[method-assign,assignment]
+    CloudFormationResponse.execute_change_set = execute
+    CloudFormationResponse.describe_change_set = _describe
+    CloudFormationResponse.delete_change_set = _delete
+    models.CloudFormationBackend._resolve_update_parameters = _resolve_update_parameters  # type: ignore[assignment]  # of another kind in moto
+    models.Stack.has_parameters = _has_parameters
+    models.Stack.stack_parameters = property(_given_parameters)  # type: ignore[assignment]  # of another kind in moto
 
 
 def _find(response: CloudFormationResponse) -> models.ChangeSet | None:

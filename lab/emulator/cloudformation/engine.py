@@ -40,10 +40,10 @@ def install(world: World) -> None:
     types.load()
     publish(world)
     parsing.parse_resource = _parse_resource
-    parsing.ResourceMap.create = _create_all  # type: ignore[method-assign]
-    parsing.ResourceMap.update = _update_all  # type: ignore[method-assign]
-    models.Stack.create_resources = _create_stack  # type: ignore[method-assign]
-    models.Stack.update = _update_stack  # type: ignore[method-assign]
+    parsing.ResourceMap.create = _create_all
+    parsing.ResourceMap.update = _update_all
+    models.Stack.create_resources = _create_stack
+    models.Stack.update = _update_stack
     changesets.install(carry_out=_carry_out, fail=_fail)
 
 
@@ -200,7 +200,7 @@ def _fail(stack: models.Stack, verb: str, error: StackFailed) -> None:
     _event(stack, error.logical_id, error.type_name, f"{verb}_FAILED", why=str(error))
     stack._add_stack_event(f"{verb}_FAILED", resource_status_reason=str(error))
     stack.status = f"{verb}_FAILED"
-    stack.status_reason = str(error)  # type: ignore[attr-defined]
+    stack.status_reason = str(error)  # type: ignore[attr-defined]  # moto's stacks have none by themselves
 
 
 def _create_stack(self: models.Stack) -> None:

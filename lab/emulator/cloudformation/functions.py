@@ -52,7 +52,7 @@ def permission(request: Request) -> Made:
     function_name = props.need("FunctionName")
     given = props.pick("Action", "Principal", "SourceArn", "SourceAccount", "EventSourceToken", "PrincipalOrgID")
     api.add_permission(FunctionName=function_name, StatementId=request.name, **given)
-    undo = lambda: api.remove_permission(FunctionName=function_name, StatementId=request.name)  # noqa: E731
+    undo = lambda: api.remove_permission(FunctionName=function_name, StatementId=request.name)  # noqa: E731 - a call, for later
     return Made(request.name, {"Id": request.name}, undo)
 
 

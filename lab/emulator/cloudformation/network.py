@@ -58,7 +58,7 @@ def gateway_attachment(request: Request) -> Made:
     ec2, props = request.api("ec2"), request.props
     vpc_id, gateway = props.need("VpcId"), props.need("InternetGatewayId")
     ec2.attach_internet_gateway(VpcId=vpc_id, InternetGatewayId=gateway)
-    undo = lambda: ec2.detach_internet_gateway(VpcId=vpc_id, InternetGatewayId=gateway)  # noqa: E731
+    undo = lambda: ec2.detach_internet_gateway(VpcId=vpc_id, InternetGatewayId=gateway)  # noqa: E731 - a call, for later
     return Made(f"IGW|{vpc_id}", {"AttachmentType": "IGW"}, undo)
 
 

@@ -191,7 +191,7 @@ class Resource(CloudFormationModel):
     ) -> Resource:
         change, physical_id = cls.kind.change, original_resource.physical_resource_id
         if change is not None:
-            act: Create = lambda request: change(request, physical_id)  # noqa: E731
+            act: Create = lambda request: change(request, physical_id)  # noqa: E731 - a call, for later
         elif cls.kind.again:
             act = cls.kind.create
         else:

@@ -8,7 +8,7 @@ from moto.s3.models import FakeBucket
 
 
 def install() -> None:
-    FakeBucket.get_permission = _no_opinion  # type: ignore[method-assign]
+    FakeBucket.get_permission = _no_opinion
 
 
 def _no_opinion(self: FakeBucket, action: str, resource: str) -> Any:

@@ -32,14 +32,14 @@ def _keep_configuration() -> None:
 
     def init(self: LambdaFunction, account_id: str, spec: dict[str, Any], region: str, version: str | int = 1) -> None:
         moto_init(self, account_id, spec, region, version)
-        self.lab_kept = {key: spec[key] for key in _KEPT if spec.get(key)}  # type: ignore[attr-defined]
-        group = self.lab_kept.get("LoggingConfig", {}).get("LogGroup")  # type: ignore[attr-defined]
+        self.lab_kept = {key: spec[key] for key in _KEPT if spec.get(key)}  # type: ignore[attr-defined]  # an attribute of ours
+        group = self.lab_kept.get("LoggingConfig", {}).get("LogGroup")  # type: ignore[attr-defined]  # an attribute of ours
         if group:
             self.logs_group_name = group
 
     def configuration(self: LambdaFunction, on_create: bool = False) -> dict[str, Any]:
         result = moto_configuration(self, on_create)
-        result.update(self.lab_kept)  # type: ignore[attr-defined]
+        result.update(self.lab_kept)  # type: ignore[attr-defined]  # an attribute of ours
         if result.get("VpcConfig"):
             result["VpcConfig"] = {**result["VpcConfig"], "VpcId": _vpc_of(self)}
         return result
@@ -47,13 +47,13 @@ def _keep_configuration() -> None:
     moto_update = LambdaFunction.update_configuration
 
     def update(self: LambdaFunction, config_updates: dict[str, Any]) -> dict[str, Any]:
-        self.lab_kept.update({key: config_updates[key] for key in _KEPT if key in config_updates})  # type: ignore[attr-defined]
+        self.lab_kept.update({key: config_updates[key] for key in _KEPT if key in config_updates})  # type: ignore[attr-defined]  # an attribute of ours
         moto_update(self, config_updates)
         return self.get_configuration()
 
-    LambdaFunction.update_configuration = update  # type: ignore[method-assign]
-    LambdaFunction.__init__ = init  # type: ignore[method-assign]
-    LambdaFunction.get_configuration = configuration  # type: ignore[method-assign]
+    LambdaFunction.update_configuration = update
+    LambdaFunction.__init__ = init
+    LambdaFunction.get_configuration = configuration
 
 
 def _one_invoke_config_per_function() -> None:
@@ -67,7 +67,7 @@ def _one_invoke_config_per_function() -> None:
         self.get_function(function_name).event_invoke_config.clear()
         return moto_put(self, function_name, config)
 
-    LambdaBackend.put_function_event_invoke_config = put  # type: ignore[method-assign]
+    LambdaBackend.put_function_event_invoke_config = put
 
 
 def _no_deliveries_in_process() -> None:
@@ -82,4 +82,4 @@ def _no_deliveries_in_process() -> None:
             table.lambda_event_source_mappings.clear()
         return mapping
 
-    LambdaBackend.create_event_source_mapping = create  # type: ignore[method-assign]
+    LambdaBackend.create_event_source_mapping = create

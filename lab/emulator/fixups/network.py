@@ -12,4 +12,4 @@ def install() -> None:
         text = self.ip_range.get("Description") or self.source_group.get("Description")
         return None if text is None else str(text)
 
-    SecurityGroupRule.description = property(description)  # type: ignore[method-assign,assignment]
+    SecurityGroupRule.description = property(description)  # type: ignore[assignment]  # of another kind in moto

@@ -31,4 +31,4 @@ def install(world: World) -> None:
         role.access_key_id, role.secret_access_key, role.session_token = issued.access_key, issued.secret_key, issued.token
         return role
 
-    STSBackend.assume_role = assume_role  # type: ignore[method-assign,assignment]
+    STSBackend.assume_role = assume_role  # type: ignore[assignment]  # of another kind in moto
