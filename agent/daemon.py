@@ -124,7 +124,7 @@ async def _listening(cycle: Cycle, address: str) -> AsyncIterator[None]:
     ]
     for application in assembly.applications:
         if application.ha_port is not None:
-            server = ha_server(lambda name=application.name: cycle.view(name), f"HA port of {application.name}")  # type: ignore[misc]
+            server = ha_server(lambda name=application.name: cycle.view(name), f"HA port of {application.name}")  # type: ignore[misc]  # a lambda with a default
             wanted.append((server, ["127.0.0.1"], application.ha_port))
     opened: list[Server] = []
     try:
