@@ -45,10 +45,16 @@ def summary(deployable: Deployable) -> Iterator[str]:
     """What is promised, in words."""
     network = deployable.network
     zones = "1 zone" if network.zones == 1 else f"{network.zones} zones"
-    yield f"deployable {deployable.name}: network {network.cidr} over {zones}, no way out"
+    yield f"deployable {deployable.name}: network {network.cidr} over {zones}, no way out" + _but(deployable)
     yield f"  told when the ladder ends: {', '.join(deployable.notify) or 'nobody (notify is empty)'}"
     for assembly in deployable.assemblies:
         yield from _assembly(assembly)
+
+
+def _but(deployable: Deployable) -> str:
+    """An address of its own is a way out too: AWS needs no NAT for it, and prefix lists cannot be named without a look-up."""
+    held = any(assembly.front.kind is FrontKind.ELASTIC_IP for assembly in deployable.assemblies)
+    return ", except that the node with the Elastic IP reaches any address on port 443" if held else ""
 
 
 def _assembly(assembly: Assembly) -> Iterator[str]:
@@ -61,7 +67,7 @@ def _assembly(assembly: Assembly) -> Iterator[str]:
     yield "    state: nothing is kept; a replacement starts with an empty disk"
     yield f"    the node answers on port {assembly.ha_port} (HA) and {assembly.http_port} (HTTP)"
     yield f"    a new node is up within {_span(assembly.start_grace_s)}, or it is given up"
-    yield f"    lost nodes: {_tolerated(assembly.tolerance, 'replaced', 'a person is told')}"
+    yield f"    lost nodes: {_tolerated(assembly.tolerance, 'replaced', 'a person is told, and it is replaced all the same')}"
     for application in assembly.applications:
         yield from _application(application)
 

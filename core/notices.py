@@ -9,12 +9,13 @@ NOTES_SHOWN = 25
 
 
 def notice(incident: Incident, what: str, reason: str) -> tuple[str, str]:
-    """(subject, message). what: `open`, `page`, `late` or `end`."""
+    """(subject, message). what: `open`, `page`, `late`, `often` or `end`."""
     name = f"{incident.deployable}/{incident.assembly}"
     headline = {
         "open": f"{name}: replacing {incident.instance}",
         "page": f"{name}: a person is needed",
         "late": f"{name}: a person is needed",
+        "often": f"{name}: replaced too often, a person is needed",
         "end": f"{name}: {'a person is needed' if _needs_person(incident) else incident.state.value}",
     }[what]
     lines = [
@@ -49,6 +50,8 @@ def _advice(incident: Incident, what: str) -> str:
         return "look at the instance in EC2; the replacement starts as soon as EC2 says it is terminated."
     if what == "late":
         return "look at the group's activities in Auto Scaling (no capacity, a limit reached?) and at the console of its new instance."
+    if what == "often":
+        return "find out why its machines keep failing; it is replaced all the same, as long as the budget lasts."
     if what == "open":
         return "nothing; another message follows when it ends."
     if incident.state is State.RECOVERED:

@@ -81,7 +81,7 @@ class PlaceFront:
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Publish one message: `open`, `page` (EC2 does not confirm), `late` (no new node comes) or `end`."""
+    """Publish one message: `open`, `page` (EC2 does not confirm), `late` (no new node comes), `often` (past its tolerance) or `end`."""
 
     what: str
     reason: str
@@ -250,7 +250,7 @@ def _confirmed(view: View, incident: Incident, policy: Policy) -> Step:
         return Spend(Entry(at_ms=now_ms, deployable=incident.deployable, assembly=incident.assembly, incident=incident.id, replaced=True))
     spent = tolerance_spent(incident, view.budget, view.watched.tolerance, now_ms=now_ms)
     if spent is not None and not incident.escalated_to:
-        # The deployable's rung is to recreate its assemblies in order; for this one that is what follows anyway.
+        # The deployable's rung is to recreate its assemblies in order: with one assembly, what follows anyway. People are told.
         incident = noted(replace(incident, escalated_to="deployable"), now_ms, ME, f"escalated to the deployable: {spent}")
     return Record(_enter(incident, State.ISOLATING, now_ms, "within the budget: isolating"))
 
@@ -280,6 +280,9 @@ def _recreating(view: View, incident: Incident, policy: Policy) -> Step:
         return Tell("open", incident.reason)
     if view.lifecycle_of(incident.instance) == "InService":
         return NudgeGroup(incident.instance)
+    if incident.escalated_to == "deployable" and "often" not in incident.told:
+        spent = tolerance_spent(incident, view.budget, view.watched.tolerance, now_ms=now_ms)
+        return Tell("often", spent or "more replacements than its tolerance absorbs")
     stop = boot_loop(incident, policy)
     if stop is not None:
         return Record(_stopped(incident, stop, now_ms))

@@ -164,7 +164,7 @@ class AssemblySection(Section):
     )
     tolerance: ToleranceSection = Field(
         default_factory=lambda: ToleranceSection.model_validate({"failures": 2, "window": "1h"}),
-        description="replacements before a person is told",
+        description="replacements before a person is told; it goes on being replaced while the budget lasts",
     )
     applications: list[ApplicationSection] = Field(min_length=1, max_length=20, description="the programs to keep alive, in order")
 

@@ -337,6 +337,18 @@ def test_one_replacement_more_than_tolerated_is_escalated_to_the_deployable_and_
     assert isolating.escalated_to == "deployable"
 
 
+def test_a_node_replaced_past_its_tolerance_is_told_to_people_once_and_replaced_all_the_same() -> None:
+    past = incident(State.RECREATING, told=("open",), escalated_to="deployable", fence=1)
+    seen = healthy_view(incident=past, machines={OLD: machine(OLD, "terminated")}, members={})
+
+    told = step(seen)
+    assert isinstance(told, Tell)
+    assert told.what == "often"
+    assert "a person is needed" in notice(past, "often", told.reason)[0]
+
+    assert isinstance(step(replace(seen, incident=replace(past, told=("open", "often")))), Wait)
+
+
 # --- isolating ---------------------------------------------------------------------------------------
 
 
