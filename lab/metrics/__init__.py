@@ -14,6 +14,7 @@ from lab.functions.guard import guarded
 from lab.functions.patching import original_of, replace
 from lab.functions.spec import FunctionSpec
 from lab.metrics.emf import BadEmf, Point, parse
+from lab.metrics.queue_depth import QueueDepth
 from lab.metrics.store import Series, key_of
 from lab.world import ACCOUNT, REGION, World
 
@@ -23,6 +24,7 @@ _MOTO_KEPT = 20_000  # data points that moto keeps for its own API
 _FUTURE_S, _PAST_S = 2 * 3600.0, 14 * 86_400.0  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 
 _by_world: dict[int, Metrics] = {}
+_depths: dict[int, QueueDepth] = {}
 
 
 class Metrics:
@@ -122,11 +124,15 @@ def install(world: World) -> None:
 
 
 def start(world: World) -> None:
-    """Nothing runs by itself here."""
+    depth = _depths[id(world)] = QueueDepth(metrics_of(world).add, world.clock)
+    depth.start()
 
 
 def stop(world: World) -> None:
     _by_world.pop(id(world)).close()
+    depth = _depths.pop(id(world), None)
+    if depth is not None:
+        depth.close()
 
 
 def _patch(engine: Metrics) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from lab.metrics import metrics_of
 from lab.metrics.emf import BadEmf, parse
+from lab.metrics.queue_depth import points
 from lab.metrics.store import Series, key_of
 from lab.world import World
 from tests.lab.lab_worlds import deploy, events, small_world, wait_for
@@ -149,3 +150,22 @@ def test_a_store_stays_bounded() -> None:
         series.add(key_of("n", str(number), {}), 1.0, at=1.0)
 
     assert len(series.keys()) == 2_000
+
+
+def test_a_queues_depth_is_told_as_sqs_tells_it(world: World) -> None:
+    """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"""
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+    for body in ("a", "b", "c"):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=600)
+    sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1, VisibilityTimeout=600)
+
+    told = {point.name: point.value for point in points(1000.0) if point.dimensions == (("QueueName", "dead-letters"),)}
+
+    assert told == {
+        "ApproximateNumberOfMessagesVisible": 2.0,
+        "ApproximateNumberOfMessagesNotVisible": 1.0,
+        "ApproximateNumberOfMessagesDelayed": 1.0,
+    }
+    assert {(point.namespace, point.unit, point.at) for point in points(1000.0)} == {("AWS/SQS", "Count", 1000.0)}

@@ -54,7 +54,7 @@ class TestWhoNoticed:
         assert not stage.alarm_called(since=AT - 1, until=AT + 1)
 
 
-def test_code_that_was_replaced_goes_back_to_the_asset_that_the_template_names() -> None:
+def test_code_that_was_replaced_goes_back_to_the_templates_asset_and_what_it_gave_up_is_cleared() -> None:
     asset = {"S3Bucket": {"Fn::Sub": "cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}"}, "S3Key": "095f.zip"}
     handler = "lambdas.recover_assembly.handler"
     template = {"Resources": {"F": {"Type": "AWS::Lambda::Function", "Properties": {"Handler": handler, "Timeout": 60, "Code": asset}}}}
@@ -73,9 +73,19 @@ def test_code_that_was_replaced_goes_back_to_the_asset_that_the_template_names()
         def update_function_configuration(self, **given: Any) -> None:
             told.append(("configuration", given))
 
+        def describe_alarms(self) -> dict[str, Any]:
+            depth = {"Namespace": "AWS/SQS", "Dimensions": [{"Name": "QueueName", "Value": "dead"}]}
+            return {"MetricAlarms": [depth, {"Namespace": "Understudy", "Dimensions": []}]}
+
+        def get_queue_url(self, **given: Any) -> dict[str, Any]:
+            return {"QueueUrl": f"http://localhost/{given['QueueName']}"}
+
+        def purge_queue(self, **given: Any) -> None:
+            told.append(("purge", given))
+
     class FakeCloud:
         stack = "understudy-demo"
-        clients = dict.fromkeys(("cloudformation", "lambda"), Client())
+        clients = dict.fromkeys(("cloudformation", "lambda", "cloudwatch", "sqs"), Client())
 
     SABOTAGES["recover-hangs"].undo(cast(Cloud, FakeCloud()))
 
@@ -83,6 +93,7 @@ def test_code_that_was_replaced_goes_back_to_the_asset_that_the_template_names()
     assert told == [
         ("code", {"FunctionName": "recover", **place}),
         ("configuration", {"FunctionName": "recover", "Timeout": 60}),
+        ("purge", {"QueueUrl": "http://localhost/dead"}),
     ]
 
 
