@@ -110,8 +110,18 @@ def _clear_lost_work(cloud: Cloud) -> None:
     for alarm in cloud.clients["cloudwatch"].describe_alarms()["MetricAlarms"]:
         for dimension in alarm.get("Dimensions", []):
             if alarm.get("Namespace") == "AWS/SQS" and dimension["Name"] == "QueueName":
-                sqs = cloud.clients["sqs"]
-                sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=dimension["Value"])["QueueUrl"])
+                _drain(cloud.clients["sqs"], dimension["Value"])
+
+
+def _drain(sqs: Any, queue: str) -> None:
+    """Message by message: PurgeQueue may be called once a minute only. Bounded: what comes in meanwhile is another day's."""
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    for _ in range(100):
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        if not messages:
+            return
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
 def _resolved(value: str | dict[str, str]) -> str:

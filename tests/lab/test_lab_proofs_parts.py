@@ -59,6 +59,7 @@ def test_code_that_was_replaced_goes_back_to_the_templates_asset_and_what_it_gav
     handler = "lambdas.recover_assembly.handler"
     template = {"Resources": {"F": {"Type": "AWS::Lambda::Function", "Properties": {"Handler": handler, "Timeout": 60, "Code": asset}}}}
     told: list[tuple[str, dict[str, Any]]] = []
+    lost = ["a call that was given up"]
 
     class Client:
         def get_template(self, **_: object) -> dict[str, Any]:
@@ -80,8 +81,11 @@ def test_code_that_was_replaced_goes_back_to_the_templates_asset_and_what_it_gav
         def get_queue_url(self, **given: Any) -> dict[str, Any]:
             return {"QueueUrl": f"http://localhost/{given['QueueName']}"}
 
-        def purge_queue(self, **given: Any) -> None:
-            told.append(("purge", given))
+        def receive_message(self, **_: object) -> dict[str, Any]:
+            return {"Messages": [{"ReceiptHandle": lost.pop()}]} if lost else {}
+
+        def delete_message(self, **given: Any) -> None:
+            told.append(("delete", given))
 
     class FakeCloud:
         stack = "understudy-demo"
@@ -93,7 +97,7 @@ def test_code_that_was_replaced_goes_back_to_the_templates_asset_and_what_it_gav
     assert told == [
         ("code", {"FunctionName": "recover", **place}),
         ("configuration", {"FunctionName": "recover", "Timeout": 60}),
-        ("purge", {"QueueUrl": "http://localhost/dead"}),
+        ("delete", {"QueueUrl": "http://localhost/dead", "ReceiptHandle": "a call that was given up"}),
     ]
 
 
