@@ -36,7 +36,7 @@ $(STAMPS)/vendor: agent/requirements.txt $(STAMPS)/venv
 
 $(STAMPS)/node: package.json package-lock.json .npmrc $(STAMPS)/venv
 	@echo "setup: installing the CDK command line, with Node from the Python packages"
-	@node=$(NODE) && PATH="$$node/bin:$$PATH" "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent --ignore-scripts
+	@node=$(NODE) && PATH="$$node/bin:$$PATH" "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --loglevel=error --no-audit --no-fund --cache .build/npm-cache --ignore-scripts
 	@touch $@
 
 .venv/bin/understudy: tools/understudy $(STAMPS)/venv

@@ -13,7 +13,7 @@ from typing import Any
 import spec
 from cli import programs
 from cli.programs import ROOT, Trouble
-from cli.validate import say_problems, validate
+from cli.validate import losses, say_problems, validate
 from core.model import NAME
 
 DEMO = ROOT / "deployables" / "demo.yaml"
@@ -181,7 +181,8 @@ def _run(given: argparse.Namespace) -> int:
         case "drill":
             if not given.names:
                 raise Trouble("name at least one drill; `understudy drill --list` says which there are")
-            spec.load(given.deployable)
+            for line in losses(spec.load(given.deployable)):
+                print(line)
             options = ["--deployable", str(given.deployable.resolve())]
             if given.json is not None:
                 options += ["--json", str(given.json.absolute())]

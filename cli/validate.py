@@ -41,6 +41,15 @@ def say_problems(error: spec.SpecError) -> None:
     print(f"{count} problem{'' if count == 1 else 's'} in {error.path}", file=sys.stderr)
 
 
+_LOST = "nothing is kept; a replacement starts with an empty disk"
+
+
+def losses(deployable: Deployable) -> Iterator[str]:
+    """What each assembly loses when its machine is replaced: said before anything is broken, not found out."""
+    for assembly in deployable.assemblies:
+        yield f"{deployable.name}/{assembly.name}: a restart keeps the disk, a replacement does not: {_LOST}"
+
+
 def summary(deployable: Deployable) -> Iterator[str]:
     """What is promised, in words."""
     network = deployable.network
@@ -64,7 +73,7 @@ def _assembly(assembly: Assembly) -> Iterator[str]:
         yield f"    clients: an Elastic IP, port {', '.join(map(str, assembly.front.ports))}"
     else:
         yield "    clients: no fixed address"
-    yield "    state: nothing is kept; a replacement starts with an empty disk"
+    yield f"    state: {_LOST}"
     yield f"    the node answers on port {assembly.ha_port} (HA) and {assembly.http_port} (HTTP)"
     yield f"    a new node is up within {_span(assembly.start_grace_s)}, or it is given up"
     yield f"    lost nodes: {_tolerated(assembly.tolerance, 'replaced', 'a person is told, and it is replaced all the same')}"
