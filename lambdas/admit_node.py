@@ -9,10 +9,11 @@ from core import admission, names
 from core.model import FrontKind
 from core.records import BadRecord, looks_item, report_item
 from core.snapshot import FreshLook, View
-from core.wakes import BadEvent, HookWake, hook_wake
+from core.wakes import HookWake
 from lambdas.adapters import clock, environment, evidence, groups, log, table, world
 from lambdas.adapters.clients import Lost, Unknown, WorldFailed
 from lambdas.adapters.patience import Patience
+from lambdas.hook_call import handled
 
 POLL_S = 0.7
 ME = "admit_node"
@@ -23,16 +24,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, str]:
 
     Raises WorldFailed or BadRecord when the world cannot be read: Lambda tries again, then tick does.
     """
-    try:
-        wake = hook_wake(event)
-        world.watched(wake.deployable, wake.assembly)
-    except BadEvent as error:
-        log.say(ME, f"left alone: {error}")
-        return {"did": "left alone"}
-    log.say(ME, f"woken by {wake.who} for {wake.instance}")
-    did = _drive(wake, context)
-    log.say(ME, did, instance=wake.instance)
-    return {"did": did}
+    return handled(ME, event, context, _drive)
 
 
 def _drive(wake: HookWake, context: Any) -> str:

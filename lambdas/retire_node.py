@@ -8,10 +8,11 @@ from typing import Any
 from core import names, retirement
 from core.records import looks_item, report_item
 from core.snapshot import View
-from core.wakes import BadEvent, HookWake, hook_wake
+from core.wakes import HookWake
 from lambdas.adapters import clock, evidence, groups, log, world
 from lambdas.adapters.clients import WorldFailed
 from lambdas.adapters.patience import Patience
+from lambdas.hook_call import handled
 
 POLL_S = 1.0
 ME = "retire_node"
@@ -19,16 +20,7 @@ ME = "retire_node"
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, str]:
     """EventBridge: EC2 Instance-terminate Lifecycle Action; or tick. Raises WorldFailed, BadRecord."""
-    try:
-        wake = hook_wake(event)
-        world.watched(wake.deployable, wake.assembly)
-    except BadEvent as error:
-        log.say(ME, f"left alone: {error}")
-        return {"did": "left alone"}
-    log.say(ME, f"woken by {wake.who} for {wake.instance}")
-    did = _drive(wake, context)
-    log.say(ME, did, instance=wake.instance)
-    return {"did": did}
+    return handled(ME, event, context, _drive)
 
 
 def _drive(wake: HookWake, context: Any) -> str:

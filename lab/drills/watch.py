@@ -49,28 +49,39 @@ def _who(body: bytes) -> str:
     return str(value.get("instance", "")) if isinstance(value, dict) else ""
 
 
+class _Rounds:
+    """Does one thing again and again in a thread of its own, from start() to stop()."""
+
+    def __init__(self, name: str, period_s: float, once: Callable[[], None]) -> None:
+        self._period_s, self._once = period_s, once
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True, name=name)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._period_s):
+            self._once()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+
 class Client:
     """Asks the front every 50 ms and keeps what it saw (bounded: the newest 40,000 samples)."""
 
     def __init__(self, address: str, port: int) -> None:
         self.address, self.port = address, port
         self.samples: list[Sample] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True, name="client")
+        self._rounds = _Rounds("client", _PERIOD_S, self._look)
+        self.start, self.stop = self._rounds.start, self._rounds.stop
 
-    def start(self) -> Client:
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(timeout=5)
-
-    def _run(self) -> None:
-        while not self._stop.wait(_PERIOD_S):
-            self.samples.append(ask(self.address, self.port))
-            if len(self.samples) > 40_000:
-                del self.samples[:20_000]
+    def _look(self) -> None:
+        self.samples.append(ask(self.address, self.port))
+        if len(self.samples) > 40_000:
+            del self.samples[:20_000]
 
     def good_since(self, at: float, *, count: int) -> bool:
         """Whether the last `count` samples are good and all began after `at`."""
@@ -79,34 +90,29 @@ class Client:
 
 
 class Census:
-    """Asks every running machine directly, at its private address, who serves; a round every 100 ms."""
+    """Asks every running machine directly, at its private address, who serves; a round every 100 ms (the newest 20,000 are kept)."""
 
     def __init__(self, machines: Callable[[], dict[str, str]], port: int) -> None:
         self._machines, self._port = machines, port
         self.rounds: list[tuple[float, frozenset[str]]] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True, name="census")
-
-    def start(self) -> Census:
-        self._thread.start()
-        return self
+        self._known: dict[str, str] = {}
+        self._refreshed = 0.0
+        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="census")
+        self._rounds = _Rounds("census", 0.1, self._count)
+        self.start = self._rounds.start
 
     def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(timeout=5)
+        self._rounds.stop()
+        self._pool.shutdown(wait=False)
 
-    def _run(self) -> None:
-        known: dict[str, str] = {}
-        refreshed = 0.0
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            while not self._stop.wait(0.1):
-                if time.monotonic() - refreshed > 0.5:
-                    try:
-                        known, refreshed = self._machines(), time.monotonic()
-                    except (BotoCoreError, ClientError):
-                        continue  # the emulator is busy or going down; whoever guards it will say so
-                at = time.time()
-                answers = list(pool.map(lambda pair: (pair[0], ask(pair[1], self._port, timeout_s=0.3).ok), known.items()))
-                self.rounds.append((at, frozenset(instance for instance, ok in answers if ok)))
-                if len(self.rounds) > 20_000:
-                    del self.rounds[:10_000]
+    def _count(self) -> None:
+        if time.monotonic() - self._refreshed > 0.5:
+            try:
+                self._known, self._refreshed = self._machines(), time.monotonic()
+            except (BotoCoreError, ClientError):
+                return  # the emulator is busy or going down; whoever guards it will say so
+        at = time.time()
+        answers = list(self._pool.map(lambda pair: (pair[0], ask(pair[1], self._port, timeout_s=0.3).ok), self._known.items()))
+        self.rounds.append((at, frozenset(instance for instance, ok in answers if ok)))
+        if len(self.rounds) > 20_000:
+            del self.rounds[:10_000]
