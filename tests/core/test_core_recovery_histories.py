@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field, replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -172,12 +173,24 @@ class Little:
         node.on, node.running = False, 0
 
 
+FAULTS = st.lists(st.tuples(st.integers(0, 600), st.sampled_from(["hang", "kill", "cut", "mend"])), max_size=8)
+
+
 @settings(max_examples=40, deadline=None)
-@given(
-    seed=st.integers(0, 2**32),
-    faults=st.lists(st.tuples(st.integers(0, 600), st.sampled_from(["hang", "kill", "cut", "mend"])), max_size=8),
-)
+@given(seed=st.integers(0, 2**32), faults=FAULTS)
 def test_never_two_no_kill_without_cause_every_incident_ends_and_it_serves_again(seed: int, faults: list[tuple[int, str]]) -> None:
+    live_through(seed, faults)
+
+
+@pytest.mark.heavy
+@settings(max_examples=3000, deadline=None)
+@given(seed=st.integers(0, 2**32), faults=FAULTS)
+def test_the_same_of_three_thousand_histories(seed: int, faults: list[tuple[int, str]]) -> None:
+    live_through(seed, faults)
+
+
+def live_through(seed: int, faults: list[tuple[int, str]]) -> None:
+    """Ten minutes of faults (second of it, what), and as long again in which nothing new breaks."""
     world = Little(seed)
     for at_s in range(600):
         for when, what in faults:

@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 
 from tests.lab.emulator_process import Emulator, emulator
 
-THREADS, ROUNDS = 50, 4
+THREADS = 50
+ROUNDS = pytest.mark.parametrize("rounds", [4, pytest.param(150, marks=pytest.mark.heavy)])
 LOST = {"ConditionalCheckFailedException", "PreconditionFailed", "ConditionalRequestConflict"}
 
 
@@ -42,29 +43,31 @@ def winners(write: Callable[[int], object]) -> int:
     return len(won)
 
 
-def test_one_of_fifty_writers_creates_an_item(aws: Emulator) -> None:
+@ROUNDS
+def test_one_of_fifty_writers_creates_an_item(aws: Emulator, rounds: int) -> None:
     """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItems.html#WorkingWithItems.ConditionalUpdate"""
-    dynamodb = aws.api("dynamodb")
+    dynamodb, name = aws.api("dynamodb"), f"race-{rounds}"
     key = {"AttributeName": "pk", "AttributeType": "S"}
     dynamodb.create_table(
-        TableName="race", AttributeDefinitions=[key], KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST"
+        TableName=name, AttributeDefinitions=[key], KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST"
     )
-    for race in range(ROUNDS):
+    for race in range(rounds):
 
         def write(number: int, race: int = race) -> object:
             item = {"pk": {"S": f"permit-{race}"}, "who": {"N": str(number)}}
-            return dynamodb.put_item(TableName="race", Item=item, ConditionExpression="attribute_not_exists(pk)")
+            return dynamodb.put_item(TableName=name, Item=item, ConditionExpression="attribute_not_exists(pk)")
 
         assert winners(write) == 1
 
 
-def test_one_of_fifty_writers_creates_an_object(aws: Emulator) -> None:
+@ROUNDS
+def test_one_of_fifty_writers_creates_an_object(aws: Emulator, rounds: int) -> None:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html"""
-    s3 = aws.api("s3")
-    s3.create_bucket(Bucket="race")
-    for race in range(ROUNDS):
+    s3, name = aws.api("s3"), f"race-{rounds}"
+    s3.create_bucket(Bucket=name)
+    for race in range(rounds):
 
         def write(number: int, race: int = race) -> object:
-            return s3.put_object(Bucket="race", Key=f"permit-{race}", Body=str(number).encode(), IfNoneMatch="*")
+            return s3.put_object(Bucket=name, Key=f"permit-{race}", Body=str(number).encode(), IfNoneMatch="*")
 
         assert winners(write) == 1
