@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -59,6 +60,22 @@ def environment(version: tuple[int, int], python: Path) -> Path:
     return folder / "bin/python"
 
 
+def _run(other: tuple[tuple[int, int], Path]) -> int:
+    """The tests on one version; gives pytest's exit status, 1 when the environment could not be made."""
+    version, python = other
+    name = ".".join(map(str, version))
+    began = time.monotonic()
+    try:
+        command = [str(environment(version, python)), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not lab and not heavy"]
+        done = subprocess.run([*command, "tests/core", "tests/lambdas"], cwd=ROOT, check=False, capture_output=True, text=True)
+    except subprocess.CalledProcessError as error:
+        print(f"every Python: {name}: {error}", file=sys.stderr)
+        return 1
+    passed = "passed" if done.returncode == 0 else "FAILED"
+    print(f"{done.stdout}{done.stderr}every Python: {name} {passed} in {time.monotonic() - began:.0f} s", flush=True)
+    return done.returncode
+
+
 def main() -> int:
     here = sys.version_info[0], sys.version_info[1]
     others = {version: python for version, python in found().items() if version != here}
@@ -71,31 +88,9 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    failed = []
-    for version, python in others.items():
-        name = ".".join(map(str, version))
-        began = time.monotonic()
-        try:
-            light = environment(version, python)
-            tests = [
-                str(light),
-                "-m",
-                "pytest",
-                "-q",
-                "-p",
-                "no:cacheprovider",
-                "-m",
-                "not lab and not heavy",
-                "tests/core",
-                "tests/lambdas",
-            ]
-            code = subprocess.run(tests, cwd=ROOT, check=False).returncode
-        except subprocess.CalledProcessError as error:
-            print(f"every Python: {name}: {error}", file=sys.stderr)
-            code = 1
-        print(f"every Python: {name} {'passed' if code == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
-        if code:
-            failed.append(name)
+    # Side by side: each is one process on one core. What each printed is shown when it is done.
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        failed = [code for code in pool.map(_run, others.items()) if code]
     return 1 if failed else 0
 
 

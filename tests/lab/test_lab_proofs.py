@@ -1,6 +1,6 @@
 """The judge judged: break one of our own protections, and the drill that stands for it fails, on the promises that name it.
 
-Two labs side by side play it all, in about five minutes: one with our code as it is, one with a copy in
+Three labs side by side play it all, in about three minutes: two with our code as it is, one with a copy in
 which a node does not wait for its permit. Each test reads what they saw.
 """
 
@@ -38,6 +38,8 @@ _AS_IT_IS = (
     ("second node", "second-node", None, 60),
     ("lost events", "lost-events", None, 90),
     ("no alarm action, frozen", "freeze-instance", "alarm-action", 60),
+)
+_SABOTAGED = (
     ("role denied, killed", "kill-instance", "recover-role", 25),
     ("code raises, killed", "kill-instance", "recover-code", 25),
     ("code hangs, killed", "kill-instance", "recover-hangs", 25),
@@ -81,6 +83,7 @@ class Lab:
 @dataclass(frozen=True)
 class Labs:
     as_it_is: Lab
+    sabotaged: Lab
     without_permit_rule: Lab
 
 
@@ -164,7 +167,7 @@ def _copy_without_permit_rule(to: Path) -> Path:
 def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Labs]:
     folder = tmp_path_factory.mktemp("proofs")
     until = time.monotonic() + _LIMIT_S
-    playing = [_Playing(_REPOSITORY, folder / "as-it-is", _AS_IT_IS)]
+    playing = [_Playing(_REPOSITORY, folder / "as-it-is", _AS_IT_IS), _Playing(_REPOSITORY, folder / "sabotaged", _SABOTAGED)]
     try:
         copy = _copy_without_permit_rule(folder / "copy")
         playing.append(_Playing(copy, folder / "without-permit-rule", _WITHOUT_PERMIT_RULE))
@@ -184,20 +187,20 @@ class TestWithEverythingInPlace:
 
 class TestWithTheRecoveryBroken:
     def test_its_role_denied_a_killed_machine_is_replaced_by_its_group_and_the_drill_fails_on_incident_and_front(self, labs: Labs) -> None:
-        assert labs.as_it_is.broken("role denied, killed") == {FRONT, CLOSED}
-        assert labs.as_it_is.promises("role denied, killed")[SERVED]["held"]
+        assert labs.sabotaged.broken("role denied, killed") == {FRONT, CLOSED}
+        assert labs.sabotaged.promises("role denied, killed")[SERVED]["held"]
 
     def test_its_code_raising_a_killed_machine_is_replaced_by_its_group_and_the_drill_fails_on_incident_and_front(self, labs: Labs) -> None:
-        assert labs.as_it_is.broken("code raises, killed") == {FRONT, CLOSED}
+        assert labs.sabotaged.broken("code raises, killed") == {FRONT, CLOSED}
 
     def test_its_role_denied_a_frozen_machine_stays_and_the_drill_fails(self, labs: Labs) -> None:
-        assert labs.as_it_is.broken("role denied, frozen") >= {FRONT, CLOSED, ALARM}
-        assert labs.as_it_is.step("role denied, frozen")["result"]["incident"] is None
+        assert labs.sabotaged.broken("role denied, frozen") >= {FRONT, CLOSED, ALARM}
+        assert labs.sabotaged.step("role denied, frozen")["result"]["incident"] is None
 
     def test_hanging_it_is_cut_off_with_a_clear_line_and_nothing_of_it_is_left_running(self, labs: Labs) -> None:
-        step = labs.as_it_is.step("code hangs, killed")
+        step = labs.sabotaged.step("code hangs, killed")
 
-        assert labs.as_it_is.broken("code hangs, killed") == {FRONT, CLOSED}
+        assert labs.sabotaged.broken("code hangs, killed") == {FRONT, CLOSED}
         assert any("Task timed out after 3.00 seconds" in line for line in step["recovery_said"])
         assert step["left_running"] == []
 
@@ -216,6 +219,6 @@ def test_without_the_permit_rule_two_nodes_serving_at_once_are_caught(labs: Labs
 
 
 def test_labs_side_by_side_end_well_and_leave_nothing_running(labs: Labs) -> None:
-    for lab in (labs.as_it_is, labs.without_permit_rule):
+    for lab in (labs.as_it_is, labs.sabotaged, labs.without_permit_rule):
         assert lab.status == 0, lab.printed[-6000:]
         assert lab.left == []
