@@ -67,7 +67,7 @@ def _allow_role(cloud: Cloud) -> None:
     iam, role = cloud.clients["iam"], _role(cloud)
     if _POLICY in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         iam.delete_role_policy(RoleName=role, PolicyName=_POLICY)
-    _clear_lost_work(cloud)
+    clear_lost_work(cloud)
 
 
 def _role(cloud: Cloud) -> str:
@@ -102,10 +102,10 @@ def _restore_code(cloud: Cloud) -> None:
     place = {key: _resolved(properties["Code"][key]) for key in ("S3Bucket", "S3Key")}
     cloud.clients["lambda"].update_function_code(FunctionName=name, **place)
     cloud.clients["lambda"].update_function_configuration(FunctionName=name, Timeout=int(properties["Timeout"]))
-    _clear_lost_work(cloud)
+    clear_lost_work(cloud)
 
 
-def _clear_lost_work(cloud: Cloud) -> None:
+def clear_lost_work(cloud: Cloud) -> None:
     """What an operator does after mending: empty the queues whose depth an alarm watches, so that it comes to rest."""
     for alarm in cloud.clients["cloudwatch"].describe_alarms()["MetricAlarms"]:
         for dimension in alarm.get("Dimensions", []):
