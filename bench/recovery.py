@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import statistics
 import subprocess
@@ -36,7 +37,7 @@ def row(name: str, values: list[float], limit: float, unit: str = "s") -> str:
     if not values:
         return f"{name:<42} {'no run gave a value':>32}"
     median, worst = statistics.median(values), max(values)
-    verdict = "within" if median <= limit else "OVER"
+    verdict = "" if math.isinf(limit) else "within" if median <= limit else "OVER"
     return f"{name:<42} {len(values):>4} {min(values):>9.3f} {median:>9.3f} {worst:>9.3f} {limit:>9.3f} {unit:<3} {verdict}"
 
 
@@ -54,7 +55,8 @@ def main() -> int:
     parser.add_argument("--deployable", type=Path, default=ROOT / "deployables/demo.yaml")
     parser.add_argument("--alone", action="store_true", help="also leave a healthy deployable alone for ten minutes")
     args = parser.parse_args()
-    names = [name for name in LIMITS for _ in range(args.runs)] + (["leave-alone"] if args.alone else [])
+    # In turn: a second kill of one application is restarted later on purpose, and a new machine has no past.
+    names = [name for _ in range(args.runs) for name in LIMITS] + (["leave-alone"] if args.alone else [])
     began = time.monotonic()
     results, printed = drill(names, args.deployable)
     print(f"{'what':<42} {'runs':>4} {'best':>9} {'median':>9} {'worst':>9} {'limit':>9}")
