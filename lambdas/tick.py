@@ -51,6 +51,10 @@ def handler(_event: Mapping[str, Any], context: Any) -> dict[str, int]:
     return {"sweeps": len(SWEEP_OFFSETS_S), "woken": woken}
 
 
+# The incident is opened before its successor is permitted: afterwards there is nothing left to be suspected, and no trace of it.
+HEAD_START_S = 4.0
+
+
 def _look_after(watched: Watched) -> int:
     view = world.observe(watched)
     in_alarm = alarms.rings(watched.deployable, watched.name)
@@ -59,7 +63,10 @@ def _look_after(watched: Watched) -> int:
         front = environment.front_of(watched.name)
         holder = fronts.holder(front) if front else None
     found = wakings(view, Policy(), in_alarm=in_alarm, front_holder=holder)
+    handlers = [waking.handler for waking in found]
     for waking in found:
+        if waking.handler is Handler.ADMIT and Handler.RECOVER in handlers:
+            clock.sleep(HEAD_START_S)
         log.say(ME, f"wakes {waking.handler.value}: {waking.reason}", assembly=watched.name)
         functions.wake(environment.text(_FUNCTIONS[waking.handler]), _payload(watched, waking, view.group or ""))
     return len(found)
