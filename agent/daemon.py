@@ -123,9 +123,9 @@ async def _listening(cycle: Cycle, address: str) -> AsyncIterator[None]:
         (http_server(cycle.status, cycle.is_stuck), [address, "127.0.0.1"], assembly.http_port),
     ]
     for application in assembly.applications:
-        if application.ha_port is not None:
+        if application.ha is not None:
             server = ha_server(lambda name=application.name: cycle.view(name), f"HA port of {application.name}")  # type: ignore[misc]  # a lambda with a default
-            wanted.append((server, ["127.0.0.1"], application.ha_port))
+            wanted.append((server, [application.ha.host], application.ha.port))
     opened: list[Server] = []
     try:
         for server, hosts, port in wanted:

@@ -55,7 +55,7 @@ class Supervised:
         }
         try:
             self._tree = ProcessTree(
-                self.application.command,
+                self.application.run.exec or (),
                 environment=environment,
                 directory=self.application.directory or "/",
                 mark=f"{self._mark}{self.application.name}/{self._run}",

@@ -82,7 +82,7 @@ def _assembly(assembly: Assembly) -> Iterator[str]:
 
 
 def _application(application: Application) -> Iterator[str]:
-    yield f"    application {application.name}: {' '.join(application.command)}"
+    yield f"    application {application.name}: {' '.join(application.run.exec or ())}"
     if application.install is not None:
         yield f"      files: {application.install.source}, published with the template, laid out in {application.install.to}"
     if application.after:

@@ -6,6 +6,12 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.application import Application, Artifact, Probe, Run, Tolerance
+
+# An application's own values live in core.application; the commonest are here too, for those who want the whole.
+__all__ = ["NAME", "Application", "Artifact", "Assembly", "Deployable", "Egress", "Front", "FrontKind", "HostName", "Http", "Network"]
+__all__ += ["OnDisagreement", "Probe", "Resolves", "Run", "Tolerance", "Verdict"]
+
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]|[a-z]")
 
 
@@ -37,77 +43,6 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """How many failures a level absorbs before it escalates.
-
-    failures: absorbed inside the window; the next one escalates. 0 escalates at once, None never.
-    window_s: length of the sliding window, in seconds.
-    """
-
-    failures: int | None
-    window_s: float
-
-    def __post_init__(self) -> None:
-        if self.failures is not None and self.failures < 0:
-            raise ValueError(f"tolerance.failures is {self.failures}: use 0 or more, or 'never'")
-        if self.window_s <= 0:
-            raise ValueError(f"tolerance.window is {self.window_s} s: use a positive duration")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """One question put to an application, on localhost, never through the front.
-
-    Exactly one of tcp (a "host:port") and http (a URL) is set. rise and fall count consecutive
-    results before the verdict turns healthy or failing.
-    """
-
-    tcp: str | None = None
-    http: str | None = None
-    every_s: float = 5.0
-    timeout_s: float = 2.0
-    rise: int = 1
-    fall: int = 2
-
-    def __post_init__(self) -> None:
-        if (self.tcp is None) == (self.http is None):
-            raise ValueError("a probe has exactly one of tcp and http")
-        if not 0 < self.timeout_s <= self.every_s:
-            raise ValueError(f"probe.timeout is {self.timeout_s:g} s: use more than 0 and at most every ({self.every_s:g} s)")
-        if self.rise < 1 or self.fall < 1:
-            raise ValueError(f"probe.rise is {self.rise} and probe.fall is {self.fall}: use 1 or more")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
-    """Files published with the template and laid out on the node before the application starts.
-
-    source: a folder, a .tgz/.tar.gz, or a single file, relative to the deployable file.
-    to: absolute folder on the node.
-    """
-
-    source: str
-    to: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
-    """A program that the agent keeps alive."""
-
-    name: str
-    command: tuple[str, ...]
-    install: Artifact | None = None
-    directory: str | None = None
-    environment: tuple[tuple[str, str], ...] = ()
-    ha_port: int | None = None
-    probes: tuple[Probe, ...] = ()
-    tolerance: Tolerance = Tolerance(3, 300.0)
-    start_timeout_s: float = 60.0
-    stop_timeout_s: float = 10.0
-    after: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
     kind: FrontKind = FrontKind.NONE
@@ -115,8 +50,48 @@ class Front:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    """How the node answers over HTTP. All are absolute paths on the node.
+
+    certificate, key: PEM files for TLS, both or neither. token_file: holds the bearer token; without it nothing that needs one exists.
+    """
+
+    certificate: str | None = None
+    key: str | None = None
+    token_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("http.certificate and http.key belong together")
+
+
+class Resolves(StrEnum):
+    """What a host name means on a node."""
+
+    NODE = "node"  # the node's own private address
+    FRONT = "front"  # the fixed address that clients use
+    ADDRESS = "address"  # one that the file gives
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostName:
+    """A name in the managed block of the hosts file."""
+
+    name: str
+    resolves: Resolves = Resolves.NODE
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.address is not None) != (self.resolves is Resolves.ADDRESS):
+            raise ValueError(f"host name {self.name}: resolves: address and the address belong together")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assembly:
-    """A machine image with its applications; a slot to be filled by one node at a time."""
+    """A machine image with its applications; a slot to be filled by one node at a time.
+
+    depends_on: host names whose addresses its applications rely on; on_address_change: a command run when one of them changes.
+    """
 
     name: str
     image: str
@@ -128,6 +103,10 @@ class Assembly:
     start_grace_s: float = 120.0
     on_disagreement: OnDisagreement = OnDisagreement.REPORT
     tolerance: Tolerance = Tolerance(2, 3600.0)
+    http: Http = Http()
+    host_names: tuple[HostName, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    on_address_change: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,8 +53,6 @@ def parse_node_settings(text: str) -> NodeSettings:
         raise BadSettings("assembly.applications is []: an assembly has at least one application")
     if len(set(names)) != len(names):
         raise BadSettings(f"assembly.applications: names are not unique: {names}")
-    if any(not application.command for application in settings.assembly.applications):
-        raise BadSettings("assembly.applications: a command is empty")
     for application in settings.assembly.applications:
         for other in application.after:
             if other not in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.application import HaPort
 from core.model import (
     Application,
     Artifact,
@@ -13,6 +14,7 @@ from core.model import (
     Network,
     OnDisagreement,
     Probe,
+    Run,
     Tolerance,
 )
 from spec.schema import ApplicationSection, AssemblySection, DeployableFile, ToleranceSection
@@ -45,11 +47,11 @@ def _assembly(section: AssemblySection) -> Assembly:
 def _application(section: ApplicationSection) -> Application:
     return Application(
         name=section.name,
-        command=tuple(section.run.exec),
+        run=Run(exec=tuple(section.run.exec)),
         install=Artifact(source=section.install.artifact, to=section.install.to) if section.install else None,
         directory=section.directory,
         environment=tuple(sorted(section.environment.items())),
-        ha_port=section.ha_port,
+        ha=HaPort(port=section.ha_port) if section.ha_port is not None else None,
         probes=tuple(
             Probe(tcp=probe.tcp, http=probe.http, every_s=probe.every, timeout_s=probe.timeout, rise=probe.rise, fall=probe.fall)
             for probe in section.probes

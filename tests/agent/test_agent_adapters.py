@@ -23,6 +23,7 @@ from agent.ports import Identity, Refused, Unreachable
 from agent.reporter import REPORT_BYTES_MAX, fit
 from agent.state_file import BadState, read_given_up, write_given_up
 from agent.systemd import Notifier
+from core.application import Run
 from core.model import Application, Verdict
 from core.records import ApplicationReport, BadRecord, Permit, Phase, Report, Request, parse_report, permit_item, report_item
 from core.settings import BadSettings, node_settings_to_json
@@ -298,7 +299,7 @@ def test_a_report_of_many_applications_leaves_out_those_that_are_well() -> None:
 
 def test_check_settings_says_ok_or_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
-    text = node_settings_to_json(deployable_of(Application(name="web", command=("/bin/web",))), "counter")
+    text = node_settings_to_json(deployable_of(Application(name="web", run=Run(exec=("/bin/web",)))), "counter")
     good.write_text(text)
     bad.write_text(text.replace('"start_grace_s": 120.0', '"start_grace_s": "soon"'))
 

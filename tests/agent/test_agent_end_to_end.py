@@ -22,6 +22,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from moto.server import ThreadedMotoServer
 
 from core import names
+from core.application import Run
 from core.model import Application, Deployable, Probe, Tolerance
 from core.records import Permit, Phase, Report, parse_report, permit_item
 from core.settings import node_settings_to_json
@@ -171,7 +172,9 @@ def one_server(**changes: Any) -> tuple[Deployable, int]:
     port = free_port()
     probe = Probe(http=f"http://127.0.0.1:{port}/", every_s=0.2, timeout_s=0.2)
     command = (sys.executable, "-c", SERVER, str(port))
-    return deployable_of(Application(**{"name": "web", "command": command, "probes": (probe,), "stop_timeout_s": 2.0, **changes})), port
+    return deployable_of(
+        Application(**{"name": "web", "run": Run(exec=command), "probes": (probe,), "stop_timeout_s": 2.0, **changes})
+    ), port
 
 
 def test_a_permit_starts_the_application_a_kill_restarts_it_and_a_successor_ends_it(cloud: Cloud, tmp_path: Path) -> None:
@@ -211,7 +214,7 @@ def test_a_permit_starts_the_application_a_kill_restarts_it_and_a_successor_ends
 
 
 def test_a_crash_loop_asks_to_be_replaced_and_goes_on_trying(cloud: Cloud, tmp_path: Path) -> None:
-    deployable, _ = one_server(command=(sys.executable, "-c", "raise SystemExit(3)"), tolerance=Tolerance(1, 60.0))
+    deployable, _ = one_server(run=Run(exec=(sys.executable, "-c", "raise SystemExit(3)")), tolerance=Tolerance(1, 60.0))
     cloud.write_permit(permit())
     with agent(cloud, deployable, tmp_path):
         request = eventually("a request", lambda: cloud.item(names.request_sk(INSTANCE)))

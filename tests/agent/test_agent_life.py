@@ -18,6 +18,7 @@ from agent.daemon import World, live
 from agent.log import Log
 from agent.ports import Unreachable
 from agent.systemd import Notifier
+from core.application import Run
 from core.model import Application, Deployable, Tolerance, Verdict
 from core.records import Phase
 from core.settings import node_settings_to_json, parse_node_settings
@@ -89,7 +90,7 @@ class Life:
 
 
 def sleeper(**changes: Any) -> Application:
-    return Application(**{"name": "sleeper", "command": (sys.executable, "-c", "import time; time.sleep(600)"), **changes})
+    return Application(**{"name": "sleeper", "run": Run(exec=(sys.executable, "-c", "import time; time.sleep(600)")), **changes})
 
 
 def test_a_short_outage_of_the_table_is_said_once_and_the_application_never_notices(tmp_path: Path) -> None:
@@ -166,7 +167,7 @@ def test_a_steady_state_is_quiet_and_feeds_the_watchdog(tmp_path: Path) -> None:
 
 
 def test_an_application_that_cannot_be_started_asks_for_another_node(tmp_path: Path) -> None:
-    life = Life(tmp_path, sleeper(command=("/no/such/program",), tolerance=Tolerance(0, 60)))
+    life = Life(tmp_path, sleeper(run=Run(exec=("/no/such/program",)), tolerance=Tolerance(0, 60)))
     life.table.write_permit(permit())
 
     async def story() -> None:

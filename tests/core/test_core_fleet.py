@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from core.application import Run
 from core.fleet import BadFleet, fleet_to_json, parse_fleet
 from core.model import Application, Assembly, Deployable, Front, FrontKind, OnDisagreement, Tolerance
 
@@ -15,7 +16,7 @@ def _assembly(name: str) -> Assembly:
         name=name,
         image="debian-12",
         instances=("t4g.small",),
-        applications=(Application(name="app", command=("/bin/app",)),),
+        applications=(Application(name="app", run=Run(exec=("/bin/app",))),),
         front=Front(kind=FrontKind.ELASTIC_IP, ports=(8080, 8443)),
         ha_port=7810,
         http_port=7880,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from core.application import Run
 from core.model import Application, Assembly, Probe, Tolerance, Verdict
 from core.node import (
     LEAVE_BUDGET_S,
@@ -29,7 +30,7 @@ ME, OTHER = "i-me", "i-other"
 
 
 def application(name: str, **changes: Any) -> Application:
-    return Application(**{"name": name, "command": (name,), "probes": (Probe(tcp="127.0.0.1:1"),), "stop_timeout_s": 10.0, **changes})
+    return Application(**{"name": name, "run": Run(exec=(name,)), "probes": (Probe(tcp="127.0.0.1:1"),), "stop_timeout_s": 10.0, **changes})
 
 
 def assembly(*applications: Application) -> Assembly:

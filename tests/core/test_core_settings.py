@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from core.application import HaPort, Run
 from core.model import Application, Artifact, Assembly, Deployable, Front, FrontKind, Probe, Tolerance
 from core.settings import BadSettings, NodeSettings, node_settings_to_json, parse_node_settings, start_order
 
@@ -15,14 +16,14 @@ from core.settings import BadSettings, NodeSettings, node_settings_to_json, pars
 def ledger(**changes: Any) -> Deployable:
     application = Application(
         name="ledger",
-        command=("/opt/ledger/bin/ledger", "--port", "8080"),
+        run=Run(exec=("/opt/ledger/bin/ledger", "--port", "8080")),
         install=Artifact(source="./dist", to="/opt/ledger"),
         environment=(("LEDGER_LOG", "info"),),
-        ha_port=7811,
+        ha=HaPort(port=7811),
         probes=(Probe(tcp="127.0.0.1:8080"), Probe(http="http://127.0.0.1:8080/healthz", every_s=1, timeout_s=0.5)),
         tolerance=Tolerance(None, 60.0),
     )
-    sidecar = Application(name="sidecar", command=("/bin/sidecar",), after=("ledger",))
+    sidecar = Application(name="sidecar", run=Run(exec=("/bin/sidecar",)), after=("ledger",))
     assembly = Assembly(
         name="scheduler",
         image="debian-12",
@@ -82,7 +83,7 @@ def test_a_key_left_out_takes_the_models_default() -> None:
         pytest.param(lambda v: v["assembly"]["applications"][0].update(after=["nobody"]), "after is 'nobody'", id="after somebody unknown"),
         pytest.param(lambda v: v["assembly"]["applications"][1].update(after=["sidecar"]), "wait for each other", id="a circle of after"),
         pytest.param(lambda v: v["assembly"]["applications"][0].update(name="ledger"), "not unique", id="a name twice"),
-        pytest.param(lambda v: v["assembly"]["applications"][0].update(command=[]), "command is empty", id="no command"),
+        pytest.param(lambda v: v["assembly"]["applications"][0].update(run={"exec": []}), "name a program", id="no command"),
     ],
 )
 def test_a_bad_setting_is_refused_by_key_and_value(change: Callable[[dict[str, Any]], object], complaint: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from moto import mock_aws
 
 from core import names
+from core.application import Run
 from core.fleet import fleet_to_json
 from core.incident import Incident, parse_incident
 from core.model import Application, Assembly, Deployable, Front, FrontKind, Network, Verdict
@@ -170,7 +171,7 @@ def _make_world(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
         name=A,
         image="debian-12",
         instances=("t4g.small",),
-        applications=(Application(name="app", command=("/bin/app",)),),
+        applications=(Application(name="app", run=Run(exec=("/bin/app",))),),
         front=Front(kind=FrontKind.ELASTIC_IP, ports=(8080,)),
         ha_port=7810,
         http_port=7880,
