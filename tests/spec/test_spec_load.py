@@ -63,7 +63,7 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
 
     assert (assembly.front.kind, assembly.ha_port, assembly.http_port) == (FrontKind.NONE, 7810, 7880)
     assert assembly.applications[0].tolerance == Tolerance(3, 300.0)
-    assert assembly.applications[0].command == ("/opt/ledger/bin/ledger", "--port", "8080")
+    assert assembly.applications[0].run.exec == ("/opt/ledger/bin/ledger", "--port", "8080")
 
 
 def test_every_error_is_told_at_once_in_the_order_of_the_file(problems: Problems) -> None:
