@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from core.ha_port import View
 from core.records import Permit, Report, Request
 
 
@@ -54,3 +55,35 @@ class Metadata(Protocol):
 
     def target_lifecycle_state(self) -> str | None:
         """What Auto Scaling wants this instance to be (InService, Terminated, ...); None outside a group."""
+
+
+class Trouble(Exception):
+    """What a local operator asked for was not done: the text says why, in a sentence for people."""
+
+
+class Holder(Protocol):
+    """What holds the applications, as the ports and the local commands see it. The first four only look and return at once.
+
+    An application is named, or None means all of them. view, why: KeyError for a name that there is not.
+    """
+
+    def view(self, application: str | None = None) -> View:
+        """Of the node, or of one application on its own port."""
+
+    def status(self) -> dict[str, Any]:
+        """What the last cycle concluded, as /v1/status tells it: plain JSON values."""
+
+    def why(self, application: str) -> dict[str, Any]:
+        """Why its verdict is what it is: each probe with its last results, thresholds with numbers, counters, history."""
+
+    def is_stuck(self) -> bool:
+        """No cycle was completed for STUCK_AFTER_S: whatever was concluded last may be long past."""
+
+    async def offline(self, application: str | None) -> str:
+        """Stop it gracefully (drain, bounded) and hold it down until `online`. What was done, in a sentence. Raises Trouble."""
+
+    async def clean(self, application: str | None) -> str:
+        """Kill all that belongs to it at once, and hold it down until `online`. Raises Trouble."""
+
+    async def online(self, application: str | None) -> str:
+        """Start it and wait until it is up. Raises Trouble: it came up degraded or not at all within its start timeout."""
