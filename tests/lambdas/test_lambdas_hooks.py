@@ -1,8 +1,7 @@
-"""admit_node, retire_node, move_front and tick against moto."""
+"""admit_node, retire_node and move_front against moto."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -10,9 +9,9 @@ import pytest
 from core.incident import Cause, Incident, State, incident_item
 from core.model import Verdict
 from core.records import Phase
-from lambdas import admit_node, move_front, retire_node, tick
-from lambdas.adapters import alarms, fronts, queues, table
-from lambdas.adapters.clients import Unknown, WorldFailed
+from lambdas import admit_node, move_front, retire_node
+from lambdas.adapters import fronts, table
+from lambdas.adapters.clients import Unknown
 
 MOVE = {"assembly": {"deployable": "demo", "assembly": "counter"}}
 
@@ -222,69 +221,6 @@ def test_a_node_that_ec2_does_not_know_gets_no_front(cloud: Any) -> None:
     assert move_front.handler(MOVE, cloud.context())["held_by"] is None
 
 
-# --- tick --------------------------------------------------------------------------------------------
-
-
-def test_each_minute_is_six_sweeps(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    orders: list[tuple[int, int]] = []
-    monkeypatch.setattr(
-        "lambdas.adapters.queues.send_all", lambda url, bodies: orders.extend((b["sweep"]["due_ms"] - cloud.now_ms, d) for b, d in bodies)
-    )
-
-    tick.handler(cloud.event("schedule"), cloud.context())
-
-    assert orders == [(1000 * s, s) for s in (0, 10, 20, 30, 40, 50)]
-
-
-def test_a_waiting_hook_wakes_its_handler(cloud: Any) -> None:
-    node = launched(cloud)
-
-    tick.handler(cloud.event("schedule"), cloud.context())
-
-    assert cloud.woken == [("admit", {**MOVE, "instance": node, "group": "counter-group"})]
-
-
-def test_a_lost_event_is_made_good(cloud: Any) -> None:
-    (node,) = cloud.members()
-    cloud.permit(node)
-    cloud.report(node)
-    cloud.client("ec2").terminate_instances(InstanceIds=[node])
-
-    tick.handler(cloud.event("schedule"), cloud.context())
-
-    (woken,) = cloud.woken
-    assert woken[0] == "recover"
-    assert "terminated" in woken[1]["wake"]["reason"]
-
-
-def test_an_alarm_that_rings_is_found_by_its_own_dimensions(cloud: Any) -> None:
-    cloudwatch = cloud.client("cloudwatch")
-    for name, assembly in (("mine", "counter"), ("other", "other")):
-        cloudwatch.put_metric_alarm(
-            AlarmName=name, Namespace="Understudy", MetricName="Healthy", Statistic="Minimum", Period=10, EvaluationPeriods=3,
-            Threshold=1, ComparisonOperator="LessThanThreshold",
-            Dimensions=[{"Name": "Deployable", "Value": "demo"}, {"Name": "Assembly", "Value": assembly}],
-        )  # fmt: skip
-    cloudwatch.set_alarm_state(AlarmName="other", StateValue="ALARM", StateReason="test")
-    assert not alarms.rings("demo", "counter")
-
-    cloudwatch.set_alarm_state(AlarmName="mine", StateValue="ALARM", StateReason="test")
-    assert alarms.rings("demo", "counter")
-
-
-def test_a_queue_that_fails_does_not_keep_tick_from_looking_after_hooks(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise WorldFailed("send messages", "ServiceUnavailable", "no")
-
-    (node,) = cloud.members()
-    cloud.lifecycles[node] = "Pending:Wait"
-    monkeypatch.setattr(queues, "send_all", refuse)
-
-    with pytest.raises(WorldFailed, match="ServiceUnavailable"):
-        tick.handler(cloud.event("schedule"), cloud.context())
-    assert [function for function, _ in cloud.woken] == ["admit"]
-
-
 def test_a_front_that_was_moved_for_an_old_permit_is_moved_on(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two calls cross: ours read the permit before it went to another node, and its move lands last."""
     (old,) = cloud.members()
@@ -301,13 +237,3 @@ def test_a_front_that_was_moved_for_an_old_permit_is_moved_on(cloud: Any, monkey
     move_front.handler(MOVE, cloud.context(30))
 
     assert cloud.front_holder() == new
-
-
-def test_an_assembly_that_cannot_be_read_fails_the_call_after_the_sweeps_were_ordered(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UNDERSTUDY_TABLE", "elsewhere")
-
-    with pytest.raises(WorldFailed, match="demo/counter"):
-        tick.handler(cloud.event("schedule"), cloud.context())
-
-    assert len([b for b in cloud.messages("tick") if "sweep" in b]) == 1, "the first of six is due at once"
-    assert json.dumps(cloud.woken) == "[]"

@@ -1,0 +1,151 @@
+"""tick against moto: whom it wakes each minute, and in which order."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from core.incident import Cause, Incident, State, incident_item
+from core.model import Verdict
+from core.records import Phase
+from lambdas import tick
+from lambdas.adapters import alarms, functions, queues, table
+from lambdas.adapters.clients import WorldFailed
+
+ADMIT = {"assembly": {"deployable": "demo", "assembly": "counter"}}
+
+
+def launched(cloud: Any) -> str:
+    """A node that waits in the launch hook; its agent reports and answers."""
+    (node,) = cloud.members()
+    cloud.lifecycles[node] = "Pending:Wait"
+    cloud.report(node, epoch=0, phase=Phase.WAITING, verdict=Verdict.UNKNOWN)
+    return str(node)
+
+
+def test_each_minute_is_six_sweeps(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    orders: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        "lambdas.adapters.queues.send_all", lambda url, bodies: orders.extend((b["sweep"]["due_ms"] - cloud.now_ms, d) for b, d in bodies)
+    )
+
+    tick.handler(cloud.event("schedule"), cloud.context())
+
+    assert orders == [(1000 * s, s) for s in (0, 10, 20, 30, 40, 50)]
+
+
+def test_a_waiting_hook_wakes_its_handler(cloud: Any) -> None:
+    node = launched(cloud)
+
+    tick.handler(cloud.event("schedule"), cloud.context())
+
+    assert cloud.woken == [("admit", {**ADMIT, "instance": node, "group": "counter-group"})]
+
+
+def test_a_lost_event_is_made_good(cloud: Any) -> None:
+    (node,) = cloud.members()
+    cloud.permit(node)
+    cloud.report(node)
+    cloud.client("ec2").terminate_instances(InstanceIds=[node])
+
+    tick.handler(cloud.event("schedule"), cloud.context())
+
+    (woken,) = cloud.woken
+    assert woken[0] == "recover"
+    assert "terminated" in woken[1]["wake"]["reason"]
+
+
+def gone_predecessor(cloud: Any) -> str:
+    """The permit's holder is terminated and nobody has opened an incident; its successor waits in the launch hook."""
+    node = launched(cloud)
+    old = cloud.client("ec2").run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    cloud.permit(old)
+    cloud.report(old)
+    cloud.client("ec2").terminate_instances(InstanceIds=[old])
+    return node
+
+
+def when_woken(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
+    """Whom tick wakes, and how many seconds after it began; filled in as it goes."""
+    began = cloud.now_ms
+    times: list[tuple[str, float]] = []
+    monkeypatch.setattr(functions, "wake", lambda function, _payload: times.append((function, (cloud.now_ms - began) / 1000)))
+    return times
+
+
+def test_an_unexplained_loss_is_looked_into_before_its_successor_is_permitted(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the successor holds the permit nothing is left to be suspected, and the loss would leave no trace."""
+    node = gone_predecessor(cloud)
+    times = when_woken(cloud, monkeypatch)
+
+    tick.handler(cloud.event("schedule"), cloud.context())
+
+    assert [function for function, _ in times] == ["recover", "admit"], node
+    assert times[0][1] == 0
+    assert times[1][1] >= tick.HEAD_START_S
+
+
+def test_a_launch_with_nothing_to_explain_waits_for_nobody(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    launched(cloud)
+    times = when_woken(cloud, monkeypatch)
+
+    tick.handler(cloud.event("schedule"), cloud.context())
+
+    assert times == [("admit", 0.0)]
+
+
+def test_a_loss_that_is_being_recovered_already_does_not_hold_its_successor_up(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone_predecessor(cloud)
+    permit = table.permit("demo", "counter")
+    assert permit is not None
+    incident = Incident(
+        deployable="demo", assembly="counter", id="x", revision=1, instance=permit.instance, epoch=1, state=State.RECREATING,
+        cause=Cause.GONE, reason="", woken_by="event", failed_ms=1, opened_ms=1, state_ms=cloud.now_ms,
+        driven_until_ms=cloud.now_ms + 60_000,
+    )  # fmt: skip
+    cloud.put(incident_item(incident))
+    times = when_woken(cloud, monkeypatch)
+
+    tick.handler(cloud.event("schedule"), cloud.context())
+
+    assert times == [("admit", 0.0)]
+
+
+def test_an_alarm_that_rings_is_found_by_its_own_dimensions(cloud: Any) -> None:
+    cloudwatch = cloud.client("cloudwatch")
+    for name, assembly in (("mine", "counter"), ("other", "other")):
+        cloudwatch.put_metric_alarm(
+            AlarmName=name, Namespace="Understudy", MetricName="Healthy", Statistic="Minimum", Period=10, EvaluationPeriods=3,
+            Threshold=1, ComparisonOperator="LessThanThreshold",
+            Dimensions=[{"Name": "Deployable", "Value": "demo"}, {"Name": "Assembly", "Value": assembly}],
+        )  # fmt: skip
+    cloudwatch.set_alarm_state(AlarmName="other", StateValue="ALARM", StateReason="test")
+    assert not alarms.rings("demo", "counter")
+
+    cloudwatch.set_alarm_state(AlarmName="mine", StateValue="ALARM", StateReason="test")
+    assert alarms.rings("demo", "counter")
+
+
+def test_a_queue_that_fails_does_not_keep_tick_from_looking_after_hooks(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise WorldFailed("send messages", "ServiceUnavailable", "no")
+
+    (node,) = cloud.members()
+    cloud.lifecycles[node] = "Pending:Wait"
+    monkeypatch.setattr(queues, "send_all", refuse)
+
+    with pytest.raises(WorldFailed, match="ServiceUnavailable"):
+        tick.handler(cloud.event("schedule"), cloud.context())
+    assert [function for function, _ in cloud.woken] == ["admit"]
+
+
+def test_an_assembly_that_cannot_be_read_fails_the_call_after_the_sweeps_were_ordered(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNDERSTUDY_TABLE", "elsewhere")
+
+    with pytest.raises(WorldFailed, match="demo/counter"):
+        tick.handler(cloud.event("schedule"), cloud.context())
+
+    assert len([b for b in cloud.messages("tick") if "sweep" in b]) == 1, "the first of six is due at once"
+    assert json.dumps(cloud.woken) == "[]"
