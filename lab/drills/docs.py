@@ -1,4 +1,4 @@
-"""python -m lab.drills.docs: write the tables of the docs that come from code: drills, sabotages, AWS's delays. `--check` only compares."""
+"""python -m lab.drills.docs: write the tables of the docs that come from code: drills, sabotages, AWS's delays, what units ask in vain. `--check` only compares."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from lab.delays import Delays
 from lab.drills.sabotage import SABOTAGES
 from lab.drills.scenes import DRILLS
+from lab.machines.unenforced import by_reason
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/lab.md"
 
@@ -25,6 +26,7 @@ def tables() -> dict[str, str]:
             ("drill", "fault", "promise", "limit"), [(f"`{d.name}`", d.fault, d.promise, f"{d.limit_s:g} s") for d in DRILLS.values()]
         ),
         "sabotage": markdown(("sabotage", "what is broken"), [(f"`{name}`", it.what) for name, it in SABOTAGES.items()]),
+        "unenforced": markdown(("directives of a unit", "why they have no effect here"), by_reason()),
         "delays": markdown(("delay", "seconds", "source"), [(d.name, f"{d.seconds:g}", d.source) for d in Delays().all()]),
     }
 

@@ -20,7 +20,7 @@ from lab.machines.keeper import Keeper
 from lab.machines.manager import Manager, descendants
 from lab.machines.notify import NotifySocket
 from lab.machines.syntax import INFINITY
-from lab.machines.units import Command, Unit
+from lab.machines.unit import Command, Unit
 from lab.machines.userdata import UserDataError, script
 
 USER_DATA_UNIT = "cloud-final.service"

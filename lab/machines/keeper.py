@@ -16,7 +16,7 @@ import signal
 import socket
 from typing import Any, NoReturn
 
-from lab.machines.service import SpawnFailed
+from lab.machines.hands import SpawnFailed
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_CHILD_SUBREAPER = 38, 36  # linux/prctl.h
 _MESSAGE_BYTES = 131072
@@ -148,9 +148,7 @@ def _become(wish: dict[str, Any], output: int) -> NoReturn:
     os.umask(wish["umask"])
     os.nice(wish["nice"])
     if wish["open_files"] is not None:
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        soft = wish["open_files"] if hard == resource.RLIM_INFINITY else min(wish["open_files"], hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, soft))
+        resource.setrlimit(resource.RLIMIT_NOFILE, tuple(wish["open_files"]))
     if wish["oom_score_adjust"] is not None:
         # Lowering it takes a capability in the host's own user namespace, which only real root has.
         with contextlib.suppress(PermissionError), open("/proc/self/oom_score_adj", "w") as file:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
+import shutil
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lab.machines import syntax
+from lab.machines.hands import SpawnFailed
 from lab.machines.keeper import Keeper
 from lab.machines.rootfs import PATH
-from lab.machines.service import Service, SpawnFailed
+from lab.machines.service import Service
 from lab.machines.syntax import INFINITY
-from lab.machines.units import UNIT_BYTES_MAX, Command, Unit, UnitError, parse
+from lab.machines.unit import Command, Unit, UnitError
+from lab.machines.units import UNIT_BYTES_MAX, parse
 
 _UNITS_MAX = 100
+_RUN = Path("/run")
 
 
 class Manager:
@@ -29,6 +34,7 @@ class Manager:
         self.services: dict[str, Service] = {}
         self.keepers: dict[str, Keeper] = {}
         self.notify_path = ""
+        self._said_of_files: set[str] = set()
 
     def load(self) -> None:
         """Read every unit file again (daemon-reload). A unit that cannot be loaded is said on the console."""
@@ -76,6 +82,24 @@ class Manager:
             pid = parents[pid]
         return None
 
+    def prepare(self, unit: Unit) -> None:
+        """systemd.exec(5), RuntimeDirectory=: made, owned by the service's user, before the first command runs."""
+        for name in unit.runtime_directories:
+            folder = _RUN / name
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                folder.chmod(unit.runtime_directory_mode)
+            except OSError as error:
+                raise SpawnFailed(f"RuntimeDirectory={name}: {error}") from error
+
+    def tidy(self, unit: Unit, *, comes_back: bool) -> None:
+        """systemd.exec(5), RuntimeDirectoryPreserve=."""
+        keep = unit.runtime_directory_preserve
+        if keep == "yes" or (keep == "restart" and comes_back):
+            return
+        for name in unit.runtime_directories:
+            shutil.rmtree(_RUN / name, ignore_errors=True)
+
     def spawn(self, unit: Unit, command: Command) -> int:
         environment = self._environment_of(unit)
         argv = list(command.argv)
@@ -88,11 +112,23 @@ class Manager:
                 "cwd": unit.working_directory,
                 "umask": unit.umask,
                 "nice": unit.nice,
-                "open_files": unit.open_files,
+                "open_files": self._open_files(unit),
                 "oom_score_adjust": unit.oom_score_adjust,
                 "no_new_privileges": unit.no_new_privileges,
             }
         )
+
+    def _open_files(self, unit: Unit) -> tuple[int, int] | None:
+        """As much of LimitNOFILE= as this machine's own hard limit allows; root here may not raise that one (setrlimit(2))."""
+        if unit.open_files is None:
+            return None
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        most = 1 << 30 if most == resource.RLIM_INFINITY else most
+        soft, hard = (int(min(limit, most)) for limit in unit.open_files)
+        if (soft < unit.open_files[0] or hard < unit.open_files[1]) and unit.name not in self._said_of_files:
+            self._said_of_files.add(unit.name)
+            self.say(f"{unit.name}: LimitNOFILE= is {soft}:{hard} here: the lab's own hard limit is {most}")
+        return soft, hard
 
     def kill(self, pid: int, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -130,6 +166,8 @@ class Manager:
             result["NOTIFY_SOCKET"] = self.notify_path
         if unit.watchdog_s < INFINITY:
             result["WATCHDOG_USEC"] = str(int(unit.watchdog_s * 1e6))
+        if unit.runtime_directories:
+            result["RUNTIME_DIRECTORY"] = ":".join(str(_RUN / name) for name in unit.runtime_directories)
         result |= dict(unit.environment)
         for path, may_be_absent in unit.environment_files:
             try:

@@ -7,51 +7,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
-from typing import Protocol
 
+from lab.machines.hands import Hands, SpawnFailed
+from lab.machines.results import how, restarts, result_of
 from lab.machines.syntax import INFINITY
-from lab.machines.units import Command, Unit
+from lab.machines.unit import Unit
 
-# systemd.service(5), SuccessExitStatus=: these end a service cleanly besides exit code 0.
-_CLEAN_SIGNALS = frozenset((signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE))
-# systemd.service(5), table "Exit causes and the effect of the Restart= settings".
-_RESTART_ON = {
-    "success": {"always", "on-success"},
-    "exit-code": {"always", "on-failure"},
-    "signal": {"always", "on-failure", "on-abnormal", "on-abort"},
-    "timeout": {"always", "on-failure", "on-abnormal"},
-    "watchdog": {"always", "on-failure", "on-abnormal", "on-watchdog"},
-    "protocol": {"always", "on-failure"},
-    "resources": {"always", "on-failure"},
-}
 _POLL_S = 0.1  # how often a group that is being killed is looked at
-
-
-class SpawnFailed(Exception):
-    """The program could not be started; the text says why."""
-
-
-class Hands(Protocol):
-    """What a service does to the world."""
-
-    def spawn(self, unit: Unit, command: Command) -> int: ...
-
-    def kill(self, pid: int, number: int) -> None: ...
-
-    def members(self, unit: Unit) -> list[int]: ...
-
-    def say(self, text: str) -> None: ...
-
-
-def result_of(unit: Unit, code: int) -> str:
-    """success, exit-code or signal, from a return code as subprocess gives it (negative: a signal)."""
-    if code == 0 or code in unit.success or (code < 0 and -code in _CLEAN_SIGNALS and unit.type != "oneshot"):
-        return "success"
-    return "exit-code" if code > 0 else "signal"
-
-
-def restarts(unit: Unit, result: str) -> bool:
-    return unit.restart in _RESTART_ON.get(result, set())
 
 
 class Service:
@@ -176,7 +138,19 @@ class Service:
         self.result, self.status_text, self._step = "success", "", 0
         self._deadline_s = now_s + self.unit.start_timeout_s
         self._watchdog_period_s, self._watchdog_s = self.unit.watchdog_s, INFINITY
+        self._tell_of_others("in control group while starting unit. Ignoring.", "Found left-over process")
+        try:
+            self._hands.prepare(self.unit)
+        except SpawnFailed as error:
+            self._hands.say(f"{self.unit.name}: Failed to start: {error}")
+            self._down(now_s, "resources")
+            return
         self._go_on(now_s)
+
+    def _tell_of_others(self, what: str, who: str = "Unit process") -> None:
+        """Processes of the unit that nobody ended, which KillMode=process allows (systemd.kill(5)): they stay in its group."""
+        for pid in sorted(self._hands.members(self.unit)):
+            self._hands.say(f"{self.unit.name}: {who} {pid} {what}")
 
     def _go_on(self, now_s: float) -> None:
         """Start the next command: those of ExecStartPre in turn, then the main one."""
@@ -204,7 +178,7 @@ class Service:
             self._step += 1
             self._go_on(now_s)
         else:
-            self._hands.say(f"{self.unit.name}: Control process exited, {_how(code)}")
+            self._hands.say(f"{self.unit.name}: Control process exited, {how(code)}")
             self._signal_down(now_s, "exit-code" if code > 0 else "signal", self.unit.kill_signal)
 
     def _activated(self, now_s: float) -> None:
@@ -216,7 +190,7 @@ class Service:
         result = result_of(self.unit, code)
         command = self.unit.exec_start[max(0, self._step - len(self.unit.exec_start_pre))]
         if result != "success" and not command.may_fail:
-            self._hands.say(f"{self.unit.name}: Main process exited, {_how(code)}")
+            self._hands.say(f"{self.unit.name}: Main process exited, {how(code)}")
         if command.may_fail:
             result = "success"
         if self.state in ("stopping", "killing"):
@@ -247,7 +221,7 @@ class Service:
 
     def _watchdog_missed(self, now_s: float, why: str) -> None:
         self._hands.say(f"{self.unit.name}: Watchdog timeout ({why})!")
-        self._signal_down(now_s, "watchdog", signal.SIGABRT)
+        self._signal_down(now_s, "watchdog", self.unit.watchdog_signal)
 
     def _signal_down(self, now_s: float, result: str, number: int) -> None:
         """Ask the processes that KillMode names to end, then wait as long as TimeoutStopSec allows."""
@@ -282,6 +256,9 @@ class Service:
         self.result, self.main, self._control = result, None, None
         if result != "success":
             self._hands.say(f"{self.unit.name}: Failed with result '{result}'.")
+        self._tell_of_others("remains running after unit stopped.")
+        comes_back = self._again or (not self._asked_to_stop and restarts(self.unit, result))
+        self._hands.tidy(self.unit, comes_back=comes_back)
         if self._asked_to_stop:
             self._hands.say(f"Stopped {self.unit.name} - {self.unit.description or self.unit.name}.")
             self._become("inactive" if result == "success" else "failed")
@@ -296,13 +273,3 @@ class Service:
 
     def _become(self, state: str) -> None:
         self.state, self._deadline_s = state, INFINITY
-
-
-def _how(code: int) -> str:
-    if code >= 0:
-        return f"code=exited, status={code}"
-    try:
-        name = signal.Signals(-code).name.removeprefix("SIG")
-    except ValueError:
-        name = str(-code)
-    return f"code={'dumped' if -code == signal.SIGABRT else 'killed'}, status={-code}/{name}"

@@ -75,9 +75,9 @@ def test_user_data_that_does_not_run_is_told_on_the_console_and_the_machine_stay
 
 def test_a_unit_that_is_not_understood_is_not_loaded_and_said(rack: Rack) -> None:
     rack.boot(
-        b"#!/bin/sh\nprintf '[Service]\\nExecStart=/bin/true\\nProtectHome=yes\\n' > /etc/systemd/system/x.service\nsystemctl start x\n"
+        b"#!/bin/sh\nprintf '[Service]\\nExecStart=/bin/true\\nDynamicUser=yes\\n' > /etc/systemd/system/x.service\nsystemctl start x\n"
     )
-    rack.console_says("x.service:3: ProtectHome= in [Service] is not understood")
+    rack.console_says("x.service:3: DynamicUser= in [Service] is not understood")
     rack.console_says("x.service is not loaded")
     rack.console_says("FAILED with exit status 5")
 

@@ -10,9 +10,12 @@ import pytest
 
 from lab.machines import syntax
 from lab.machines.control import Answer, Control
+from lab.machines.hands import SpawnFailed
 from lab.machines.manager import Manager
-from lab.machines.service import Service, SpawnFailed, restarts, result_of
-from lab.machines.units import Command, Unit, UnitError, parse
+from lab.machines.results import restarts, result_of
+from lab.machines.service import Service
+from lab.machines.unit import Command, Unit, UnitError
+from lab.machines.units import parse
 
 AGENT_UNIT = Path(__file__).resolve().parent.parent.parent / "agent/understudy-agent.service"
 
@@ -25,7 +28,7 @@ def test_the_agents_own_unit_is_understood() -> None:
     unit = parse(AGENT_UNIT.name, AGENT_UNIT.read_text())
     assert unit.type == "notify"
     assert unit.restart == "always"
-    assert unit.kill_mode == "mixed"
+    assert unit.kill_mode in ("mixed", "process")
     assert unit.watchdog_s < syntax.INFINITY
 
 
@@ -41,7 +44,7 @@ def test_spans_of_time(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("ProtectSystem=strict", "ProtectSystem= in [Service] is not understood"),
+        ("DynamicUser=yes", "DynamicUser= in [Service] is not understood"),
         ("Restart=sometimes", "Restart=sometimes is not one of"),
         ("RestartSec=5 parsecs", "RestartSec=5 parsecs is no time span"),
         ("User=nobody", "User=nobody is not root"),
@@ -51,6 +54,11 @@ def test_spans_of_time(text: str, seconds: float) -> None:
         ("Environment=1A=b", "which is not KEY=VALUE"),
         ("WorkingDirectory=%h", "has the specifier %h"),
         ("OOMScoreAdjust=2000", "is no whole number from -1000 to 1000"),
+        ("LimitNOFILE=2048:1024", "is neither a limit nor soft:hard"),
+        ("RuntimeDirectory=/run/x", "names /run/x, which is no plain path below /run"),
+        ("RuntimeDirectory=a/../../etc", "which is no plain path below /run"),
+        ("RuntimeDirectoryPreserve=perhaps", "is neither yes nor no"),
+        ("WatchdogSignal=SIGWHAT", "is no signal"),
     ],
 )
 def test_what_is_not_understood_is_refused_with_its_line(line: str, said: str) -> None:
@@ -70,6 +78,20 @@ def test_what_cannot_be_enforced_is_taken_with_a_remark() -> None:
     assert parse("x.service", service_text("MemoryMin=20M")).remarks == (
         "x.service:3: MemoryMin= has no effect here: a machine of the lab has no control groups of its own",
     )
+
+
+def test_a_sandbox_is_taken_without_effect_and_said_so() -> None:
+    (remark,) = parse("x.service", service_text("CapabilityBoundingSet=~CAP_WAKE_ALARM CAP_BLOCK_SUSPEND")).remarks
+    assert "CapabilityBoundingSet= has no effect here: it only takes something away" in remark
+
+
+@pytest.mark.parametrize(
+    ("text", "limits"),
+    [("16384:524288", (16384, 524288)), ("4096", (4096, 4096)), ("1024:infinity", (1024, syntax.INFINITY))],
+)
+def test_a_limit_is_one_number_or_soft_and_hard(text: str, limits: tuple[float, float]) -> None:
+    """https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#Process%20Properties"""
+    assert parse("x.service", service_text(f"LimitNOFILE={text}")).open_files == limits
 
 
 def test_lists_grow_and_an_empty_line_clears_them() -> None:
@@ -109,6 +131,13 @@ class Notes:
         self.alive: list[int] = []
         self.spawned = 99
         self.fails = False
+        self.tidied: list[bool] = []
+
+    def prepare(self, unit: Unit) -> None:
+        """Nothing to make."""
+
+    def tidy(self, unit: Unit, *, comes_back: bool) -> None:
+        self.tidied.append(comes_back)
 
     def spawn(self, unit: Unit, command: Command) -> int:
         if self.fails:
@@ -190,6 +219,21 @@ def test_a_missed_watchdog_aborts_and_restarts() -> None:
     assert (service.state, service.main, service.restarts) == ("active", 101, 1)
 
 
+def test_the_watchdogs_own_signal_ends_the_main_process_alone() -> None:
+    """https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html#WatchdogSignal="""
+    notes = Notes()
+    service = running(
+        notes, watchdog_s=10, watchdog_signal=signal.SIGKILL, notify_access="main", restart="always", restart_s=1, kill_mode="process"
+    )
+    notes.alive = [200]
+    service.on_time(10)
+    assert notes.killed == [(100, signal.SIGKILL)]
+    service.on_exit(100, -9, 10.1)
+    service.on_time(11.1)
+    assert (service.state, service.main, notes.alive) == ("active", 101, [200])
+    assert notes.killed == [(100, signal.SIGKILL)]
+
+
 @pytest.mark.parametrize(
     ("result", "settings"),
     [
@@ -267,6 +311,10 @@ def test_process_leaves_the_others_alone() -> None:
     service.stop(5)
     service.on_exit(100, 0, 6)
     assert (service.state, notes.killed) == ("inactive", [(100, signal.SIGTERM)])
+    assert "x.service: Unit process 200 remains running after unit stopped." in notes.said
+    service.start(7)
+    assert (service.state, notes.alive) == ("active", [200])
+    assert "x.service: Found left-over process 200 in control group while starting unit. Ignoring." in notes.said
 
 
 def test_what_was_stopped_stays_down_and_a_restart_comes_back() -> None:
@@ -280,6 +328,19 @@ def test_what_was_stopped_stays_down_and_a_restart_comes_back() -> None:
     assert not service.settled
     service.on_exit(101, 0, 5)
     assert (service.state, service.main) == ("active", 102)
+
+
+def test_what_the_unit_had_made_is_tidied_up_when_it_is_down_by_whether_it_comes_back() -> None:
+    """https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#RuntimeDirectoryPreserve="""
+    notes = Notes()
+    service = running(notes, restart="always", restart_s=1)
+    service.on_exit(100, 1, 1)
+    service.on_time(2)
+    service.restart(3)
+    service.on_exit(101, 0, 4)
+    service.stop(5)
+    service.on_exit(102, 0, 6)
+    assert notes.tidied == [True, True, False]
 
 
 def test_a_program_that_cannot_be_started_is_a_failure_that_restarts() -> None:
