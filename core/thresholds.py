@@ -117,12 +117,12 @@ def verdicts(states: ThresholdStates, thresholds: Sequence[Threshold], *, now_s:
 def warnings(states: ThresholdStates, thresholds: Sequence[Threshold], *, now_s: float) -> dict[str, str]:
     """What is to be said without doing anything, by threshold: crossed ones that only report, and what is not measured.
 
-    The names stay the same while a warning lasts, and the numbers in the texts do not: who logs a name once says it once.
+    A measure that is missing is told of after GAP_S: some need two readings, and one may fail. The names stay the same
+    while a warning lasts, the numbers in the texts do not: who logs each name once says it once.
     """
     said = {name(threshold): reason for threshold, reason in crossed(states, thresholds, now_s=now_s) if threshold.then is Crossed.REPORT}
     for threshold, state in zip(thresholds, states.states, strict=False):
-        never = state.measured_at_s is None
-        if state.unmeasured_since_s is not None and (never or now_s - state.unmeasured_since_s > GAP_S):
+        if state.unmeasured_since_s is not None and now_s - state.unmeasured_since_s > GAP_S:
             said[name(threshold)] = f"{name(threshold)} cannot be measured here"
     return said
 
