@@ -186,6 +186,9 @@ class ThresholdKind(StrEnum):
     INODES = "inodes"
 
 
+_SHARES = (ThresholdKind.MEMORY_PRESSURE, ThresholdKind.DISK, ThresholdKind.INODES)
+
+
 class Crossed(StrEnum):
     """What follows when a threshold stays crossed."""
 
@@ -209,6 +212,12 @@ class Threshold:
             raise ValueError(f"threshold {self.kind.value}: give a percentage or an amount")
         if (self.path is not None) != (self.kind in (ThresholdKind.DISK, ThresholdKind.INODES)):
             raise ValueError(f"threshold {self.kind.value}: disk and inodes name a path, the others do not")
+        if self.amount is not None and self.kind in _SHARES:
+            raise ValueError(f"threshold {self.kind.value} is {self.amount}: use a percentage, only shares of it are measured")
+        if self.percent is not None and self.kind is ThresholdKind.THREADS:
+            raise ValueError(f"threshold {self.kind.value} is {self.percent:g} %: use a number, there is nothing to take a percentage of")
+        if self.for_s < 0 or (self.percent or 0.0) < 0 or (self.amount or 0) < 0:
+            raise ValueError(f"threshold {self.kind.value}: use limits and durations of 0 or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
