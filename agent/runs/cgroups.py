@@ -1,0 +1,140 @@
+"""A cgroup of its own for an application that the agent started: who is in it belongs to the run, whatever it does to its environment.
+
+Only the second version is used (kernel documentation, cgroup-v2.rst). Membership, killing all at once and learning that all are
+gone need no controller, so that a folder below the agent's own will do; limits need the memory and pids controllers to be handed down.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+OURS = "understudy"  # the folder below the agent's own cgroup that holds the applications'
+MEMBERS_MAX = 100_000
+
+
+class Cgroup:
+    """A folder that exists. Its methods raise OSError where they do not say otherwise."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def place(self, pid: int) -> None:
+        """Takes some milliseconds: the kernel waits until nobody forks (threadgroup_rwsem). ProcessLookupError: it is gone."""
+        _write(self.folder / "cgroup.procs", str(pid))
+
+    def members(self) -> list[int]:
+        """Those that are alive, in folders below too."""
+        pids: list[int] = []
+        for folder, _, _ in os.walk(self.folder):
+            with suppress(FileNotFoundError):  # removed meanwhile
+                pids += [int(pid) for pid in Path(folder, "cgroup.procs").read_bytes().split()]
+            if len(pids) > MEMBERS_MAX:
+                break
+        return [pid for pid in pids if pid > 0]
+
+    def is_empty(self) -> bool:
+        """One short file: this is asked between the end of a run and the start of the next."""
+        try:
+            descriptor = os.open(self.folder / "cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return True
+        try:
+            return b"populated 0" in os.read(descriptor, 4096)
+        finally:
+            os.close(descriptor)
+
+    def kill(self) -> None:
+        """Everybody at once, those being forked too (Linux 5.14). Without that the caller kills the members one by one."""
+        with suppress(FileNotFoundError):
+            _write(self.folder / "cgroup.kill", "1")
+
+    def limit(self, *, memory_bytes: int | None, processes: int | None) -> list[str]:
+        """Set what can be set, take away what is not asked for; the names of what could not be set."""
+        refused = []
+        for file, value in (("memory.max", memory_bytes), ("pids.max", processes)):
+            try:
+                _write(self.folder / file, "max" if value is None else str(value))
+            except OSError:
+                if value is not None:
+                    refused.append(file)
+        return refused
+
+
+def cgroup_of(mark: str) -> Cgroup | None:
+    """Make the folder of the application that this mark names, <instance>/<application>/<run>; None: this agent can make none.
+
+    Runs of an application follow one another, never overlap, and so share it.
+    """
+    top = _top()
+    if top is None:
+        return None
+    folder = top.joinpath(*mark.split("/")[:-1])
+    if top not in folder.parents:
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder / "cgroup.procs", os.W_OK):
+            return None
+        _hand_down(top, folder.parent)
+    except OSError:
+        return None
+    return Cgroup(folder)
+
+
+def former_cgroup(mark: str, written: str) -> Cgroup | None:
+    """The one that a former run had: as it was written down, else as its mark names it. None: there is none."""
+    top = _top()
+    candidates = [Path(written)] if written else []
+    if top is not None:
+        candidates.append(top.joinpath(*mark.split("/")[:-1]))
+    # What is written may be wrong or old: only a folder of ours is ever killed.
+    return next((Cgroup(folder) for folder in candidates if OURS in folder.parts and (folder / "cgroup.procs").exists()), None)
+
+
+@cache
+def _top() -> Path | None:
+    """Empty folders that former agents left are removed on the way."""
+    own = own_folder()
+    if own is None:
+        return None
+    top = own / OURS
+    for folder, _, _ in os.walk(top, topdown=False):
+        with suppress(OSError):  # somebody is in it
+            os.rmdir(folder)
+    return top
+
+
+def own_folder() -> Path | None:
+    """The agent's own cgroup in the second version's hierarchy; None where that is not mounted."""
+    try:
+        membership = Path("/proc/self/cgroup").read_text().splitlines()
+        mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    except OSError:
+        return None
+    path = next((line[3:] for line in membership if line.startswith("0::")), None)
+    # Fields 4 and 5 are the root within the file system and where it is mounted; the type follows a lone hyphen (proc(5)).
+    mount = next((fields for fields in mounts if "-" in fields and fields[fields.index("-") + 1] == "cgroup2"), None)
+    if path is None or mount is None or ".." in path:
+        return None
+    root = mount[3]
+    inside = os.path.relpath(path, root) if path == root or path.startswith(root.rstrip("/") + "/") else None
+    return None if inside is None else Path(os.path.normpath(os.path.join(mount[4], inside)))
+
+
+def _hand_down(top: Path, last: Path) -> None:
+    """Let the folders from `top` to `last` give memory and pids to those below, where they have them. None of these holds a process."""
+    for folder in [*(parent for parent in reversed(last.parents) if parent == top or top in parent.parents), last]:
+        for controller in ("memory", "pids"):
+            with suppress(OSError):  # not there, or not ours to hand on
+                _write(folder / "cgroup.subtree_control", f"+{controller}")
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)

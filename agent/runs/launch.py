@@ -1,0 +1,118 @@
+"""A program started as its application asks: whom it runs as, where, with what, and how much of it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import resource
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from agent.runs.state import MARK
+from core.application import Application
+
+UMASK = 0o022  # systemd's default, whatever the agent's own is
+OWN_SCORE = "/proc/self/oom_score_adj"
+
+
+def spawn(application: Application, *, environment: Mapping[str, str], mark: str, output: int | None) -> subprocess.Popen[bytes]:
+    """In a session of its own. Raises OSError: no such program, user or directory, or not permitted."""
+    program = application.run.exec
+    assert program is not None, f"{application.name} runs by {application.run.kind}"
+    who = account(application.user)
+    told = {**home_of(who), **environment, MARK: mark}
+    argv = [*launcher(application, told), *program]
+    return subprocess.Popen(
+        argv,
+        env=told,
+        cwd=application.directory or "/",
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        umask=UMASK,
+        user=None if who is None else who.pw_uid,
+        group=None if who is None else who.pw_gid,
+        extra_groups=None if who is None else os.getgrouplist(who.pw_name, who.pw_gid),
+    )
+
+
+def account(user: str | None) -> pwd.struct_passwd | None:
+    """Whom to become; None: nobody else than the agent itself. Raises OSError when there is no such user."""
+    if user is None:
+        return None
+    try:
+        found = pwd.getpwnam(user)
+    except KeyError as error:
+        raise OSError(errno.ENOENT, "there is no such user", user) from error
+    return None if found.pw_uid == os.geteuid() and found.pw_gid == os.getegid() else found
+
+
+def home_of(who: pwd.struct_passwd | None) -> dict[str, str]:
+    """What login(1) would tell a program of its user."""
+    return {} if who is None else {"HOME": who.pw_dir, "USER": who.pw_name, "LOGNAME": who.pw_name, "SHELL": who.pw_shell or "/bin/sh"}
+
+
+def launcher(application: Application, environment: Mapping[str, str]) -> list[str]:
+    """prlimit(1) of util-linux before the program, when it has limits.
+
+    They must hold from its first instruction, for many programs read them once at start: setting them from outside afterwards comes
+    too late. Lowering the agent's own for a moment would starve its threads, and a function between fork and exec may
+    lock up in a process with threads. One more exec costs a millisecond, and only those who ask for limits pay it.
+    """
+    limits = application.limits
+    options = []
+    if limits.open_files is not None:
+        _raise_own_ceiling(resource.RLIMIT_NOFILE, limits.open_files)
+        options.append(f"--nofile={limits.open_files}:{limits.open_files}")
+    if limits.processes is not None and application.user is not None:
+        options.append(f"--nproc={limits.processes}:{limits.processes}")
+    if not options:
+        return []
+    assert application.run.exec is not None
+    program = application.run.exec[0]
+    at = os.path.join(application.directory or "/", program) if "/" in program else program
+    if shutil.which(at, path=environment.get("PATH")) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)  # else prlimit would say it, once started
+    return ["prlimit", *options, "--"]
+
+
+def _raise_own_ceiling(kind: int, wanted: int) -> None:
+    """A program cannot be given more than the agent may have; its own soft limit stays. Raises OSError when not permitted."""
+    soft, hard = resource.getrlimit(kind)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        try:
+            resource.setrlimit(kind, (soft, wanted))
+        except ValueError as error:
+            raise PermissionError(errno.EPERM, f"this agent may not raise a limit from {hard} to {wanted}") from error
+
+
+def unenforced(application: Application, refused: Sequence[str]) -> tuple[str, ...]:
+    """What of its limits does not hold; `refused`: files of its cgroup that could not be written, all of them without one."""
+    limits = application.limits
+    said = []
+    if limits.memory_bytes is not None and "memory.max" in refused:
+        said.append("limits.memory is not enforced here: the application has no cgroup with a memory controller")
+    if limits.processes is not None and "pids.max" in refused:
+        if application.user is None:
+            said.append("limits.processes is not enforced here: it needs a cgroup with a pids controller, or a user of its own")
+        else:
+            said.append(f"limits.processes counts all that user {application.user} runs: there is no cgroup with a pids controller")
+    return tuple(said)
+
+
+def protected_from_oom() -> bool:
+    """Whether the agent is less likely than others to be killed when memory runs out; its applications must not inherit that."""
+    try:
+        with open(OWN_SCORE) as file:
+            return int(file.read()) < 0
+    except (OSError, ValueError):
+        return False
+
+
+def unprotect(pid: int) -> None:
+    """Raises OSError: gone, or not permitted."""
+    with open(f"/proc/{pid}/oom_score_adj", "w") as file:
+        file.write("0")
