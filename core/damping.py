@@ -9,9 +9,9 @@ from __future__ import annotations
 
 FAILURE = 1.0  # what each failure adds
 HALF_LIFE_S = 300.0  # as long as the window in which a tolerance counts, where the settings say nothing else
-# Twice the failures that are tolerated where the settings say nothing else. Failures that come evenly reach it when they
-# are less than HALF_LIFE_S * log2(6 / 5) = 79 s apart, a little more than a healthy spell.
-FLAPPING = 6.0
+# One more failure at once than is tolerated where the settings say nothing else. Failures that come evenly hold it there
+# when they are less than HALF_LIFE_S * log2(5 / 4) = 97 s apart; a long run of them weighs longer than a healthy spell.
+FLAPPING = 4.0
 
 
 def decayed(penalty: float, *, since_s: float, now_s: float) -> float:
