@@ -1,0 +1,174 @@
+"""Two rows: a program killed, until the next one runs; a program stopped (SIGSTOP), until the next one answers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import subjects
+from bench.table import Row
+
+NEW_PROCESS = 1.5  # times a bare pidfd watcher
+NEW_ANSWER = 1.2  # times a bare pinger that waits for an answer
+PROBE_S = 0.1
+SAMPLE_TIMEOUT_S = 15.0  # a peer that took longer is noted with it
+
+# Says its pid into the pipe and waits: as cheap a program as can tell that it runs.
+SAYS_PID = "echo {name} $$ >{pipe}; exec sleep 100000"
+# Answers every connection with a short 200, and says its pid once it listens. No imports but the socket's.
+ANSWERS = """
+import _socket, os
+listener = _socket.socket()
+listener.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+listener.bind(("127.0.0.1", {port}))
+listener.listen(64)
+pipe = os.open("{pipe}", os.O_WRONLY)
+os.write(pipe, b"{name} %d\\n" % os.getpid())
+os.close(pipe)
+while True:
+    descriptor, _ = listener._accept()
+    connection = _socket.socket(fileno=descriptor)
+    try:
+        connection.recv(4096)
+        connection.send(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok")
+    except OSError:
+        pass
+    connection.close()
+"""
+
+
+class Births:
+    """A named pipe into which each program says `NAME PID` when it runs; the time is taken when that is read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "births"
+        os.mkfifo(self.path)
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)  # for writing too: it never ends
+        self._rest = b""
+        self.pids: dict[str, int] = {}
+
+    def read(self, timeout_s: float) -> list[tuple[str, int]]:
+        if not select.select([self._descriptor], [], [], timeout_s)[0]:
+            return []
+        *lines, self._rest = (self._rest + os.read(self._descriptor, 65536)).split(b"\n")
+        born = [(name.decode(), int(pid)) for name, pid in (line.split() for line in lines)]
+        self.pids.update(born)
+        return born
+
+    def await_all(self, names: Sequence[str], timeout_s: float = 60.0) -> None:
+        until_s = time.monotonic() + timeout_s
+        while not set(names) <= self.pids.keys():
+            if time.monotonic() > until_s:
+                raise RuntimeError(f"never started: {sorted(set(names) - self.pids.keys())}")
+            self.read(0.1)
+
+    def after(self, name: str, number: signal.Signals) -> float:
+        """Send the signal to that program; seconds until another one of its name says its pid, SAMPLE_TIMEOUT_S if never."""
+        sent_at_s = time.perf_counter()
+        os.kill(self.pids[name], number)
+        while (left_s := sent_at_s + SAMPLE_TIMEOUT_S - time.perf_counter()) > 0:
+            if any(born == name for born, _ in self.read(left_s)):
+                return time.perf_counter() - sent_at_s
+        return SAMPLE_TIMEOUT_S
+
+
+def killed(samples: int, folder: Path) -> Iterator[Row]:
+    """kill -9 -> new process. Every sample is the first failure of a program of its own."""
+    births = Births(folder)
+    peer_samples = max(3, samples // 3)
+
+    def commands(subject: str, count: int) -> list[list[str]]:
+        return [["/bin/sh", "-c", SAYS_PID.format(name=f"{subject}-{n}", pipe=births.path)] for n in range(count)]
+
+    took: dict[str, list[float]] = {"agent": [], "floor": []}
+    peers: dict[str, Sequence[float] | str] = {}
+    with contextlib.ExitStack() as stack:
+        applications = [{"name": f"app{n}", "run": {"exec": command}} for n, command in enumerate(commands("agent", samples))]
+        stack.enter_context(subjects.agent(applications, folder))
+        (folder / "watched.json").write_text(json.dumps(commands("floor", samples)))
+        stack.enter_context(subjects.floor("watcher", str(folder / "watched.json"), folder=folder))
+        for name, program, start in (
+            ("runit", "runsv", subjects.runsv),
+            ("supervisord", "supervisord", subjects.supervisord),
+            ("monit", "monit", subjects.monit),
+        ):
+            why = subjects.missing(program)
+            if why is not None:
+                peers[name] = why
+                continue
+            took[name] = []
+            stack.enter_context(start(commands(name, peer_samples), folder))
+        counts = {name: samples if name in ("agent", "floor") else peer_samples for name in took}
+        births.await_all([f"{name}-{n}" for name, count in counts.items() for n in range(count)])
+        time.sleep(3.0)  # runsv counts a death within its first second as a failed start
+        _in_turn(samples, counts, lambda name, n: took[name].append(births.after(f"{name}-{n}", signal.SIGKILL)))
+    peers.update({name: _ms(values) for name, values in took.items() if name not in ("agent", "floor")})
+    ours, floor = _ms(took["agent"]), _ms(took["floor"])
+    yield Row(
+        what="kill -9 -> new process",
+        unit="ms",
+        ours=ours,
+        floor=floor,
+        limit=NEW_PROCESS * statistics.median(floor),
+        rule=f"{NEW_PROCESS:g} x a bare pidfd watcher",
+        peers=peers,
+        note=f"each sample is the first failure of a program of its own, {samples} under one agent and under one watcher: "
+        "a second failure in a row is restarted later on purpose",
+    )
+
+
+def hung(samples: int, folder: Path) -> Iterator[Row]:
+    """SIGSTOP -> new process that listens; each program asked over HTTP every 0.1 s, one answer missed is enough."""
+    births = Births(folder)
+    took: dict[str, list[float]] = {"agent": [], "floor": []}
+
+    def programs(subject: str) -> list[tuple[int, list[str]]]:
+        ports = [subjects.free_port() for _ in range(samples)]
+        code = [ANSWERS.format(port=port, pipe=births.path, name=f"{subject}-{n}") for n, port in enumerate(ports)]
+        return [(port, [sys.executable, "-I", "-S", "-c", text]) for port, text in zip(ports, code, strict=True)]
+
+    with contextlib.ExitStack() as stack:
+        applications: list[dict[str, Any]] = []
+        for n, (port, command) in enumerate(programs("agent")):
+            probe = {"http": f"http://127.0.0.1:{port}/", "every_s": PROBE_S, "timeout_s": PROBE_S, "rise": 1, "fall": 1}
+            applications.append({"name": f"app{n}", "run": {"exec": command}, "probes": [probe], "stop_timeout_s": 0.0})
+        stack.enter_context(subjects.agent(applications, folder))
+        (folder / "asked.json").write_text(json.dumps(programs("floor")))
+        stack.enter_context(subjects.floor("pinger", str(folder / "asked.json"), str(PROBE_S), folder=folder))
+        births.await_all([f"{name}-{n}" for name in took for n in range(samples)])
+        time.sleep(2.0)
+        _in_turn(samples, dict.fromkeys(took, samples), lambda name, n: took[name].append(births.after(f"{name}-{n}", signal.SIGSTOP)))
+    ours, floor = _ms(took["agent"]), _ms(took["floor"])
+    yield Row(
+        what="SIGSTOP -> new process answering",
+        unit="ms",
+        ours=ours,
+        floor=floor,
+        limit=NEW_ANSWER * statistics.median(floor),
+        rule=f"{NEW_ANSWER:g} x a bare asyncio pinger",
+        note=f"asked every {PROBE_S:g} s and given as long to answer; {samples} programs under each, one stopped at a time; stop timeout 0",
+    )
+
+
+def _in_turn(rounds: int, counts: dict[str, int], sample: Callable[[str, int], None]) -> None:
+    """Interleaved, and begun with another subject each round, so that none has the better neighbour."""
+    names = list(counts)
+    for n in range(rounds):
+        for turn in range(len(names)):
+            name = names[(turn + n) % len(names)]
+            if n < counts[name]:
+                sample(name, n)
+                time.sleep(0.05 + 0.037 * (n % 5))  # not in step with anybody's period
+
+
+def _ms(values: Sequence[float]) -> list[float]:
+    return [value * 1000 for value in values]
