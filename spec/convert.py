@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from core.application import HaPort
-from core.model import (
-    Application,
-    Artifact,
-    Assembly,
-    Deployable,
-    Egress,
-    Front,
-    FrontKind,
-    Network,
-    OnDisagreement,
-    Probe,
-    Run,
-    Tolerance,
-)
-from spec.schema import ApplicationSection, AssemblySection, DeployableFile, ToleranceSection
+from collections.abc import Iterator
+
+from core.model import Assembly, Deployable, Egress, Front, FrontKind, HostName, Http, Network, OnDisagreement, Resolves
+from spec.convert_application import to_application, to_tolerance, warnings_of
+from spec.problems import KeyPath
+from spec.schema import AssemblySection, DeployableFile, HostNameSection
 
 
 def to_model(file: DeployableFile) -> Deployable:
@@ -29,39 +19,34 @@ def to_model(file: DeployableFile) -> Deployable:
     )
 
 
+def warnings(file: DeployableFile) -> Iterator[tuple[KeyPath, str]]:
+    """What was changed in reading the file, each with its key."""
+    for index, assembly in enumerate(file.assemblies):
+        for number, application in enumerate(assembly.applications):
+            for key, warning in warnings_of(application):
+                yield ("assemblies", index, "applications", number, key), warning
+
+
 def _assembly(section: AssemblySection) -> Assembly:
     return Assembly(
         name=section.name,
         image=section.image,
         instances=tuple(section.instances),
-        applications=tuple(_application(application) for application in section.applications),
+        applications=tuple(to_application(application) for application in section.applications),
         front=Front(kind=FrontKind(section.front.kind), ports=tuple(section.front.ports)),
         ha_port=section.ha.port,
         http_port=section.ha.http,
         start_grace_s=section.start_grace,
         on_disagreement=OnDisagreement(section.on_disagreement),
-        tolerance=_tolerance(section.tolerance),
+        tolerance=to_tolerance(section.tolerance),
+        http=Http(certificate=section.http.certificate, key=section.http.key, token_file=section.http.token_file),
+        host_names=tuple(_host_name(entry) for entry in section.host_names),
+        depends_on=tuple(section.depends_on),
+        on_address_change=tuple(section.on_address_change) if section.on_address_change is not None else None,
     )
 
 
-def _application(section: ApplicationSection) -> Application:
-    return Application(
-        name=section.name,
-        run=Run(exec=tuple(section.run.exec)),
-        install=Artifact(source=section.install.artifact, to=section.install.to) if section.install else None,
-        directory=section.directory,
-        environment=tuple(sorted(section.environment.items())),
-        ha=HaPort(port=section.ha_port) if section.ha_port is not None else None,
-        probes=tuple(
-            Probe(tcp=probe.tcp, http=probe.http, every_s=probe.every, timeout_s=probe.timeout, rise=probe.rise, fall=probe.fall)
-            for probe in section.probes
-        ),
-        tolerance=_tolerance(section.tolerance),
-        start_timeout_s=section.start_timeout,
-        stop_timeout_s=section.stop_timeout,
-        after=tuple(section.after),
-    )
-
-
-def _tolerance(section: ToleranceSection) -> Tolerance:
-    return Tolerance(section.failures, section.window)
+def _host_name(section: HostNameSection) -> HostName:
+    if section.resolves in (Resolves.NODE.value, Resolves.FRONT.value):
+        return HostName(name=section.name, resolves=Resolves(section.resolves))
+    return HostName(name=section.name, resolves=Resolves.ADDRESS, address=section.resolves)

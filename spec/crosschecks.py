@@ -10,9 +10,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from core import names
-from spec.problems import KeyPath
-
-Finding = tuple[KeyPath, Any, str, str]  # path, value, message, remedy
+from spec.application_checks import check_application, ha_port_of
+from spec.problems import Finding, KeyPath
 
 
 def cross_check(data: Any) -> Iterator[Finding]:
@@ -26,7 +25,11 @@ def cross_check(data: Any) -> Iterator[Finding]:
         yield from _names_once([((*path, "name"), application) for path, application in placed], "applications of this assembly")
         yield from _ports_once(here, assembly, placed)
         yield from _folders_apart(placed)
+        yield from _files_apart(placed)
         yield from _order(placed)
+        for path, application in placed:
+            yield from check_application(path, application)
+        yield from _host_names(here, assembly)
 
 
 def _list(data: Any, key: str) -> list[tuple[int, dict[str, Any]]]:
@@ -56,7 +59,11 @@ def _ports_once(here: KeyPath, assembly: dict[str, Any], placed: list[tuple[KeyP
     uses: list[tuple[KeyPath, Any, str]] = [
         ((*here, "ha", "port"), ha.get("port", names.HA_PORT), "the node's HA port"),
         ((*here, "ha", "http"), ha.get("http", names.HTTP_PORT), "the node's HTTP port"),
-        *(((*path, "ha_port"), application.get("ha_port"), f"the HA port of {application.get('name')}") for path, application in placed),
+        *(
+            ((*path, *key), port, f"the HA port of {application.get('name')}")
+            for path, application in placed
+            for key, port in ha_port_of(application)
+        ),
         *(
             ((*here, "front", "ports", index), port, "a port of the front")
             for index, port in enumerate(ports if isinstance(ports, list) else ())
@@ -85,6 +92,38 @@ def _folders_apart(placed: list[tuple[KeyPath, dict[str, Any]]]) -> Iterator[Fin
                     "give each application its own folder",
                 )
             seen.append(to)
+
+
+def _files_apart(placed: list[tuple[KeyPath, dict[str, Any]]]) -> Iterator[Finding]:
+    """Two applications that rotate one file would rename it under each other; totals in one file would be each other's."""
+    seen: set[str] = set()
+    for path, application in placed:
+        for section in ("output", "counters"):
+            file = _section(application, section).get("file")
+            if isinstance(file, str):
+                if file in seen:
+                    yield (*path, section, "file"), file, "is used twice", "give each its own file"
+                seen.add(file)
+
+
+def _host_names(here: KeyPath, assembly: dict[str, Any]) -> Iterator[Finding]:
+    """Each name once; `front` where there is one; a command only where something is watched for it."""
+    seen: set[str] = set()
+    for index, entry in _list(assembly, "host_names"):
+        name = entry.get("name")
+        if isinstance(name, str):
+            if name.lower() in seen:
+                yield (*here, "host_names", index, "name"), name, "is given twice", "keep one: a name has one meaning on a node"
+            seen.add(name.lower())
+        if entry.get("resolves") == "front" and _section(assembly, "front").get("kind", "none") == "none":
+            yield (
+                (*here, "host_names", index, "resolves"),
+                "front",
+                "has no address",
+                "add a front, such as {kind: elastic_ip, ports: [8080]}",
+            )
+    if assembly.get("on_address_change") is not None and not assembly.get("depends_on"):
+        yield (*here, "on_address_change"), None, "has nothing to wait for", "list the host names to watch: depends_on: [NAME]"
 
 
 def _order(placed: list[tuple[KeyPath, dict[str, Any]]]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,15 +12,29 @@ from pydantic_core import ErrorDetails
 
 from core.model import Deployable
 from spec import document, unbuilt
-from spec.convert import to_model
+from spec.convert import to_model, warnings
 from spec.crosschecks import cross_check
 from spec.document import Document, Unreadable
-from spec.problems import KeyPath, Problem, SpecError, key_text, value_text
+from spec.problems import KeyPath, Problem, SpecError, Warned, key_text, value_text
 from spec.schema import DeployableFile
+from spec.section import keys_of
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A deployable, and what was changed in reading its file."""
+
+    deployable: Deployable
+    warnings: tuple[Warned, ...]
 
 
 def load(path: str | Path) -> Deployable:
     """Read and check a deployable file. Raises SpecError with every problem found."""
+    return load_with_warnings(path).deployable
+
+
+def load_with_warnings(path: str | Path) -> Loaded:
+    """The same, for those who tell a person of it. Raises SpecError."""
     path = Path(path)
     try:
         with path.open("rb") as stream:
@@ -36,7 +51,7 @@ def load(path: str | Path) -> Deployable:
     return _check(text, path)
 
 
-def _check(text: Document, path: Path) -> Deployable:
+def _check(text: Document, path: Path) -> Loaded:
     if not isinstance(text.data, dict):
         problem = Problem(
             key="",
@@ -53,7 +68,7 @@ def _check(text: Document, path: Path) -> Deployable:
         file = DeployableFile.model_validate(stripped.data, context=path.resolve().parent)
     except ValidationError as error:
         for details in error.errors(include_url=False):
-            where = _place(details)
+            where = _place(details, stripped.data)
             if where not in stripped.hidden:
                 problems.append(_problem(where, details, text))
     for where, value, message, remedy in cross_check(stripped.data):
@@ -61,13 +76,33 @@ def _check(text: Document, path: Path) -> Deployable:
         problems.append(Problem(key=key_text(where), value=shown, line=text.line(where), message=message, remedy=remedy))
     if problems or file is None:
         raise SpecError(str(path), tuple(sorted(problems, key=lambda problem: problem.line or 0)))
-    return to_model(file)
+    warned = (Warned(key=key_text(where), line=text.line(where), message=message) for where, message in warnings(file))
+    return Loaded(to_model(file), tuple(warned))
 
 
-def _place(details: ErrorDetails) -> KeyPath:
-    """The error's key path; pydantic marks an error in a mapping's key with a last `[key]`."""
+def _place(details: ErrorDetails, found: Any) -> KeyPath:
+    """The error's key path as the file has it.
+
+    pydantic marks an error in a mapping's key with a last `[key]`; and where a short form stands for a long one
+    (`memory: 90%`), it goes on into keys that the file has not.
+    """
     where = details["loc"]
-    return where[:-1] if where and where[-1] == "[key]" else where
+    if where and where[-1] == "[key]":
+        return where[:-1]
+    for depth, part in enumerate(where):
+        if _holds(found, part):
+            found = found[part]
+        elif isinstance(found, dict):
+            return where[: depth + 1]  # a key that is missing
+        else:
+            return where[:depth]
+    return where
+
+
+def _holds(found: Any, part: int | str) -> bool:
+    if isinstance(found, list):
+        return isinstance(part, int) and part < len(found)
+    return isinstance(found, dict) and part in found
 
 
 def _problem(where: KeyPath, details: ErrorDetails, text: Document) -> Problem:
@@ -90,7 +125,7 @@ def _section_at(where: KeyPath) -> type[BaseModel]:
     """The innermost section of the format on the way to a key."""
     section: type[BaseModel] = DeployableFile
     for part in where:
-        field = section.model_fields.get(part) if isinstance(part, str) else None
+        field = keys_of(section).get(part) if isinstance(part, str) else None
         if field is not None:
             section = _section_in(field.annotation) or section
     return section
@@ -106,13 +141,13 @@ def _about(where: KeyPath) -> str:
     """What the format says of the key."""
     keys = [part for part in where if isinstance(part, str)]
     for end in range(len(keys), 0, -1):
-        field = _section_at(tuple(keys[: end - 1])).model_fields.get(keys[end - 1])
+        field = keys_of(_section_at(tuple(keys[: end - 1]))).get(keys[end - 1])
         if field is not None and field.description:
             return field.description
     return "compare with deployables/demo.yaml"
 
 
 def _nearest(where: KeyPath) -> str:
-    keys = sorted(_section_at(where[:-1]).model_fields)
+    keys = sorted(keys_of(_section_at(where[:-1])))
     close = difflib.get_close_matches(str(where[-1]), keys, n=1)
     return f"did you mean {close[0]}?" if close else f"there are: {', '.join(keys)}"

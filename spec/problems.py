@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 KeyPath = tuple[str | int, ...]
+Finding = tuple[KeyPath, Any, str, str]  # of several keys read together: path, value, message, remedy
 
 VALUE_CHARS_MAX = 80  # a longer value is cut: the line number leads to the rest
 
@@ -30,6 +32,19 @@ class Problem:
         value = f" ({self.value})" if self.value is not None else ""
         key = f"{self.key}{value} " if self.key else ""
         return f"{place}{key}{self.message}; {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """What was changed in reading the file, and where; nothing is wrong with it."""
+
+    key: str
+    line: int | None
+    message: str
+
+    def __str__(self) -> str:
+        place = f"line {self.line}: " if self.line is not None else ""
+        return f"{place}{self.key}: {self.message}"
 
 
 class SpecError(ValueError):

@@ -4,124 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from core import names
-from spec.artifact import check_artifact
-from spec.values import (
-    Cidr,
-    Duration,
-    Email,
-    Http,
-    InstallPath,
-    InstanceType,
-    Name,
-    NodePath,
-    Port,
-    Tcp,
-    Text,
-    Variable,
-    architecture_of,
-    wrong,
-)
-
-
-class Section(BaseModel):
-    """Unknown keys are refused, and nothing is converted: `yes` is no text and `"8080"` is no number."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-def _failures(value: object) -> object:
-    return None if value == "never" else value
-
-
-def _count(value: object) -> object:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1000):
-        raise wrong("is not a number of failures", "write 0 to 1000, or never")
-    return value
-
-
-class ToleranceSection(Section):
-    failures: Annotated[
-        int | None,
-        BeforeValidator(_count),
-        BeforeValidator(_failures),
-        Field(description="how many failures are absorbed in the window; the next one escalates. A number, or never"),
-    ]
-    window: Annotated[float, Duration("1s", "30d")] = Field(description="length of the sliding window, such as 5m")
-
-
-class ProbeSection(Section):
-    http: Http | None = Field(
-        default=None, description="address on this node that answers 2xx when all is well, such as http://127.0.0.1:8080/healthz"
-    )
-    tcp: Tcp | None = Field(default=None, description="host:port on this node that accepts a connection, such as 127.0.0.1:8080")
-    every: Annotated[float, Duration("100ms", "1h")] = Field(default=5.0, description="how often to ask, such as 5s")
-    timeout: Annotated[float, Duration("10ms", "10m")] = Field(default=2.0, description="how long to wait for the answer; at most `every`")
-    rise: int = Field(default=1, ge=1, le=100, description="successes in a row before the verdict is healthy")
-    fall: int = Field(default=2, ge=1, le=100, description="failures in a row before the verdict is failing")
-
-    @model_validator(mode="after")
-    def _one_question(self) -> Self:
-        if (self.tcp is None) == (self.http is None):
-            raise wrong("asks nothing, or two things", "give exactly one of http and tcp; a second question is a second probe")
-        if self.timeout > self.every:
-            raise wrong(f"waits {self.timeout:g}s for an answer but asks every {self.every:g}s", "make timeout at most every")
-        return self
-
-
-class InstallSection(Section):
-    artifact: str = Field(
-        min_length=1, max_length=255, description="folder, .tgz, .tar.gz or single file to publish with the template, relative to this file"
-    )
-    to: InstallPath = Field(description="absolute folder on the node, of the application's own, such as /opt/NAME")
-
-    @field_validator("artifact")
-    @classmethod
-    def _artifact_is_there(cls, value: str, info: ValidationInfo) -> str:
-        check_artifact(value, info.context)
-        return value
-
-
-class RunSection(Section):
-    exec: list[Text] = Field(
-        min_length=1, max_length=64, description="the program, as an absolute path, and its arguments: a list of texts; no shell reads it"
-    )
-
-    @field_validator("exec")
-    @classmethod
-    def _program_is_absolute(cls, value: list[str]) -> list[str]:
-        if not value[0].startswith("/"):
-            raise wrong(
-                f"begins with {value[0]!r}, which is not an absolute path", "name the program by its full path, such as /usr/bin/python3"
-            )
-        return value
-
-
-class ApplicationSection(Section):
-    name: Name = Field(description="the application's name, unique in its assembly")
-    install: InstallSection | None = Field(default=None, description="files to lay out before it starts; leave out when the image has them")
-    run: RunSection = Field(description="how it is started")
-    directory: NodePath | None = Field(default=None, description="working directory, an absolute path on the node")
-    environment: dict[Variable, Text] = Field(
-        default_factory=dict, max_length=100, description="variables given to it; put numbers and yes/no in quotes"
-    )
-    ha_port: Port | None = Field(default=None, description="port of the application's own HA port, 1 to 65535; left out, there is none")
-    probes: list[ProbeSection] = Field(default_factory=list, max_length=20, description="questions that tell whether it is well")
-    tolerance: ToleranceSection = Field(
-        default_factory=lambda: ToleranceSection.model_validate({"failures": 3, "window": "5m"}),
-        description="restarts before the node asks to be replaced",
-    )
-    start_timeout: Annotated[float, Duration("1s", "1h")] = Field(
-        default=60.0, description="how long it may take to answer its probes after a start, such as 60s"
-    )
-    stop_timeout: Annotated[float, Duration("100ms", "10m")] = Field(
-        default=10.0, description="how long it may take to stop when asked, before it is killed, such as 10s"
-    )
-    after: list[Name] = Field(
-        default_factory=list, max_length=20, description="applications of this assembly that start first; stopping is the reverse"
-    )
+from spec.application import ApplicationSection
+from spec.grammars import Command, HostNameText, ResolvesText
+from spec.quantities import SIZE, size_text
+from spec.section import Section, ToleranceSection
+from spec.values import DURATION, Cidr, Duration, Email, InstanceType, Name, NodePath, Port, architecture_of, duration_text, wrong
 
 
 class FrontSection(Section):
@@ -142,6 +32,27 @@ class HaSection(Section):
     http: Port = Field(default=names.HTTP_PORT, description="the node's HTTP port, 1 to 65535")
 
 
+class HttpSection(Section):
+    certificate: NodePath | None = Field(default=None, description="PEM file on the node, for TLS on the HTTP port; with `key`")
+    key: NodePath | None = Field(default=None, description="PEM file on the node that holds the certificate's key; with `certificate`")
+    token_file: NodePath | None = Field(
+        default=None, description="file on the node that holds the bearer token; left out, what needs one is absent"
+    )
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise wrong("has half of what TLS needs", "give certificate and key, or neither")
+        return self
+
+
+class HostNameSection(Section):
+    name: HostNameText = Field(description="a host name that programs on the node look up, such as platform.example.net")
+    resolves: ResolvesText = Field(
+        default="node", description="node: the node's own private address; front: the clients' address; or an IPv4 address"
+    )
+
+
 class StateSection(Section):
     keep: Literal["none"] = Field(description="what a replacement finds again; none: nothing, it starts with an empty disk")
 
@@ -156,6 +67,16 @@ class AssemblySection(Section):
     front: FrontSection = Field(default=FrontSection(kind="none"), description="the fixed address that clients use")
     state: StateSection = Field(description="what survives a replacement; say `state: {keep: none}` when nothing does")
     ha: HaSection = Field(default=HaSection(), description="where the node answers those who ask from outside")
+    http: HttpSection = Field(default=HttpSection(), description="TLS and the token of the node's HTTP port")
+    host_names: list[HostNameSection] = Field(
+        default_factory=list, max_length=50, description="names in the hosts file of the node; its other lines are left alone"
+    )
+    depends_on: list[HostNameText] = Field(
+        default_factory=list, max_length=20, description="host names whose addresses the applications rely on"
+    )
+    on_address_change: Command | None = Field(
+        default=None, description="a command run when one of these addresses changes: the program, as an absolute path, and its arguments"
+    )
     start_grace: Annotated[float, Duration("10s", "1h")] = Field(
         default=120.0, description="how long a new node may take to have everything up, such as 2m"
     )
@@ -198,4 +119,18 @@ class DeployableFile(Section):
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the file, for editors. It says less than `load` checks, and nothing that `load` would refuse to know."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **DeployableFile.model_json_schema()}
+    schema = DeployableFile.model_json_schema()
+    for section in (schema, *schema["$defs"].values()):
+        for about in section["properties"].values():
+            if "default" in about:
+                about["default"] = _as_written(about["default"], about.get("pattern"))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _as_written(default: Any, pattern: str | None) -> Any:
+    """A default as the file would say it: durations and sizes are texts there, and what is not set is left out."""
+    if isinstance(default, dict):
+        return {key: value for key, value in default.items() if value not in (None, [], {})}
+    if pattern == f"^{DURATION.pattern}$" and isinstance(default, float):
+        return duration_text(default)
+    return size_text(default) if pattern == f"^{SIZE.pattern}$" and isinstance(default, int) else default

@@ -35,20 +35,14 @@ class Unbuilt:
     """A key that is not built, or not for such a value.
 
     path: `*` stands for any index.
-    instead: keys beside it that would be missed once it is taken out, so that one error is told, not two.
     """
 
     path: tuple[str, ...]
     when: Callable[[object], bool]
     remedy: str
-    instead: tuple[str, ...] = ()
 
 
 _ASSEMBLY = ("assemblies", "*")
-_APPLICATION = (*_ASSEMBLY, "applications", "*")
-_PROBE = (*_APPLICATION, "probes", "*")
-_EXEC = "start the program itself: run: {exec: [/path/to/program, argument]}"
-_ASK = "ask with http or tcp"
 
 UNBUILT = (
     Unbuilt(("foundation",), _not("own"), "leave it out or write own: the deployable brings its own table, bucket and functions"),
@@ -69,17 +63,6 @@ UNBUILT = (
     Unbuilt((*_ASSEMBLY, "on_disagreement"), _not("report"), "write report: people are told and decide"),
     Unbuilt((*_ASSEMBLY, "after"), _given, "leave it out: a deployable has one assembly so far"),
     Unbuilt((*_ASSEMBLY, "reaches"), _given, "leave it out: nothing but the front's ports is open"),
-    Unbuilt((*_APPLICATION, "run", "systemd"), _given, _EXEC, ("exec",)),
-    Unbuilt((*_APPLICATION, "run", "ocf"), _given, _EXEC, ("exec",)),
-    Unbuilt((*_APPLICATION, "run", "lsb"), _given, _EXEC, ("exec",)),
-    Unbuilt((*_APPLICATION, "user"), _given, "leave it out: applications run as the agent's user"),
-    Unbuilt((*_APPLICATION, "limits"), _given, "leave it out"),
-    Unbuilt((*_APPLICATION, "thresholds"), _given, "leave it out; probes tell whether the application is well"),
-    Unbuilt((*_APPLICATION, "busy_budget"), _given, "leave it out: a busy application is not restarted"),
-    Unbuilt((*_PROBE, "command"), _given, _ASK, ("http", "tcp")),
-    Unbuilt((*_PROBE, "file"), _given, _ASK, ("http", "tcp")),
-    Unbuilt((*_PROBE, "process"), _given, _ASK, ("http", "tcp")),
-    Unbuilt((*_PROBE, "busy_exit"), _given, "leave it out: it belongs to command probes", ()),
 )
 
 
@@ -112,9 +95,6 @@ def strip(data: Any, line: Callable[[KeyPath], int | None]) -> Stripped:
             refuse(path, value, rule.remedy)
             del holder[rule.path[-1]]
             hidden.add(path)
-            if rule.instead:
-                hidden.add(path[:-1])
-                hidden.update((*path[:-1], key) for key in rule.instead)
     assemblies = data.get("assemblies") if isinstance(data, dict) else None
     for index, assembly in enumerate(assemblies[1:] if isinstance(assemblies, list) else (), start=1):
         name = assembly.get("name") if isinstance(assembly, dict) else assembly

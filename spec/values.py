@@ -39,6 +39,14 @@ def seconds(value: object) -> float:
     return float(match[1]) * UNITS_S[match[2]]
 
 
+def duration_text(seconds: float) -> str:
+    """`90s`, `2m`, `1h`: the largest unit that divides it."""
+    for unit in ("d", "h", "m"):
+        if seconds >= UNITS_S[unit] and seconds % UNITS_S[unit] == 0:
+            return f"{seconds / UNITS_S[unit]:g}{unit}"
+    return f"{seconds:g}s"
+
+
 @dataclass(frozen=True, slots=True)
 class Duration:
     """Annotation of a float: seconds, read from a duration between the two."""
@@ -141,6 +149,7 @@ def _install_path(value: str) -> str:
 
 
 NodePath = Annotated[str, AfterValidator(_node_path)]
+AnyPath = Annotated[str, AfterValidator(lambda value: value if value == "/" else _node_path(value))]  # the root folder too
 InstallPath = Annotated[str, AfterValidator(_install_path)]
 
 

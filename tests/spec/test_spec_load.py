@@ -81,7 +81,7 @@ def test_every_error_is_told_at_once_in_the_order_of_the_file(problems: Problems
         "        run: {exec: [run-me]}\n"
         "        tolerance: {failures: 3, window: 5}\n"
         "      - name: a\n"
-        "        run: {systemd: ledger.service}\n"
+        "        run: {systemd: ledger}\n"
         "        after: [b]\n"
     )
 

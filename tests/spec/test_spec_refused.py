@@ -86,16 +86,6 @@ def test_the_file_that_these_tests_change_is_right(problems: Problems) -> None:
         ("assembly", "on_disagreement: {replace: 10m}", "assemblies[0].on_disagreement"),
         ("assembly", "after: [database]", "assemblies[0].after"),
         ("assembly", "reaches: [database]", "assemblies[0].reaches"),
-        ("run", "{systemd: ledger.service}", "assemblies[0].applications[0].run.systemd"),
-        ("run", "{ocf: {agent: x}}", "assemblies[0].applications[0].run.ocf"),
-        ("run", "{lsb: /etc/init.d/x}", "assemblies[0].applications[0].run.lsb"),
-        ("application", "user: ledger", "assemblies[0].applications[0].user"),
-        ("application", "limits: {memory: 1G}", "assemblies[0].applications[0].limits"),
-        ("application", "thresholds: {memory: 90%}", "assemblies[0].applications[0].thresholds"),
-        ("application", "busy_budget: 10m", "assemblies[0].applications[0].busy_budget"),
-        ("probe", "{command: [/bin/true]}", "assemblies[0].applications[0].probes[0].command"),
-        ("probe", "{file: /x}", "assemblies[0].applications[0].probes[0].file"),
-        ("probe", "{process: x}", "assemblies[0].applications[0].probes[0].process"),
     ],
 )
 def test_what_is_not_built_is_refused_by_name_and_once(place: str, text: str, key: str, problems: Problems) -> None:

@@ -1,0 +1,41 @@
+"""What every section of the deployable file has in common, and the tolerance that several have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+from spec.values import Duration, wrong
+
+
+class Section(BaseModel):
+    """Unknown keys are refused, and nothing is converted: `yes` is no text and `"8080"` is no number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def keys_of(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    """A section's fields by the keys that the file has for them."""
+    return {field.alias or name: field for name, field in section.model_fields.items()}
+
+
+def _failures(value: object) -> object:
+    return None if value == "never" else value
+
+
+def _count(value: object) -> object:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1000):
+        raise wrong("is not a number of failures", "write 0 to 1000, or never")
+    return value
+
+
+class ToleranceSection(Section):
+    failures: Annotated[
+        int | None,
+        BeforeValidator(_count),
+        BeforeValidator(_failures),
+        Field(description="how many failures are absorbed in the window; the next one escalates. A number, or never"),
+    ]
+    window: Annotated[float, Duration("1s", "30d")] = Field(description="length of the sliding window, such as 5m")
