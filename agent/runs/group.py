@@ -91,14 +91,15 @@ class Group:
 def find(mark: str, *, user: int, since_ticks: int) -> list[Process]:
     """Everybody who carries that mark, the oldest first. A mark that ends in `/` is a prefix.
 
-    Raises CannotTell when a process that may be one cannot be asked: of that user, and not older than since_ticks. OSError likewise.
+    Raises CannotTell when a process that may be one cannot be asked: of that user, and not older than since_ticks; the first process of
+    all is none. OSError likewise.
     """
     found = []
     for process in proc.every_process():
         try:
             environment = proc.read_environment(process.pid)
         except PermissionError as error:
-            if process.start_ticks >= since_ticks and proc.real_user(process.pid) == user:
+            if process.pid != 1 and process.start_ticks >= since_ticks and proc.real_user(process.pid) == user:
                 raise CannotTell(f"process {process.pid} may be one of {mark}: its environment cannot be read") from error
             continue
         if environment is not None and has_mark(environment, mark):
