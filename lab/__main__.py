@@ -79,7 +79,9 @@ def parser() -> argparse.ArgumentParser:
 def _list() -> int:
     width = max(map(len, DRILLS))
     for drill in DRILLS.values():
-        print(f"{drill.name:<{width}}  fault:   {drill.fault}\n{'':<{width}}  promise: {drill.promise} (limit {drill.limit_s:g} s)")
+        print(
+            f"{drill.name:<{width}}  fault:   {drill.fault}\n{'':<{width}}  promise: {drill.promise} (limit {drill.limit:g} {drill.unit})"
+        )
     return 0
 
 

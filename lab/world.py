@@ -72,6 +72,9 @@ class Machines(Protocol):
     def processes(self, instance_id: str) -> list[dict[str, Any]]:
         """[{"pid": pid in the lab's namespace, "argv": [...], "unit": str | None}] of a machine."""
 
+    def init_of(self, instance_id: str) -> int:
+        """The machine's process 1, by its pid in the lab's namespace. Raises LookupError."""
+
     def add_address(self, instance_id: str, address: str) -> None:
         """Let the machine accept packets for an elastic address (AWS would translate them instead)."""
 

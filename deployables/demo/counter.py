@@ -2,13 +2,21 @@
 
 GET / says who answers and how far it has counted. POST /, or GET /hit, counts one more; the new count is on the disk
 before it is answered. GET /healthz answers 200 while the service lives. Standard library only, one file.
+
+So that what keeps it alive can be drilled, it misbehaves on request: on SIGUSR1 it does what the file `trouble` in its
+folder says. Both take root on its machine, and nothing of it happens by itself. The file holds one line, one of:
+
+    leak BYTES     its memory grows by so many bytes a second, until it is ended
+    hold-port      a process that it leaves behind keeps its port open, whatever becomes of itself
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -18,6 +26,7 @@ from socketserver import TCPServer
 
 PORT = 8080
 IDLE_S = 10  # a silent connection is closed after this long
+LEAK_BYTES_MAX = 256 << 20  # a second
 BODY_BYTES_MAX = 64 * 1024  # a longer body is not read: the connection is closed
 
 
@@ -125,6 +134,29 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)  # type: ignore[arg-type]  # typed wider than socketserver does
 
 
+def make_trouble(folder: Path, port: socket.socket) -> None:
+    """What the file asks for, at once; anything that cannot be done is said, and ignored."""
+    try:
+        word, _, argument = (folder / "trouble").read_text(encoding="ascii").strip().partition(" ")
+    except (OSError, ValueError) as error:
+        print(f"counter: asked for trouble, but for which? {error}", file=sys.stderr)
+        return
+    if word == "leak" and argument.isdigit() and 0 < int(argument) <= LEAK_BYTES_MAX:
+        threading.Thread(target=leak, args=(int(argument),), daemon=True, name="leak").start()
+    elif word == "hold-port" and not argument:
+        # setsid(1) forks: its child has a session of its own, no parent of ours, and our port.
+        subprocess.run(["setsid", "--fork", "sleep", "86400"], pass_fds=[port.fileno()], check=False)
+    else:
+        print(f"counter: there is no trouble called {word[:40]!r}", file=sys.stderr)
+
+
+def leak(bytes_per_s: int) -> None:
+    kept = []
+    while True:
+        kept.append(b"x" * (bytes_per_s // 10))
+        time.sleep(0.1)
+
+
 def main() -> int:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "/var/lib/counter")
     try:
@@ -134,6 +166,7 @@ def main() -> int:
     except (OSError, ValueError) as error:
         print(f"counter: {error}", file=sys.stderr)
         return 1
+    signal.signal(signal.SIGUSR1, lambda *_: make_trouble(folder, server.socket))
     print(f"counter: on port {PORT}, at {Handler.counter.value}", flush=True)
     server.serve_forever()
     return 0

@@ -1,9 +1,10 @@
-"""python -m lab.drills.docs: write the tables of the docs that come from code: drills, sabotages, AWS's delays, what units ask in vain. `--check` only compares."""
+"""python -m lab.drills.docs: write the tables of docs/lab.md that come from code. `--check` only compares."""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.delays import Delays
@@ -14,7 +15,7 @@ from lab.machines.unenforced import by_reason
 PAGE = Path(__file__).resolve().parents[2] / "docs/lab.md"
 
 
-def markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def markdown(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
@@ -23,7 +24,7 @@ def tables() -> dict[str, str]:
     """Each table by the name in its marker."""
     return {
         "drills": markdown(
-            ("drill", "fault", "promise", "limit"), [(f"`{d.name}`", d.fault, d.promise, f"{d.limit_s:g} s") for d in DRILLS.values()]
+            ("drill", "fault", "promise", "limit"), [(f"`{d.name}`", d.fault, d.promise, f"{d.limit:g} {d.unit}") for d in DRILLS.values()]
         ),
         "sabotage": markdown(("sabotage", "what is broken"), [(f"`{name}`", it.what) for name, it in SABOTAGES.items()]),
         "unenforced": markdown(("directives of a unit", "why they have no effect here"), by_reason()),

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from lab.drills import measure, report, timeline
+from lab.drills.calm import wait_calm
+from lab.drills.drill import Drill
 from lab.drills.guests import Guests
 from lab.drills.model import Moment, Promise, Result
-from lab.drills.scenes import Drill
+from lab.drills.node import Node
 from lab.drills.stage import Stage
 from lab.journal import read
 
@@ -27,13 +29,17 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
         say(f"  not steady before the drill: {missing}")
         return Result(drill=drill.name, deployable=stage.slot.deployable, promises=(Promise(f"steady: {missing}", False, 0, 1, "count"),))
     before = stage.situation()
+    if drill.penalty_max is not None:
+        missing = wait_calm(Node(stage, before.holder), drill.penalty_max)
+        if missing:
+            say(f"  earlier failures are still remembered: {missing}")
     since = time.time()
     guests = Guests(stage.journal.parent)
     guests.new_lines()  # what they said before the fault is no part of the story
     teller = _Teller(stage.journal, guests, since, say)
     teller.start()
     try:
-        outcome = drill.play(stage, before, drill.limit_s)
+        outcome = drill.play(stage, before, drill.limit)
     finally:
         teller.stop()
     gap = measure.longest_gap(stage.samples(since), since=since)

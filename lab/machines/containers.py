@@ -99,6 +99,12 @@ class Containers:
         machine = self._find(instance_id)
         return [] if machine is None or machine.off.is_set() else machine.processes()
 
+    def init_of(self, instance_id: str) -> int:
+        machine = self._on(instance_id)
+        if machine.init is None:
+            raise LookupError(f"{instance_id} has no init")
+        return machine.init
+
     def add_address(self, instance_id: str, address: str) -> None:
         machine = self._on(instance_id)
         self._network().add_address(instance_id, address)

@@ -1,0 +1,26 @@
+"""What a drill is: a fault, what it promises within which limit, and how it is played."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lab.drills.model import Outcome
+from lab.drills.stage import Situation, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """fault and promise: a sentence each, for --list and the table in the docs. limit is in `unit`.
+
+    penalty_max: how much of earlier failures' penalty may be left when it begins, because the agent makes the restarts of
+    what fails often wait on purpose; None: it does not matter.
+    """
+
+    name: str
+    fault: str
+    promise: str
+    limit: float
+    play: Callable[[Stage, Situation, float], Outcome]
+    penalty_max: float | None = None
+    unit: str = "s"

@@ -1,0 +1,53 @@
+"""The drill in which an application goes up and down: restarted each time, later each time, and replaced only past its tolerance."""
+
+from __future__ import annotations
+
+import time
+
+from lab.drills.machine_scenes import replaced
+from lab.drills.model import Outcome, at_most, exactly
+from lab.drills.node import Node
+from lab.drills.stage import Situation, Stage
+
+CYCLE_S = 20.0
+TOLERATED = 3  # of the demo: its fourth failure within five minutes asks for another node
+_CEILING_S = 30.0  # the longest wait before a restart
+_PATIENCE_S = 60.0
+
+
+def flap(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    """As many failures as are tolerated, one every 20 s; then one more."""
+    node = Node(stage, before.holder)
+    restarts = node.restarts() or 0
+    waits: list[float] = []
+    penalties: list[float] = []
+    for _ in range(TOLERATED):
+        began = time.monotonic()
+        waits.append(_down_once(node))
+        time.sleep(max(0.0, CYCLE_S - (time.monotonic() - began)))
+        penalties.append(node.penalty() or 0.0)
+    counted = (node.restarts() or 0) - restarts
+    still = stage.situation()
+    last = node.server()
+    at = time.time()
+    if last is not None:
+        node.signal(last, "SIGKILL")
+    outcome, record = replaced(stage, before, at, limit_s)
+    promises = (
+        exactly(f"restarts after {TOLERATED} failures", counted, TOLERATED),
+        at_most("the longest wait before one of them", max(waits), _CEILING_S, "s"),
+        exactly("each waited at least as long as the one before", int(waits == sorted(waits)), 1),
+        exactly("the penalty is told, and higher each time", int(penalties[0] > 0 and penalties == sorted(set(penalties))), 1),
+        exactly("machines launched so far", len(still.launched - before.launched), 0),
+        exactly("incidents so far", len(still.ended - before.ended), 0),
+        exactly("the node asked for it", int("asks" in str(record.get("reason", ""))), 1),
+    )
+    return Outcome((*promises, *outcome.promises), outcome.incident, outcome.until)
+
+
+def _down_once(node: Node) -> float:
+    """Kill it; seconds until its next process was started, rounded to a tenth: what lies below is the start's own noise."""
+    old = node.must(node.server, "process that listens on the clients' port")
+    at = node.signal(old, "SIGKILL")
+    new = node.another_server(old, within_s=_PATIENCE_S)
+    return _PATIENCE_S if new is None else round(max(0.0, new.started_at - at), 1)
