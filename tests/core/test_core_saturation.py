@@ -64,6 +64,6 @@ def test_a_stopped_process_is_never_saturated(
     assert saturated(measures(stopped=True, **told)) == ""
 
 
-@given(st.floats(0, 0.49), st.floats(0, 0.4), st.floats(0, 1))
+@given(st.floats(0, 0.24), st.floats(0, 0.6), st.floats(0, 1))
 def test_the_crowd_excuses_nobody_who_sleeps(waiting: float, used: float, crowd: float) -> None:
     assert saturated(measures(cpu_cores=used, cpu_waiting=waiting, cpu_pressure=crowd)) == ""
