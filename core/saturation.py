@@ -23,7 +23,8 @@ CPU_PRESSURE = 0.5
 # PSI "full" for memory: all tasks at once waited for it. systemd-oomd kills at 0.6 for 30 s by default (oomd.conf(5)); an
 # application is excused from half of that on.
 MEMORY_PRESSURE = 0.3
-# PSI "full" for I/O: no task got anywhere for half of the time. A disk that is merely well used does not reach it.
+# PSI "full" for I/O: none of the tasks that were not idle got anywhere for half of the time. Where only the machine's is known
+# one busy copy on an idle machine reaches it too: an application that hangs beside it is found out by its busy budget.
 IO_PRESSURE = 0.5
 
 
