@@ -52,9 +52,7 @@ def main() -> int:
     args = parser.parse_args()
     effort = QUICK if args.quick else WHOLE
     began = time.monotonic()
-    print(
-        f"Python {platform.python_version()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start; ours beside floors and peers"
-    )
+    print(f"Python {platform.python_version()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the start")
     print(HEADER)
     rows: list[Row] = []
     for group in args.rows:
