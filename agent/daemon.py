@@ -6,20 +6,16 @@ import asyncio
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import state_file
+from agent import control_socket, state_file
 from agent.cycle import Cycle
-from agent.ha_port import ha_server
-from agent.health_http import http_server
+from agent.listening import listening
 from agent.log import Log, Once
 from agent.ports import Bucket, Identity, Metadata, Table, Unreachable
 from agent.processes import adopt_orphans, kill_members
 from agent.reporter import Reporter
-from agent.serving import Server
 from agent.supervised import Supervised
 from agent.systemd import Notifier, is_powering_off
 from agent.watchers import watch_permit, watch_target_state
@@ -68,7 +64,8 @@ async def live(settings: NodeSettings, world: World) -> None:
     reporter = Reporter(
         cycle, world.identity, table=world.table, bucket=world.bucket, log=world.log, boot=boot, agent=version(), wall=time.time
     )
-    async with _listening(cycle, world.identity.address):
+    control = Path(control_socket.socket_path())
+    async with listening(cycle, settings.assembly, address=world.identity.address, control=control, log=world.log):  # type: ignore[arg-type]  # local commands come with adoption
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _stop_soon, cycle, world)
         world.notifier.say("READY=1")
@@ -112,29 +109,6 @@ def _hold_applications(cycle: Cycle, world: World, boot: str) -> None:
         cycle.applications[application.name] = Supervised(
             application, environment=environment, mark=f"{world.identity.instance}/{boot}/", changed=cycle.wake
         )
-
-
-@asynccontextmanager
-async def _listening(cycle: Cycle, address: str) -> AsyncIterator[None]:
-    """The node's ports on its private address and on localhost; an application's on localhost. Raises PortInUse."""
-    assembly = cycle.settings.assembly
-    wanted: list[tuple[Server, list[str], int]] = [
-        (ha_server(cycle.view, "HA port of the node"), [address, "127.0.0.1"], assembly.ha_port),
-        (http_server(cycle.status, cycle.is_stuck), [address, "127.0.0.1"], assembly.http_port),
-    ]
-    for application in assembly.applications:
-        if application.ha is not None:
-            server = ha_server(lambda name=application.name: cycle.view(name), f"HA port of {application.name}")  # type: ignore[misc]  # a lambda with a default
-            wanted.append((server, [application.ha.host], application.ha.port))
-    opened: list[Server] = []
-    try:
-        for server, hosts, port in wanted:
-            await server.open(hosts, port)
-            opened.append(server)
-        yield
-    finally:
-        for server in opened:
-            await server.close()
 
 
 _stopping: set[asyncio.Task[None]] = set()

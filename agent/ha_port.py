@@ -2,35 +2,100 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
-from agent.serving import Server, send
-from core.ha_port import ERRORS_MAX, LINE_BYTES_MAX, LineReader, LineTooLong, View, answer
+from agent.serving import WRITE_BUFFER_BYTES, Connection, Server
+from core.ha_port import ERRORS_MAX, LineReader, LineTooLong, View, answer
 
 IDLE_S = 60.0  # a person at a terminal thinks for so long; a prober asks and closes
-READ_BYTES = 1024
+NODE_CONNECTIONS_MAX = 1100  # a thousand who stay, and room for those who ask and leave
+APPLICATION_CONNECTIONS_MAX = 256
+EVICTED = b"ERROR too many connections; this one was silent longest\r\n"
+# What machines send, and nothing else: answered without taking it apart.
+_PINGS = frozenset({b"ping\n", b"ping\r\n", b"PING\n", b"PING\r\n"})
 
 
-def ha_server(view: Callable[[], View], purpose: str) -> Server:
-    """A server that answers from the view as it is at each line."""
+class HaServer(Server):
+    """Answers from the view as it is at each line. A view that is the same object again has the same answer to `ping`."""
 
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        lines, errors = LineReader(), 0
-        while True:
-            async with asyncio.timeout(IDLE_S):
-                data = await reader.read(READ_BYTES)
-            if not data:
+    def __init__(self, view: Callable[[], View], purpose: str, connections_max: int) -> None:
+        super().__init__(purpose, _HaConnection, connections_max=connections_max, idle_s=IDLE_S)
+        self.view = view
+        self.refused: Callable[[str], None] = lambda what: None  # told of each line refused
+        self.pings = self.lines = self.errors = 0  # since the start; a ping is a line too
+        self._pinged: View | None = None
+        self._ping = b""
+
+    def ping(self) -> bytes:
+        view = self.view()
+        if view is not self._pinged:
+            self._pinged, self._ping = view, answer("ping", view).text.encode("ascii")
+        self.pings += 1
+        return self._ping
+
+
+class _HaConnection(Connection):
+    __slots__ = ("_errors", "_left", "_lines")
+    server: HaServer
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self._lines, self._errors = LineReader(), 0
+        self._left: list[str] = []  # lines to be answered once the other side reads again
+
+    def received(self, data: bytes) -> None:
+        if data in _PINGS and self._lines.at_rest:
+            self.server.heard(self)
+            self.transport.write(self.server.ping())
+            return
+        try:
+            lines = self._lines.feed(data)
+        except LineTooLong as error:
+            self._refuse(str(error))
+            self.transport.write(f"ERROR {error}\r\n".encode())
+            self.dismiss()
+            return
+        if lines:
+            self.server.heard(self)
+            self._answer(lines)
+
+    def resumed(self) -> None:
+        lines, self._left = self._left, []
+        self._answer(lines)
+
+    def evicted(self) -> None:
+        self.transport.write(EVICTED)
+        self.transport.close()
+
+    def _answer(self, lines: list[str]) -> None:
+        """All answers in one piece, unless they are large: then as the other side takes them."""
+        view, texts, chars = self.server.view(), list[str](), 0
+        self.server.lines += len(lines)
+        for index, line in enumerate(lines):
+            said = answer(line, view)
+            texts.append(said.text)
+            chars += len(said.text)
+            if said.error:
+                self._refuse(line)
+            if said.close or self._errors >= ERRORS_MAX:
+                self.transport.write("".join(texts).encode("ascii", "replace"))
+                self.dismiss()
                 return
-            try:
-                for line in lines.feed(data):
-                    said = answer(line, view())
-                    errors += said.error
-                    await send(writer, said.text.encode("ascii", "replace"))
-                    if said.close or errors >= ERRORS_MAX:
-                        return
-            except LineTooLong as error:
-                await send(writer, f"ERROR {error}\r\n".encode())
-                return
+            if chars > WRITE_BUFFER_BYTES:
+                self.transport.write("".join(texts).encode("ascii", "replace"))
+                texts, chars = [], 0
+                if self.slow:
+                    self._left = lines[index + 1 :]
+                    self.server.lines -= len(self._left)
+                    return
+        if texts:
+            self.transport.write("".join(texts).encode("ascii", "replace"))
 
-    return Server(purpose, handle, refusal=b"ERROR too many connections\r\n", read_bytes_max=4 * LINE_BYTES_MAX)
+    def _refuse(self, what: str) -> None:
+        self._errors += 1
+        self.server.errors += 1
+        self.server.refused(what)
+
+
+def ha_server(view: Callable[[], View], purpose: str, connections_max: int = NODE_CONNECTIONS_MAX) -> HaServer:
+    return HaServer(view, purpose, connections_max)

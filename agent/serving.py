@@ -1,71 +1,286 @@
-"""What every port of ours keeps to: so many connections, so long, and a slow reader is dropped."""
+"""What every port of ours keeps to: so many connections, so long, so little memory each, and a slow reader is dropped.
+
+A newcomer is always let in. When there is no room, the connection that has been silent longest is closed, of the address
+that holds the most: whoever parks connections crowds out his own, and neither a balancer's check nor probe_nodes, which
+ask and leave, can be locked out.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import errno
+import resource
+import socket
+import ssl
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
-CONNECTIONS_MAX = 32  # per port; probe_nodes and a front's check need two or three
 WRITE_TIMEOUT_S = 5.0
 WRITE_BUFFER_BYTES = 16384
-
-Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+READ_BYTES = 4096  # at a time; all connections of a port share the buffer, for it is emptied before the next is read
+ACCEPT_AT_ONCE = 64  # so that a flood of newcomers leaves turns to those who are in
+BACKLOG = 1024
+STARVED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+STARVED_PAUSE_S = 0.2  # without a free descriptor accept fails at once, again and again: it must not spin
+DESCRIPTORS_KEPT = 256  # for everything else that the agent opens: files, pidfds, AWS
+HANDSHAKE_S = 5.0
+# Closing while unread input is there resets the connection, and the last answer with it (RFC 2525 2.17): after a refusal
+# the rest is read and thrown away, for so long and so much.
+LINGER_S = 1.0
+LINGER_BYTES = 256 << 10
 
 
 class PortInUse(Exception):
     """A port that cannot be bound: names what it is for, the address and why."""
 
 
+class Connection(asyncio.BufferedProtocol):
+    """One connection. Its kind says what `received` bytes are answered with; this says how long it may take."""
+
+    __slots__ = ("address", "heard_at_s", "lingering", "server", "slow", "transport")
+    transport: asyncio.Transport
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.address = server, ""
+        self.heard_at_s = server.now_s()
+        self.slow = False  # it does not read what we write
+        self.lingering: int | None = None  # bytes that may still be thrown away; None: it is listened to
+
+    # --- what a kind of connection says ---------------------------------------------------------------------
+
+    def received(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def resumed(self) -> None:
+        """The other side reads again: go on with what was left."""
+
+    def patience_s(self) -> float:
+        """How long it may be silent now."""
+        return self.server.idle_s
+
+    def evicted(self) -> None:
+        """Room is needed: say so, if there is a way."""
+        self.transport.close()
+
+    def dismiss(self) -> None:
+        """The last word was said; whatever the other side still sends is not listened to."""
+        if self.lingering is None and not self.transport.is_closing():
+            self.lingering = LINGER_BYTES
+            self.server.heard(self)
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            else:
+                self.transport.close()
+
+    # --- what asyncio asks of it ----------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self.server.let_in(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.server.forget(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.server.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self.lingering is None:
+            self.received(bytes(self.server.buffer[:nbytes]))
+            return
+        self.lingering -= nbytes
+        if self.lingering < 0:
+            self.transport.abort()
+
+    def pause_writing(self) -> None:
+        self.slow = True
+        self.server.heard(self)
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.slow = False
+        self.server.heard(self)
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            if self.lingering is None:
+                self.resumed()
+
+    def overdue(self, now_s: float) -> bool:
+        if self.slow or self.transport.is_closing():
+            return now_s - self.heard_at_s > WRITE_TIMEOUT_S
+        return now_s - self.heard_at_s > (LINGER_S if self.lingering is not None else self.patience_s())
+
+    def give_up(self) -> None:
+        """It took too long: nothing more is said to one who does not read."""
+        if self.slow or self.lingering is not None or self.transport.is_closing():
+            self.transport.abort()
+        else:
+            self.server.heard(self)  # and now it has so long to take what is left
+            self.transport.close()
+
+
 class Server:
-    """One listening port. `handle` serves a connection; whatever goes wrong with one stays with that one."""
+    """One port, on one or more addresses. Whatever goes wrong with a connection stays with that one."""
 
-    def __init__(self, purpose: str, handle: Handle, *, refusal: bytes, read_bytes_max: int) -> None:
-        self._purpose, self._handle, self._refusal, self._limit = purpose, handle, refusal, read_bytes_max
-        self._connections: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
-
-    async def open(self, hosts: Sequence[str], port: int) -> None:
-        """Raises PortInUse."""
-        try:
-            self._server = await asyncio.start_server(self._serve, list(dict.fromkeys(hosts)), port, limit=self._limit, backlog=64)
-        except OSError as error:
-            raise PortInUse(f"{self._purpose}: cannot listen on {', '.join(hosts)} port {port}: {error.strerror or error}") from error
+    def __init__(
+        self,
+        purpose: str,
+        kind: Callable[[Server], Connection],
+        *,
+        connections_max: int,
+        idle_s: float,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+    ) -> None:
+        """tls: gives the context for the next connection."""
+        self._purpose, self._kind, self._tls = purpose, kind, tls
+        self._loop = asyncio.get_running_loop()
+        self.now_s = self._loop.time
+        self.idle_s = idle_s
+        self.connections_max = min(connections_max, max(16, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - DESCRIPTORS_KEPT) // 2))
+        self.buffer = memoryview(bytearray(READ_BYTES))
+        self.opened = self.evicted = self.starved = 0  # since the start
+        self._listeners: list[socket.socket] = []
+        self._by_address: dict[str, OrderedDict[Connection, None]] = {}  # each the longest silent first
+        self._connections = 0
+        self._arriving: set[Connection] = set()  # accepted, not yet told so; over TLS that may take HANDSHAKE_S
+        self._opening: set[asyncio.Task[None]] = set()
+        self._sweep: asyncio.TimerHandle | None = None
 
     @property
     def port(self) -> int:
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+        return int(self._listeners[0].getsockname()[1])
+
+    @property
+    def connections(self) -> int:
+        return self._connections
+
+    async def open(self, hosts: Sequence[str], port: int) -> None:
+        """Listen on all of them. Raises PortInUse."""
+        for host in dict.fromkeys(hosts):
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            try:
+                listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+            except OSError as error:
+                await self.close()
+                raise PortInUse(f"{self._purpose}: cannot listen on {host} port {port}: {error.strerror or error}") from error
+            self.listen(listener)
+
+    def listen(self, listener: socket.socket) -> None:
+        """Serve a socket that listens already."""
+        listener.setblocking(False)
+        self._listeners.append(listener)
+        self._loop.add_reader(listener, self._accept, listener)
 
     async def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in self._connections:
+        for listener in self._listeners:
+            self._loop.remove_reader(listener)
+            listener.close()
+        self._listeners.clear()
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        for task in self._opening:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        for connections in list(self._by_address.values()):
+            for connection in list(connections):
+                connection.transport.abort()
+        while self._connections or self._opening:
+            await asyncio.sleep(0)  # each is told that it is lost
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
-        if len(self._connections) >= CONNECTIONS_MAX:
-            writer.write(self._refusal)
-            writer.close()
-            return
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
+    # --- letting in and out ---------------------------------------------------------------------------------
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPT_AT_ONCE):
+            try:
+                peer, _address = listener.accept()
+            except OSError as error:
+                # Anything else is about that one newcomer, who has left again (accept(2), "Error handling").
+                if error.errno in STARVED:
+                    self._starve(listener)
+                return
+            if self._connections + len(self._arriving) >= self.connections_max and not self._evict():
+                peer.close()  # all are still arriving
+                continue
+            connection = self._kind(self)
+            self._arriving.add(connection)
+            task = self._loop.create_task(self._open(connection, peer))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    async def _open(self, connection: Connection, peer: socket.socket) -> None:
         try:
-            await self._handle(reader, writer)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            writer.transport.abort()
-        except asyncio.CancelledError:
-            # Only close() cancels; a task that ends cancelled would be reported as an unhandled error.
-            writer.transport.abort()
+            context = None if self._tls is None else self._tls()
+            limit_s = None if context is None else HANDSHAKE_S
+            await self._loop.connect_accepted_socket(lambda: connection, peer, ssl=context, ssl_handshake_timeout=limit_s)
+        except OSError:
+            peer.close()  # it left before it was in, or speaks no TLS
         finally:
-            self._connections.discard(task)
-            writer.close()
+            self._arriving.discard(connection)
 
+    def _starve(self, listener: socket.socket) -> None:
+        self.starved += 1
+        self._evict()
+        self._loop.remove_reader(listener)
+        self._loop.call_later(STARVED_PAUSE_S, self._listen_again, listener)
 
-async def send(writer: asyncio.StreamWriter, data: bytes) -> None:
-    """Raises TimeoutError when the reader is too slow."""
-    writer.write(data)
-    async with asyncio.timeout(WRITE_TIMEOUT_S):
-        await writer.drain()
+    def _listen_again(self, listener: socket.socket) -> None:
+        if listener in self._listeners:
+            self._loop.add_reader(listener, self._accept, listener)
+
+    def _evict(self) -> bool:
+        """Close the longest silent of the address that holds the most; False when there is none."""
+        if not self._by_address:
+            return False
+        most = max(self._by_address, key=lambda address: len(self._by_address[address]))
+        connection = next(iter(self._by_address[most]))
+        self.evicted += 1
+        self.forget(connection)
+        if connection.lingering is None and not connection.transport.is_closing():
+            connection.evicted()
+        else:
+            connection.transport.abort()
+        if connection.transport.get_write_buffer_size():
+            connection.transport.abort()  # nobody watches it any more, so it is not left waiting for its reader
+        return True
+
+    def let_in(self, connection: Connection) -> None:
+        peer = connection.transport.get_extra_info("peername")
+        connection.address = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._by_address.setdefault(connection.address, OrderedDict())[connection] = None
+        self._arriving.discard(connection)
+        self._connections += 1
+        self.opened += 1
+        if self._sweep is None:
+            self._sweep_later()
+
+    def heard(self, connection: Connection) -> None:
+        """It said something whole: it is the last to be closed now."""
+        connection.heard_at_s = self.now_s()
+        connections = self._by_address.get(connection.address)
+        if connections is not None and connection in connections:
+            connections.move_to_end(connection)
+
+    def forget(self, connection: Connection) -> None:
+        connections = self._by_address.get(connection.address)
+        if connections is not None and connection in connections:
+            del connections[connection]
+            self._connections -= 1
+            if not connections:
+                del self._by_address[connection.address]
+
+    # --- time -----------------------------------------------------------------------------------------------
+
+    def _sweep_later(self) -> None:
+        pause_s = max(0.01, min(1.0, self.idle_s / 4, WRITE_TIMEOUT_S / 4))
+        self._sweep = self._loop.call_later(pause_s, self._sweep_now)
+
+    def _sweep_now(self) -> None:
+        self._sweep = None
+        now_s = self.now_s()
+        overdue = [connection for connections in self._by_address.values() for connection in connections if connection.overdue(now_s)]
+        for connection in overdue:
+            connection.give_up()
+        if self._connections:
+            self._sweep_later()

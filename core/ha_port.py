@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from core.model import Verdict
 
 LINE_BYTES_MAX = 256
 ERRORS_MAX = 16  # refused lines before the connection is closed: nobody types so badly for long
+BUSY_WEIGHT = "50%"  # of its weight at HAProxy while it is busy: asked less, not left out
 _IAC, _SB, _SE = 255, 250, 240
 _NEGOTIATIONS = range(251, 255)  # WILL, WONT, DO, DONT: one option byte follows
 
@@ -24,6 +25,7 @@ HELP = (
     "help         this list",
     "ping [NAME]  OK, or FAILED and why; of one application when named",
     "status       one line of JSON",
+    "haproxy      the same as ping, in the words of HAProxy's agent-check",
     "quit, exit   close the connection",
 )
 
@@ -32,56 +34,76 @@ class LineTooLong(ValueError):
     """A line of more than LINE_BYTES_MAX bytes: the connection is closed, for what follows cannot be trusted."""
 
 
-@dataclass(slots=True)
 class LineReader:
     """Turns received bytes into lines, keeping at most one unfinished line."""
 
-    _line: bytearray = field(default_factory=bytearray)
-    _telnet: str = ""  # "", "iac", "option", "sub", "sub-iac": where we are inside a telnet command
+    __slots__ = ("_telnet", "_unfinished")
+
+    def __init__(self) -> None:
+        self._unfinished = b""
+        self._telnet = ""  # "", "iac", "option", "sub", "sub-iac": where we are inside a telnet command
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is unfinished: what comes next begins a line."""
+        return not self._unfinished and not self._telnet
 
     def feed(self, data: bytes) -> list[str]:
         """The lines completed by these bytes. Raises LineTooLong."""
-        lines = []
-        for byte in data:
-            if self._telnet or byte == _IAC:
-                self._skip_telnet(byte)
-            elif byte == 0x0A:
-                lines.append(self._line.decode("latin-1").removesuffix("\r"))
-                self._line.clear()
-            elif len(self._line) > LINE_BYTES_MAX or (len(self._line) == LINE_BYTES_MAX and byte != 0x0D):
+        if self._telnet or _IAC in data:
+            data = self._without_telnet(data)
+        *lines, self._unfinished = (self._unfinished + data).split(b"\n")
+        for line in (*lines, self._unfinished):
+            # One byte more may stand before the LF, when it is the CR that belongs to it.
+            if len(line) > LINE_BYTES_MAX and not (len(line) == LINE_BYTES_MAX + 1 and line.endswith(b"\r")):
                 raise LineTooLong(f"line longer than {LINE_BYTES_MAX} bytes")
-            else:
-                self._line.append(byte)
-        return lines
+        return [line.decode("latin-1").removesuffix("\r") for line in lines]
 
-    def _skip_telnet(self, byte: int) -> None:
-        if self._telnet == "":
-            self._telnet = "iac"
-        elif self._telnet == "iac":
-            self._telnet = "option" if byte in _NEGOTIATIONS else "sub" if byte == _SB else ""
-        elif self._telnet == "option":
-            self._telnet = ""
-        elif self._telnet == "sub":
-            self._telnet = "sub-iac" if byte == _IAC else "sub"
-        else:
-            self._telnet = "" if byte == _SE else "sub"
+    def _without_telnet(self, data: bytes) -> bytes:
+        """Byte by byte, for a command may be cut anywhere; ordinary clients never come here."""
+        kept = bytearray()
+        for byte in data:
+            if not self._telnet and byte != _IAC:
+                kept.append(byte)
+            elif self._telnet == "":
+                self._telnet = "iac"
+            elif self._telnet == "iac":
+                self._telnet = "option" if byte in _NEGOTIATIONS else "sub" if byte == _SB else ""
+            elif self._telnet == "option":
+                self._telnet = ""
+            elif self._telnet == "sub":
+                self._telnet = "sub-iac" if byte == _IAC else "sub"
+            else:
+                self._telnet = "" if byte == _SE else "sub"
+        return bytes(kept)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the last cycle concluded of the node or of one application."""
+    """What the last cycle concluded of the node or of one application.
+
+    in_a_row, fall: bad results in a row of its worst probe, and how many turn it failing; for the monitor's confidence.
+    held: an operator took it offline, so that its being down is no failure.
+    """
 
     verdict: Verdict
     reason: str = ""
+    in_a_row: int = 0
+    fall: int = 1
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """All that a port may tell. `subject` is what a bare `ping` asks for."""
+    """All that a port may tell. `subject` is what a bare `ping` asks for.
+
+    serves: it may be given clients, that is, it runs under a permit; a node that waits is well and serves nobody.
+    """
 
     subject: Told
     applications: Mapping[str, Told]
     status: Mapping[str, Any]
+    serves: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +119,16 @@ def answer(line: str, view: View) -> Answer:
     if not words:
         return Answer("")
     command, arguments = words[0].lower(), words[1:]
+    if command == "ping" and len(arguments) <= 1:
+        return _ping(arguments, view)
     if command in ("quit", "exit") and not arguments:
         return Answer("", close=True)
     if command == "help" and not arguments:
         return Answer("".join(f"{text}\r\n" for text in HELP))
     if command == "status" and not arguments:
         return Answer(json.dumps(view.status, separators=(",", ":")) + "\r\n")
-    if command == "ping" and len(arguments) <= 1:
-        return _ping(arguments, view)
+    if command == "haproxy" and not arguments:
+        return Answer(f"{haproxy_words(view)}\r\n")
     return Answer("ERROR not understood; try help\r\n", error=True)
 
 
@@ -120,6 +144,20 @@ def _ping(arguments: list[str], view: View) -> Answer:
     # The protocol has two words. That nothing is known yet (it starts) is said first in the reason, for it is no failure.
     reason = f"{UNKNOWN}: {told.reason}" if told.verdict is Verdict.UNKNOWN else told.reason or told.verdict.value
     return Answer(f"FAILED {one_line(reason)}\r\n")
+
+
+def haproxy_words(view: View) -> str:
+    """What HAProxy's agent-check reads, of https://docs.haproxy.org/2.6/configuration.html#5.2-agent-check
+
+    `ready`, `drain` and `maint` are never said: they would overrule what a person set at the balancer, and a busy only
+    server that is drained is an outage. What we cannot tell is an empty line: HAProxy leaves the server as it is.
+    """
+    told = view.subject
+    if told.held or not view.serves:
+        return f"stopped#{one_line(told.reason or 'waits')}"
+    if told.verdict is Verdict.FAILING:
+        return f"down#{one_line(told.reason or told.verdict.value)}"
+    return {Verdict.HEALTHY: "up 100%", Verdict.BUSY: f"up {BUSY_WEIGHT}"}.get(told.verdict, "")
 
 
 def one_line(text: str, chars_max: int = 200) -> str:

@@ -37,10 +37,10 @@ def test_the_locks_agree_with_one_another() -> None:
     assert pins("requirements-functions.txt") <= pins("requirements.txt")
 
 
-def test_what_the_agent_ships_is_boto3_and_what_it_needs() -> None:
+def test_what_the_agent_ships_is_boto3_and_what_it_needs_http_and_metrics() -> None:
     names = re.findall(r"(?m)^([a-z0-9.-]+)==", (ROOT / "agent/requirements.txt").read_text())
 
-    assert names == ["boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"]
+    assert names == ["boto3", "botocore", "h11", "jmespath", "prometheus-client", "python-dateutil", "s3transfer", "six", "urllib3"]
 
 
 def test_npm_packages_are_locked_by_hash() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ha_port import LINE_BYTES_MAX, LineReader, LineTooLong, Told, View, answer
+from core.ha_port import LINE_BYTES_MAX, LineReader, LineTooLong, Told, View, answer, haproxy_words
 from core.model import Verdict
 
 WELL = View(
@@ -59,7 +60,34 @@ def test_status_is_one_line_of_json() -> None:
 def test_help_names_every_command() -> None:
     said = conversation(b"help\r\n")
 
-    assert [line.split()[0].rstrip(",") for line in said.splitlines()] == ["help", "ping", "status", "quit"]
+    assert [line.split()[0].rstrip(",") for line in said.splitlines()] == ["help", "ping", "status", "haproxy", "quit"]
+
+
+@pytest.mark.parametrize(
+    ("told", "serves", "said"),
+    [
+        pytest.param(Told(Verdict.HEALTHY), True, "up 100%", id="healthy takes its whole share"),
+        pytest.param(Told(Verdict.BUSY, "queue full"), True, "up 50%", id="busy is asked less and not left out"),
+        pytest.param(Told(Verdict.FAILING, "web: died"), True, "down#web: died", id="failing is down and why"),
+        pytest.param(Told(Verdict.FAILING), True, "down#failing", id="failing without a reason"),
+        pytest.param(Told(Verdict.FAILING, "held"), False, "stopped#held", id="a node that serves nobody is stopped"),
+        pytest.param(Told(Verdict.HEALTHY, "no permit yet"), False, "stopped#no permit yet", id="well and waiting is stopped"),
+        pytest.param(Told(Verdict.UNKNOWN, "held", held=True), True, "stopped#held", id="taken offline is stopped"),
+        pytest.param(Told(Verdict.UNKNOWN, "first probe is out"), True, "", id="what we cannot tell leaves the server as it is"),
+    ],
+)
+def test_haproxy_hears_its_own_words(told: Told, serves: bool, said: str) -> None:
+    view = replace(WELL, subject=told, serves=serves)
+
+    assert haproxy_words(view) == said
+    assert conversation(b"HAPROXY\n", view) == f"{said}\r\n"
+
+
+def test_what_a_person_set_at_the_balancer_is_never_overruled() -> None:
+    for verdict in Verdict:
+        for serves in (True, False):
+            words = haproxy_words(replace(WELL, subject=Told(verdict, "ready drain maint"), serves=serves)).partition("#")[0].split()
+            assert not {"ready", "drain", "maint"} & set(words)
 
 
 @pytest.mark.parametrize("asked", ["quit", "EXIT", " exit "])
@@ -107,6 +135,52 @@ def test_a_line_of_256_bytes_is_read_and_one_more_is_refused() -> None:
     assert LineReader().feed(b"x" * LINE_BYTES_MAX + b"\r\n") == ["x" * LINE_BYTES_MAX]
     with pytest.raises(LineTooLong, match="longer than 256 bytes"):
         LineReader().feed(b"x" * (LINE_BYTES_MAX + 1))
+
+
+class ByteByByte:
+    """The same reading, one byte after the other: slow, and plain to see."""
+
+    def __init__(self) -> None:
+        self.line, self.telnet = bytearray(), ""
+
+    def feed(self, data: bytes) -> list[str]:
+        lines = []
+        for byte in data:
+            if self.telnet or byte == 255:
+                self.skip(byte)
+            elif byte == 0x0A:
+                lines.append(self.line.decode("latin-1").removesuffix("\r"))
+                self.line.clear()
+            elif len(self.line) > LINE_BYTES_MAX or (len(self.line) == LINE_BYTES_MAX and byte != 0x0D):
+                raise LineTooLong
+            else:
+                self.line.append(byte)
+        return lines
+
+    def skip(self, byte: int) -> None:
+        after = {"": "iac", "option": "", "sub": "sub-iac" if byte == 255 else "sub", "sub-iac": "" if byte == 240 else "sub"}
+        after["iac"] = "option" if byte in (251, 252, 253, 254) else "sub" if byte == 250 else ""
+        self.telnet = after[self.telnet]
+
+
+PIECES = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from([b"\xff", b"\xff\xfb", b"\xff\xfa", b"\xff\xf0", b"\r", b"\n", b"\r\n", b"ping", b"x" * 250, b"x" * 256, b"x" * 257]),
+)
+
+
+@given(st.lists(PIECES, max_size=30))
+def test_lines_are_those_that_reading_byte_by_byte_gives(pieces: list[bytes]) -> None:
+    fast, plain = LineReader(), ByteByByte()
+    for piece in pieces:
+        try:
+            expected = plain.feed(piece)
+        except LineTooLong:
+            with pytest.raises(LineTooLong):
+                fast.feed(piece)
+            return
+        assert fast.feed(piece) == expected
+        assert fast.at_rest == (not plain.line and not plain.telnet)
 
 
 @given(st.lists(st.binary(max_size=200), max_size=20))

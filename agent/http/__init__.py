@@ -1,0 +1,1 @@
+"""What the agent tells over HTTP, and who may have it do something."""
