@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError
 
 from lab import conformance, deploy
 from lab.control import make_token
+from lab.refusals import refusals
 from lab.world import PORT
 
 EMULATOR_DIED = 4
@@ -93,6 +94,9 @@ class Session:
         began = time.monotonic()
         deploy.synthesize(self.deployable, out)
         self.say(f"template synthesized in {time.monotonic() - began:.1f} s")
+        refused = refusals(out)
+        if refused:
+            raise LabFailed("this lab cannot play the deployable:\n" + "\n".join(f"  {reason}" for reason in refused))
         began = time.monotonic()
         deploy.deploy(out, say=lambda line: self.say(f"  {line}"))
         self.say(f"deployed with the real CDK CLI in {time.monotonic() - began:.1f} s")
