@@ -149,7 +149,7 @@ def _logical_lines(text: str) -> list[tuple[int, str]]:
         continues = (len(line) - len(line.rstrip("\\"))) % 2 == 1
         begun = (first, before + (line[:-1] if continues else line))
         if not continues:
-            lines.append(begun)
+            lines += [begun] if begun[1] else []  # nothing but continuations is no line
             begun = None
     return [*lines, begun] if begun is not None and begun[1] else lines
 
