@@ -1,4 +1,4 @@
-"""Adapter: telling systemd how we are, and asking it whether the machine is going down for good.
+"""Adapter: telling systemd how we are, and asking it whether the machine goes down.
 
 https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from enum import Enum
 
-POWER_OFF_TARGETS = ("poweroff.target", "halt.target")
 ASK_TIMEOUT_S = 2.0
 
 
@@ -36,15 +36,43 @@ def notifier_from_environment() -> Notifier:
     return Notifier(os.environ.get("NOTIFY_SOCKET"))
 
 
-def is_powering_off() -> bool:
-    """True when systemd has a job to power off or halt: the machine's disk and processes will not come back by themselves.
+class GoingDown(Enum):
+    """What becomes of the machine."""
 
-    A reboot is not that, nor is a restart of the agent; neither gives the permit up. Unknown counts as no. Blocks up to 2 s.
+    NO = "no"  # the agent alone is stopped or restarted: its applications live on
+    COMES_BACK = "comes back"  # reboot: applications end, the disk and the permit stay
+    FOR_GOOD = "for good"  # power off, halt: what runs here will not come back by itself
+
+
+# systemd.special(7). Only a job to start one of them says so: `poweroff.target stop` would be somebody changing their mind.
+_TARGETS = {
+    **dict.fromkeys(("poweroff.target", "halt.target", "exit.target"), GoingDown.FOR_GOOD),
+    **dict.fromkeys(("reboot.target", "kexec.target", "soft-reboot.target"), GoingDown.COMES_BACK),
+}
+
+
+def going_down() -> GoingDown:
+    """Whether systemd is taking the machine down, by its jobs; blocks up to 2 s.
+
+    Unknown counts as no: applications then live on, and end with the machine if it ends. Where a job to power off and one
+    to reboot meet, it is for good.
     """
     try:
         jobs = subprocess.run(
             ["systemctl", "list-jobs", "--no-legend", "--plain"], capture_output=True, text=True, timeout=ASK_TIMEOUT_S, check=False
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return any(target in line.split() for line in jobs.stdout.splitlines() for target in POWER_OFF_TARGETS)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return GoingDown.NO
+    found = {_TARGETS[unit] for unit, kind in map(_job, jobs.stdout.splitlines()) if kind == "start" and unit in _TARGETS}
+    return max(found, key=list(GoingDown).index, default=GoingDown.NO)
+
+
+def _job(line: str) -> tuple[str, str]:
+    """Unit and type of a line of systemctl list-jobs: number, unit, type, state."""
+    words = line.split()
+    return (words[1], words[2]) if len(words) >= 4 else ("", "")
+
+
+def is_powering_off() -> bool:
+    """True when the machine goes down for good: then the permit is given up."""
+    return going_down() is GoingDown.FOR_GOOD

@@ -87,6 +87,10 @@ ENV_FUNCTION_ADMIT = "UNDERSTUDY_FUNCTION_ADMIT_NODE"
 ENV_FUNCTION_RETIRE = "UNDERSTUDY_FUNCTION_RETIRE_NODE"
 ENV_FUNCTION_MOVE_FRONT = "UNDERSTUDY_FUNCTION_MOVE_FRONT"
 
+# --- environment of a node's agent, beside the table and the bucket ----------------------------------
+ENV_FRONT = "UNDERSTUDY_FRONT"  # the clients' address, where there is one
+ENV_HOSTS = "UNDERSTUDY_HOSTS"  # the hosts file to keep, when it is not /etc/hosts
+
 # --- ports -----------------------------------------------------------------------------------------
 HA_PORT = 7810
 HTTP_PORT = 7880
