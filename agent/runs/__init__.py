@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.runs import children
-from agent.runs.children import adopt_orphans, reap_orphans
+from agent.runs.orphans import adopt_orphans, reap_orphans
 from agent.runs.state import MARK, CannotTell, Changed, RunIdentity, RunState
 from core.application import Application, RunKind
 

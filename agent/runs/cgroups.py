@@ -6,13 +6,17 @@ gone need no controller, so that a folder below the agent's own will do; limits 
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from core.application import Limits
+
 OURS = "understudy"  # the folder below the agent's own cgroup that holds the applications'
 MEMBERS_MAX = 100_000
+MEMORY, PROCESSES = "memory.max", "pids.max"
 
 
 class Cgroup:
@@ -20,6 +24,7 @@ class Cgroup:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._events: int | None = None
 
     def place(self, pid: int) -> None:
         """Takes some milliseconds: the kernel waits until nobody forks (threadgroup_rwsem). ProcessLookupError: it is gone."""
@@ -36,52 +41,74 @@ class Cgroup:
         return [pid for pid in pids if pid > 0]
 
     def is_empty(self) -> bool:
-        """One short file: this is asked between the end of a run and the start of the next."""
+        """Asked between the end of a run and the start of the next: so the file stays open, one for each application."""
         try:
-            descriptor = os.open(self.folder / "cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return True
-        try:
-            return b"populated 0" in os.read(descriptor, 4096)
-        finally:
-            os.close(descriptor)
+            if self._events is None:
+                self._events = os.open(self.folder / "cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+            return b"populated 0" in os.pread(self._events, 4096, 0)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENODEV):  # the folder has been removed: only empty ones can be
+                return True
+            raise
+
+    def close(self) -> None:
+        if self._events is not None:
+            os.close(self._events)
+            self._events = None
 
     def kill(self) -> None:
         """Everybody at once, those being forked too (Linux 5.14). Without that the caller kills the members one by one."""
         with suppress(FileNotFoundError):
             _write(self.folder / "cgroup.kill", "1")
 
-    def limit(self, *, memory_bytes: int | None, processes: int | None) -> list[str]:
-        """Set what can be set, take away what is not asked for; the names of what could not be set."""
+    def limit(self, limits: Limits) -> tuple[str, ...]:
+        """Set what can be set, take away what is not asked for; the names of the files that could not be written."""
         refused = []
-        for file, value in (("memory.max", memory_bytes), ("pids.max", processes)):
+        for file, value in ((MEMORY, limits.memory_bytes), (PROCESSES, limits.processes)):
             try:
                 _write(self.folder / file, "max" if value is None else str(value))
             except OSError:
                 if value is not None:
                     refused.append(file)
-        return refused
+        return tuple(refused)
 
 
-def cgroup_of(mark: str) -> Cgroup | None:
-    """Make the folder of the application that this mark names, <instance>/<application>/<run>; None: this agent can make none.
+def cgroup_for(mark: str, limits: Limits) -> tuple[Cgroup | None, tuple[str, ...]]:
+    """The folder of the application that this mark names, <instance>/<application>/<run>, and what of its limits cannot be set.
 
-    Runs of an application follow one another, never overlap, and so share it.
+    None: this agent can make none. Runs of an application follow one another, never overlap, and so share it; it is made once.
     """
+    key = mark.rpartition("/")[0]
+    made = _made.get(key)
+    if made is None:
+        cgroup = _make(key)
+        if cgroup is None:
+            return None, (MEMORY, PROCESSES)
+        made = _made[key] = cgroup, cgroup.limit(limits)
+    return made
+
+
+def forget(mark: str) -> None:
+    """Its folder is not there any more: the next run makes another."""
+    cgroup, _ = _made.pop(mark.rpartition("/")[0], (None, ()))
+    if cgroup is not None:
+        cgroup.close()
+
+
+_made: dict[str, tuple[Cgroup, tuple[str, ...]]] = {}
+
+
+def _make(key: str) -> Cgroup | None:
     top = _top()
-    if top is None:
-        return None
-    folder = top.joinpath(*mark.split("/")[:-1])
-    if top not in folder.parents:
+    folder = top / key if top is not None else None
+    if top is None or folder is None or top not in folder.parents:
         return None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder / "cgroup.procs", os.W_OK):
-            return None
         _hand_down(top, folder.parent)
     except OSError:
         return None
-    return Cgroup(folder)
+    return Cgroup(folder) if os.access(folder / "cgroup.procs", os.W_OK) else None
 
 
 def former_cgroup(mark: str, written: str) -> Cgroup | None:
@@ -89,7 +116,7 @@ def former_cgroup(mark: str, written: str) -> Cgroup | None:
     top = _top()
     candidates = [Path(written)] if written else []
     if top is not None:
-        candidates.append(top.joinpath(*mark.split("/")[:-1]))
+        candidates.append(top / mark.rpartition("/")[0])
     # What is written may be wrong or old: only a folder of ours is ever killed.
     return next((Cgroup(folder) for folder in candidates if OURS in folder.parts and (folder / "cgroup.procs").exists()), None)
 

@@ -6,11 +6,9 @@ A run ends when its last member has ended. The leader's end is learnt from the k
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,9 +16,10 @@ from typing import Protocol
 
 from agent import output
 from agent.runs import group, launch, proc
-from agent.runs.cgroups import Cgroup, cgroup_of, former_cgroup
+from agent.runs.cgroups import Cgroup, cgroup_for, former_cgroup
 from agent.runs.group import Group
 from agent.runs.proc import Process
+from agent.runs.settling import settle
 from agent.runs.state import ADOPTED_END, CannotTell, Changed, RunIdentity, words_for_wait
 from core.application import Application
 from core.health import ProbeResult
@@ -30,14 +29,15 @@ LEFT_OVER_TIMEOUT_S = 2.0  # at most so long is waited for what a former run lef
 _LOOK_S = 0.001  # first pause between two looks; each is twice as long as the one before
 _LOOK_S_MAX = 0.02
 _HANGING_S = 1.0
-ORPHAN_S = 5.0  # dead for so long and not asked for its status: nobody's but ours
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Leader(Protocol):
     """The first process of a run."""
 
     pid: int
+
+    def start_ticks(self) -> int:
+        """When it began; 0 once nobody can tell, which no process of a later agent has."""
 
     def collect(self) -> str:
         """It has ended: why. Its pid may belong to anybody from now on."""
@@ -47,20 +47,29 @@ class Own:
     """Our child."""
 
     def __init__(self, popen: subprocess.Popen[bytes]) -> None:
-        self._popen, self.pid = popen, popen.pid
-        _leaders.add(self.pid)
+        self._popen, self.pid, self._ticks = popen, popen.pid, 0
+        proc.leaders.add(self.pid)
+
+    def start_ticks(self) -> int:
+        if self._ticks == 0 and self._popen.returncode is None:
+            process = proc.read_process(self.pid)
+            self._ticks = 0 if process is None else process.start_ticks
+        return self._ticks
 
     def collect(self) -> str:
         status = self._popen.wait()
-        _leaders.discard(self.pid)
+        proc.leaders.discard(self.pid)
         return words_for_wait(status)
 
 
 class Adopted:
     """A child of an agent that is no more: whoever collects its status, it is not us."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    def __init__(self, process: Process) -> None:
+        self.pid, self._ticks = process.pid, process.start_ticks
+
+    def start_ticks(self) -> int:
+        return self._ticks
 
     def collect(self) -> str:
         return ADOPTED_END
@@ -72,9 +81,9 @@ class ProcessRun:
     degraded: str | None = None
     started = True
 
-    def __init__(self, leader: Leader, pidfd: int, ticks: int, members: Group, changed: Changed, warnings: tuple[str, ...]) -> None:
+    def __init__(self, leader: Leader, pidfd: int, members: Group, changed: Changed, warnings: tuple[str, ...]) -> None:
         """The descriptor is given away."""
-        self._leader, self._pidfd, self._ticks, self._group, self._changed = leader, pidfd, ticks, members, changed
+        self._leader, self._pidfd, self._group, self._changed = leader, pidfd, members, changed
         self.warnings = warnings
         self.adopted = isinstance(leader, Adopted)
         self.ended: str | None = None
@@ -123,7 +132,7 @@ class ProcessRun:
     def identity(self) -> RunIdentity:
         return RunIdentity(
             pid=self._leader.pid,
-            start_ticks=self._ticks,
+            start_ticks=self._leader.start_ticks(),
             boot_id=proc.boot_id(),
             cgroup=self.cgroup() or "",
             mark=self._group.mark,
@@ -184,30 +193,25 @@ class ProcessRun:
 
 
 def start(application: Application, *, environment: Mapping[str, str], mark: str, changed: Changed) -> ProcessRun:
-    """Start a program now. Raises OSError: no such program, user or directory, not permitted, no descriptors left."""
-    cgroup = cgroup_of(mark)
-    refused = ["memory.max", "pids.max"]
-    if cgroup is not None:
-        refused = cgroup.limit(memory_bytes=application.limits.memory_bytes, processes=application.limits.processes)
+    """Start a program now. Raises OSError: no such program, user or directory, not permitted, no descriptors left.
+
+    An application that is down waits for this: whatever can be done later is.
+    """
+    cgroup, refused = cgroup_for(mark, application.limits)
     with output.opened(application.output) as (file, trouble):
         popen = launch.spawn(application, environment=environment, mark=mark, output=file)
-    leader = Own(popen)
+    leader, members = Own(popen), Group(mark, popen.pid, cgroup)
     try:
         pidfd = os.pidfd_open(popen.pid)
-        process = proc.read_process(popen.pid)
-        assert process is not None, "a child that was not waited for is still there"
-        members = Group(mark, popen.pid, cgroup)
-        warnings = (*launch.unenforced(application, refused), *trouble)
-        run = ProcessRun(leader, pidfd, process.start_ticks, members, changed, warnings)
     except OSError:
         # No descriptors left, say. Whoever hears that it could not start will start it again: this one must not live on beside that.
         popen.kill()
+        members.leads = False
         leader.collect()
-        _clear(Group(mark, popen.pid, cgroup, leads=False))
+        _clear(members)
         raise
-    if cgroup is not None or launch.protected_from_oom():
-        # The kernel takes some milliseconds to move a process to another cgroup; nothing waits for that.
-        threading.Thread(target=_settle, args=(popen.pid, members), name=f"settle {mark}", daemon=True).start()
+    run = ProcessRun(leader, pidfd, members, changed, (*launch.unenforced(application, refused), *trouble))
+    asyncio.get_running_loop().call_soon(settle, leader, members)
     return run
 
 
@@ -225,7 +229,7 @@ def adopt(application: Application, former: RunIdentity | None, *, mark: str, ch
         if leader is not None:
             pidfd = proc.open_pidfd(leader)
             if pidfd is not None:
-                return ProcessRun(Adopted(leader.pid), pidfd, leader.start_ticks, Group(mark, leader.pid, cgroup), changed, ())
+                return ProcessRun(Adopted(leader), pidfd, Group(mark, leader.pid, cgroup), changed, ())
         session = former.pid if former is not None and group.is_session_of(mark, former.pid) else None
         _clear(Group(mark, session, cgroup, leads=False))
     except OSError as error:
@@ -259,51 +263,3 @@ def _clear(left: Group) -> None:
         if time.monotonic() > until_s:
             raise CannotTell(f"process {members[0].pid} of {left.mark} was killed and is still there")
         time.sleep(_LOOK_S)
-
-
-def _settle(leader: int, members: Group) -> None:
-    """In a thread: put the leader, and whom it has started before that took effect, where they belong."""
-    protected = launch.protected_from_oom()
-    seen: set[int] = set()
-    waiting = [leader]
-    while waiting:
-        pid = waiting.pop()
-        seen.add(pid)
-        with suppress(OSError):  # gone, for the most part
-            if members.cgroup is not None:
-                members.cgroup.place(pid)
-            if protected:
-                launch.unprotect(pid)
-        if not waiting:
-            with suppress(OSError):
-                inside = set(members.cgroup.members()) if members.cgroup is not None else set()
-                waiting = [pid for pid in members.near(leader) if pid not in seen | inside]
-
-
-# --- children of ours that nobody waits for ------------------------------------------------------------------------
-
-_leaders: set[int] = set()
-_dead_since: dict[tuple[int, int], float] = {}
-
-
-def adopt_orphans() -> None:
-    """Have the kernel hand us the descendants whose parents die, so that they can be seen and collected (prctl(2))."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def reap_orphans(now_s: float) -> None:
-    """Collect the orphans that have died; called every second or so. Leaders are collected by their runs, and whoever else starts a
-    program waits for it at once: so what has been dead for ORPHAN_S seconds is waited for by nobody."""
-    dead = set()
-    for pid in proc.children_of(os.getpid()) or ():
-        with suppress(OSError):
-            process = proc.read_process(pid)
-            if process is not None and process.is_dead and pid not in _leaders:
-                dead.add((pid, process.start_ticks))
-    for key in list(_dead_since):
-        if key not in dead:
-            del _dead_since[key]
-    for key in dead:
-        if now_s - _dead_since.setdefault(key, now_s) >= ORPHAN_S:
-            with suppress(ChildProcessError):
-                os.waitpid(key[0], os.WNOHANG)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterable
 from contextlib import suppress
 
 from agent.runs import proc
@@ -23,6 +24,7 @@ class Group:
         """leads: the leader is there, if only waiting to be collected, so that the session's number is nobody else's."""
         self.mark, self.cgroup = mark, cgroup
         self._session, self.leads = session, leads
+        self.enclosed = False  # everybody is known to be in the cgroup, so that nobody has to be looked for elsewhere
 
     def live(self) -> list[int]:
         """The members of a run that lives, as cheaply as can be: this is asked every second or so. Raises OSError."""
@@ -47,18 +49,17 @@ class Group:
         As a subreaper (prctl(2)) we are handed every descendant whose parent died: so each line of descent that
         lives begins with a child of ours, or is in the cgroup.
         """
-        children = proc.children_of(os.getpid())
+        inside = self.cgroup.members() if self.cgroup is not None and not self.cgroup.is_empty() else []
+        children = [] if self.enclosed else proc.children_of(os.getpid())
         if children is None:
             return self.left()
-        inside = self.cgroup.members() if self.cgroup is not None and not self.cgroup.is_empty() else []
-        near = [process for pid in {*children, *inside} if (process := proc.read_process(pid)) is not None and not process.is_dead]
+        near = _living({*children, *inside} - proc.leaders)
         return self._noted([process for process in near if process.pid in inside or self._is_ours(process)])
 
     def near(self, leader: int) -> list[int]:
         """The descendants of a leader that has just begun, and the orphans of ours that are its. Raises OSError."""
-        children = proc.children_of(os.getpid()) or []
-        orphans = [process for pid in children if (process := proc.read_process(pid)) is not None and self._is_ours(process)]
-        found, waiting = set[int](), [leader, *(process.pid for process in orphans if not process.is_dead)]
+        orphans = _living(set(proc.children_of(os.getpid()) or ()) - proc.leaders)
+        found, waiting = set[int](), [leader, *(process.pid for process in orphans if self._is_ours(process))]
         while waiting:
             found.add(pid := waiting.pop())
             waiting += [child for child in proc.children_of_all_threads(pid) if child not in found]
@@ -86,6 +87,10 @@ class Group:
         except OSError:
             return False  # of another user, for the most part: `find` is where that matters
         return environment is not None and has_mark(environment, self.mark)
+
+
+def _living(pids: Iterable[int]) -> list[Process]:
+    return [process for pid in pids if (process := proc.read_process(pid)) is not None and not process.is_dead]
 
 
 def find(mark: str, *, user: int, since_ticks: int) -> list[Process]:

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 
+from agent.runs.cgroups import MEMORY, PROCESSES
 from agent.runs.state import MARK
 from core.application import Application
 
@@ -93,9 +94,9 @@ def unenforced(application: Application, refused: Sequence[str]) -> tuple[str, .
     """What of its limits does not hold; `refused`: files of its cgroup that could not be written, all of them without one."""
     limits = application.limits
     said = []
-    if limits.memory_bytes is not None and "memory.max" in refused:
+    if limits.memory_bytes is not None and MEMORY in refused:
         said.append("limits.memory is not enforced here: the application has no cgroup with a memory controller")
-    if limits.processes is not None and "pids.max" in refused:
+    if limits.processes is not None and PROCESSES in refused:
         if application.user is None:
             said.append("limits.processes is not enforced here: it needs a cgroup with a pids controller, or a user of its own")
         else:

@@ -64,6 +64,7 @@ def every_process() -> Iterator[Process]:
                 yield process
 
 
+leaders: set[int] = set()  # children of ours that lead a run, until they are collected
 _table: tuple[float, dict[int, Process]] = (-1.0, {})  # when, and what was seen
 
 

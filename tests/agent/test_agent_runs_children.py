@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from agent.runs import cgroups, children
-from agent.runs.children import adopt_orphans
+from agent.runs.orphans import ORPHAN_S, adopt_orphans, reap_orphans
 from agent.runs.proc import children_of
+from core.application import Limits
 from tests.agent.programs import DEAF, PARENT, PATIENCE_S, SLEEP, eventually, is_running, program, started, written_pid
 
 
@@ -24,9 +25,9 @@ def subreaper() -> None:
 def membership(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every test twice: where an application can have a cgroup of its own, and where it cannot."""
     if request.param == "marks":
-        monkeypatch.setattr(children, "cgroup_of", lambda mark: None)
+        monkeypatch.setattr(children, "cgroup_for", lambda mark, limits: (None, ()))
         monkeypatch.setattr(children, "former_cgroup", lambda mark, written: None)
-    elif cgroups.cgroup_of("i-test/probe/1") is None:
+    elif cgroups.cgroup_for("i-test/probe/1", Limits())[0] is None:
         pytest.skip("this machine has no cgroup (version 2) that we may write to")
     return str(request.param)
 
@@ -179,14 +180,14 @@ def test_orphans_that_have_died_are_collected_but_never_the_children_of_others(t
 
     async def story() -> None:
         mine = await asyncio.create_subprocess_exec(sys.executable, "-c", "raise SystemExit(3)")
-        for now_s in (0.0, children.ORPHAN_S / 2):
-            children.reap_orphans(now_s)
+        for now_s in (0.0, ORPHAN_S / 2):
+            reap_orphans(now_s)
         assert await mine.wait() == 3
 
         family = started(program(tmp_path, "import os; os.fork() or os._exit(0); os.setsid(); os.fork() and os._exit(0)"))
         await eventually(lambda: not family.alive)
-        children.reap_orphans(100.0)
-        children.reap_orphans(100.0 + children.ORPHAN_S)
+        reap_orphans(100.0)
+        reap_orphans(100.0 + ORPHAN_S)
         table = [pid for pid in children_of(os.getpid()) or () if not is_running(pid)]
         assert table == [], "no zombie is left"
 
