@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.drills import measure, report, timeline
-from lab.drills.calm import wait_calm
+from lab.drills.calm import wait_calm, why_not_calm
 from lab.drills.drill import Drill
 from lab.drills.guests import Guests
 from lab.drills.model import Moment, Promise, Result
@@ -30,9 +30,13 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
         return Result(drill=drill.name, deployable=stage.slot.deployable, promises=(Promise(f"steady: {missing}", False, 0, 1, "count"),))
     before = stage.situation()
     if drill.penalty_max is not None:
-        missing = wait_calm(Node(stage, before.holder), drill.penalty_max)
+        node = Node(stage, before.holder)
+        missing = why_not_calm(node, drill.penalty_max, time.time())
         if missing:
-            say(f"  earlier failures are still remembered: {missing}")
+            say(f"  waits until earlier failures are forgotten: {missing}")
+            missing = wait_calm(node, drill.penalty_max)
+        if missing:
+            say(f"  begins all the same: {missing}")
     since = time.time()
     guests = Guests(stage.journal.parent)
     guests.new_lines()  # what they said before the fault is no part of the story
