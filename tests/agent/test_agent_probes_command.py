@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from agent.probes import ProbeContext, ask, awaited_pids
+from agent.probes import ProbeContext, ask
+from agent.probes.child import awaited_pids
 from core.application import Probe
 from core.health import Outcome, ProbeResult
 
