@@ -9,6 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from agent.control_socket import socket_path
 from agent.daemon import World, identify, live
 from agent.log import Log
 from agent.metadata import DEFAULT_ENDPOINT, Imds
@@ -69,6 +70,7 @@ async def run(settings: NodeSettings, *, table: str, bucket: str, state: Path, m
         table=DynamoTable(table, identity.region),
         bucket=S3Bucket(bucket, identity.region),
         state_folder=state,
+        control=Path(socket_path()),
         log=log,
         notifier=notifier,
     )

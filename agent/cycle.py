@@ -4,63 +4,102 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 
 from agent.log import Log
-from agent.processes import reap_orphans
-from agent.state_file import write_given_up
+from agent.notebook import Notebook
+from agent.notes import Note, Notes
+from agent.off_loop import Shortage
+from agent.runs import reap_orphans
 from agent.supervised import Supervised
 from agent.systemd import Notifier
-from core import ha_port
 from core.model import Verdict
-from core.node import AskReplacement, Concluded, Decision, GiveUp, Memory, Seen, Snapshot, Start, Stop, decide, next_deadline_s
+from core.node import AskReplacement, Concluded, Decision, GiveUp, Hold, Memory, Seen, Snapshot, Start, Stop, decide, next_deadline_s
 from core.records import Permit, Phase
 from core.settings import NodeSettings
+from core.supervision import History
 
 CYCLE_S_MAX = 1.0  # nothing happens for so long: look all the same, and feed the watchdog
-STUCK_AFTER_S = 10.0  # without a completed cycle the agent is not alive
+STUCK_AFTER_S = 6.0  # without a completed cycle the agent is not alive; the unit's watchdog waits a little longer
+RELEASE_WAIT_S = 5.0  # an agent that leaves waits so long for its release to reach the disk
+REAP_EVERY_S = 1.0
 
 
 @dataclass(slots=True)
 class Knowledge:
-    """What the watchers saw last; the cycle reads it, nobody else decides on it."""
+    """What the watchers saw last; the cycle reads it, nobody else decides on it. held: what operators hold down."""
 
     permit: Permit | None = None
     terminating: bool = False
     stop_asked: bool = False
     powering_off: bool = False
+    rebooting: bool = False
+    held: dict[str, Hold] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the agent counts of itself, for metrics; times in seconds, on the cycle's clock where they are moments."""
+
+    cycles: int = 0
+    cycle_s_last: float = 0.0
+    cycle_s_max: float = 0.0
+    cycle_s_total: float = 0.0
+    reports: int = 0
+    table_errors: int = 0
+    table_answered_at_s: float | None = None
 
 
 class Cycle:
-    """Woken by every change; one step is synchronous, so that nothing changes between looking and doing."""
+    """Woken by every change; one step is synchronous, so that nothing changes between looking and doing.
+
+    Nothing in a step waits for the disk, the network or the journal: it feeds the watchdog, and a watchdog that a slow disk
+    can starve kills an agent that is well.
+    """
 
     def __init__(
-        self, settings: NodeSettings, memory: Memory, *, state_folder: Path, log: Log, notifier: Notifier, clock: Callable[[], float]
+        self,
+        settings: NodeSettings,
+        memory: Memory,
+        *,
+        notebook: Notebook,
+        boot: str,
+        log: Log,
+        notifier: Notifier,
+        clock: Callable[[], float],
     ) -> None:
+        """boot: what the notes name the machine's life by (agent.adoption)."""
         self.settings, self.memory = settings, memory
-        self._state_folder, self._log, self._notifier, self._clock = state_folder, log, notifier, clock
-        self.knowledge = Knowledge()
+        self.notebook, self._boot = notebook, boot
+        self.log, self._notifier, self.clock = log, notifier, clock
+        self.knowledge, self.tally = Knowledge(), Tally()
         self.applications: dict[str, Supervised] = {}
         self.wanted_requests: dict[str, str] = {}  # application -> reason, until the reporter has stored it
         self.told = asyncio.Event()  # set whenever there is something new to report
+        self.turned = asyncio.Event()  # of the step to come: set when it is done, then another takes its place
         self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._completed_at_s = clock()
+        self._reaped_at_s = clock()
+        self._noted: Notes | None = None
+        self._releasing: Future[None] | None = None
+        self._finished_at_s: float | None = None
+        self._warned: set[tuple[str, str]] = set()
         self.concluded = decide(memory, self._observe(dict.fromkeys(self._names())), settings.assembly).concluded
 
     def wake(self) -> None:
         self._wake.set()
 
     async def run(self) -> None:
-        """Go on until the agent was told to stop and every application has."""
+        """Go on until the agent was told to stop and has nothing left to do first."""
         while True:
             self._wake.clear()
             snapshot = self.step()
-            if self.knowledge.stop_asked and not any(seen.alive for seen in snapshot.applications.values()):
+            if self._may_leave():
                 return
             deadline_s = next_deadline_s(self.memory, snapshot, self.settings.assembly)
-            wait_s = CYCLE_S_MAX if deadline_s is None else min(CYCLE_S_MAX, deadline_s - self._clock())
+            wait_s = CYCLE_S_MAX if deadline_s is None else min(CYCLE_S_MAX, deadline_s - self.clock())
             try:
                 async with asyncio.timeout(max(0.0, wait_s)):
                     await self._wake.wait()
@@ -69,17 +108,30 @@ class Cycle:
 
     def step(self) -> Snapshot:
         """One cycle; what it looked at. The watchdog is fed by its completion alone."""
+        began_s = self.clock()
         snapshot = self._observe(self.applications)
         decision = self._perform(decide(self.memory, snapshot, self.settings.assembly))
-        self.memory = decision.memory
         self._conclude(decision.concluded)
-        reap_orphans({application.pid for application in self.applications.values() if application.pid is not None})
-        self._completed_at_s = self._clock()
-        self._notifier.say("WATCHDOG=1")
+        self._say_warnings()
+        self._note(now=False)
+        self.notebook.look()
+        if decision.finished and self._finished_at_s is None:
+            self._finished_at_s = began_s
+        if began_s - self._reaped_at_s >= REAP_EVERY_S:
+            self._reaped_at_s = began_s
+            reap_orphans(began_s)
+        self._complete(began_s)
         return snapshot
 
     def is_stuck(self) -> bool:
-        return self._clock() - self._completed_at_s > STUCK_AFTER_S
+        return self.clock() - self._completed_at_s > STUCK_AFTER_S
+
+    @property
+    def stuck_for_s(self) -> float:
+        return self.clock() - self._completed_at_s
+
+    def restarts(self, name: str) -> int:
+        return max(0, self.applications[name].run - 1)
 
     def _names(self) -> list[str]:
         return [application.name for application in self.settings.assembly.applications]
@@ -88,86 +140,124 @@ class Cycle:
         seen = {name: application.seen() if application is not None else Seen() for name, application in applications.items()}
         known = self.knowledge
         return Snapshot(
-            now_s=self._clock(),
+            now_s=self.clock(),
             permit=known.permit,
             terminating=known.terminating,
             stop_asked=known.stop_asked,
             powering_off=known.powering_off,
+            rebooting=known.rebooting,
             applications=seen,
+            held=dict(known.held),
         )
 
+    # --- perform ---------------------------------------------------------------------------------------------------
+
     def _perform(self, decision: Decision) -> Decision:
-        """Do what was decided, and say each thing in a line. An epoch is given up on disk before anybody hears of it."""
+        """Do what was decided, and say each thing in a line.
+
+        What is about to happen is noted first: that a run begins, that a failure was counted; so that an agent which dies
+        at any point here is followed by one that neither starts a second copy nor forgets why the first was stopped.
+        """
+        releases = [action for action in decision.actions if isinstance(action, GiveUp)]
+        if releases and not self._released(releases[0].epoch):
+            memory = replace(decision.memory, given_up=self.memory.given_up)
+            why = f"{decision.concluded.reason}; its release is not written down yet"
+            decision = replace(decision, memory=memory, concluded=replace(decision.concluded, phase=Phase.STOPPING, reason=why))
+        self.memory = decision.memory
+        starts = [action for action in decision.actions if isinstance(action, Start)]
+        for start in starts:
+            self.log.say("start", application=start.name, epoch=start.epoch)
+            self.applications[start.name].begin(start.epoch)
+        self._note(now=bool(starts))
         for action in decision.actions:
             match action:
-                case Start(name, epoch):
-                    self._log.say("start", application=name, epoch=epoch)
-                    self.applications[name].start(epoch)
-                case Stop(name, grace_s, reason):
+                case Start(name):
+                    self.applications[name].start()
+                case Stop(name, grace_s, reason, drain):
                     if not self.applications[name].seen().stopping:
-                        self._log.say("stop", application=name, grace_s=round(grace_s, 1), reason=reason)
-                    self.applications[name].stop(grace_s)
+                        self.log.say("stop", application=name, grace_s=round(grace_s, 1), reason=reason)
+                    self.applications[name].stop(grace_s, drain=drain)
                 case AskReplacement(name, reason):
-                    self._log.say("ask-replacement", application=name, reason=reason)
+                    self.log.say("ask-replacement", application=name, reason=reason)
                     self.wanted_requests[name] = reason
                     self.told.set()
-                case GiveUp(epoch):
-                    try:
-                        write_given_up(self._state_folder, self.memory.instance, epoch)
-                    except OSError as error:
-                        self._log.say("give-up-trouble", epoch=epoch, reason=str(error))
-                        memory = replace(decision.memory, given_up=self.memory.given_up)
-                        concluded = replace(decision.concluded, phase=Phase.STOPPING, reason=f"cannot write down the release: {error}")
-                        return replace(decision, memory=memory, concluded=concluded)
-                    self._log.say("give-up", epoch=epoch)
+                case GiveUp():
+                    continue
         return decision
+
+    def _released(self, epoch: int) -> bool:
+        """Whether the disk has it that this epoch is given up; else see to it. Nobody hears of it before."""
+        if self._releasing is None:
+            try:
+                self._releasing = self.notebook.release(self.memory.instance, epoch, self._wake_from_afar)
+            except Shortage as error:
+                self.log.say("give-up-trouble", epoch=epoch, reason=str(error))
+            return False
+        if not self._releasing.done():
+            return False
+        trouble, self._releasing = self._releasing.exception(), None
+        if trouble is not None:
+            self.log.say("give-up-trouble", epoch=epoch, reason=str(trouble))
+            return False
+        self.log.say("give-up", epoch=epoch)
+        return True
+
+    def _wake_from_afar(self) -> None:
+        self._loop.call_soon_threadsafe(self._wake.set)
+
+    def _may_leave(self) -> bool:
+        """A release that is being written is waited for: RELEASE_WAIT_S, for a disk may hang."""
+        if self._finished_at_s is None:
+            return False
+        return self._releasing is None or self.clock() - self._finished_at_s > RELEASE_WAIT_S
+
+    def _note(self, *, now: bool) -> None:
+        """Write down what differs from what was written last. now: a start waits for it."""
+        applications = {name: self._note_of(name, application) for name, application in self.applications.items()}
+        notes = Notes(instance=self.memory.instance, boot=self._boot, was_running=self.memory.was_running, applications=applications)
+        if notes != self._noted:
+            self._noted = notes
+            self.notebook.write(notes, now=now)
+
+    def _note_of(self, name: str, application: Supervised) -> Note:
+        return replace(
+            application.note(),
+            counted=self.memory.counted.get(name, 0),
+            hold=self.knowledge.held.get(name),
+            history=self.memory.histories.get(name, History()),
+        )
+
+    # --- say -------------------------------------------------------------------------------------------------------
 
     def _conclude(self, concluded: Concluded) -> None:
         """Publish; a changed phase or verdict is news, a changed wait in a reason is not."""
         before, self.concluded = self.concluded, concluded
         if _gist(before) != _gist(concluded):
-            self._log.context.update(epoch=concluded.epoch)
+            self.log.context.update(epoch=concluded.epoch)
             verdicts = {name: verdict.value for name, (verdict, _) in concluded.applications.items()}
-            self._log.say("now", phase=concluded.phase, verdict=concluded.verdict, reason=concluded.reason, applications=verdicts)
+            self.log.say("now", phase=concluded.phase, verdict=concluded.verdict, reason=concluded.reason, applications=verdicts)
             self._notifier.say(f"STATUS={concluded.phase.value}, {concluded.verdict.value}: {concluded.reason}")
             self.told.set()
 
-    # --- what the ports tell -----------------------------------------------------------------------------------
+    def _say_warnings(self) -> None:
+        """Each once for as long as it lasts."""
+        warned = {(name, subject): text for name, held in self.applications.items() for subject, text in held.warnings().items()}
+        for (name, subject), text in warned.items():
+            if (name, subject) not in self._warned:
+                self.log.say("warning", application=name, reason=text)
+        self._warned = set(warned)
 
-    def told_of_node(self) -> ha_port.Told:
-        if self.is_stuck():
-            return ha_port.Told(Verdict.FAILING, f"no cycle completed for {self._clock() - self._completed_at_s:.0f} s")
-        return ha_port.Told(self.concluded.verdict, self.concluded.reason)
-
-    def view(self, application: str | None = None) -> ha_port.View:
-        """Of the node, or of one application on its own port."""
-        told = {name: ha_port.Told(verdict, reason) for name, (verdict, reason) in self.concluded.applications.items()}
-        if application is None:
-            return ha_port.View(subject=self.told_of_node(), applications=told, status=self.status())
-        mine = {application: told[application]}
-        status = {"application": application, **self.status()["applications"][application]}
-        return ha_port.View(subject=told[application], applications=mine, status=status)
-
-    def status(self) -> dict[str, Any]:
-        concluded = self.concluded
-        return {
-            "deployable": self.settings.deployable,
-            "assembly": self.settings.assembly.name,
-            "instance": self.memory.instance,
-            "phase": concluded.phase.value,
-            "epoch": concluded.epoch,
-            "verdict": self.told_of_node().verdict.value,
-            "reason": self.told_of_node().reason,
-            "applications": {
-                name: {"verdict": verdict.value, "reason": reason, "restarts": self.restarts(name), "pid": self.applications[name].pid}
-                for name, (verdict, reason) in concluded.applications.items()
-            },
-        }
-
-    def restarts(self, name: str) -> int:
-        return max(0, self.applications[name].seen().run - 1)
+    def _complete(self, began_s: float) -> None:
+        self._completed_at_s = self.clock()
+        took_s = self._completed_at_s - began_s
+        self.tally.cycles += 1
+        self.tally.cycle_s_last, self.tally.cycle_s_max = took_s, max(took_s, self.tally.cycle_s_max)
+        self.tally.cycle_s_total += took_s
+        self._notifier.say("WATCHDOG=1")
+        turned, self.turned = self.turned, asyncio.Event()
+        turned.set()
 
 
 def _gist(concluded: Concluded) -> object:
-    verdicts = {name: verdict for name, (verdict, _) in concluded.applications.items()}
+    verdicts: dict[str, Verdict] = {name: verdict for name, (verdict, _) in concluded.applications.items()}
     return concluded.phase, concluded.epoch, concluded.verdict, verdicts

@@ -9,32 +9,35 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import control_socket, state_file
+from agent import state_file
+from agent.adoption import boot
 from agent.cycle import Cycle
+from agent.holder import NodeHolder
 from agent.listening import listening
 from agent.log import Log, Once
+from agent.notebook import Notebook
 from agent.ports import Bucket, Identity, Metadata, Table, Unreachable
-from agent.processes import adopt_orphans, kill_members
 from agent.reporter import Reporter
+from agent.runs import adopt_orphans
+from agent.succession import take_over
 from agent.supervised import Supervised
-from agent.systemd import Notifier, is_powering_off
+from agent.systemd import GoingDown, Notifier, going_down
 from agent.watchers import watch_permit, watch_target_state
 from core import names
 from core.node import Memory
 from core.settings import NodeSettings
 
-ABANDON_S = 5.0  # for killing what still runs when the agent itself fails
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """All that the agent touches, found or made at start."""
+    """All that the agent touches, found or made at start. control: the path of its local socket; its folder is in memory (tmpfs)."""
 
     identity: Identity
     metadata: Metadata
     table: Table
     bucket: Bucket
     state_folder: Path
+    control: Path
     log: Log
     notifier: Notifier
 
@@ -51,31 +54,36 @@ async def identify(metadata: Metadata, log: Log) -> Identity:
 
 
 async def live(settings: NodeSettings, world: World) -> None:
-    """Live until SIGTERM, or until one part fails; then leave nothing running.
+    """Live until SIGTERM, or until one part fails. Applications go on either way, for the next life to adopt; unless the
+    machine goes down or is taken away: then they are stopped first.
 
-    Raises PortInUse, BadState; whatever a failing part raised, once its applications are dead.
+    Raises PortInUse, BadState; whatever a failing part raised.
     """
-    loop = asyncio.get_running_loop()
-    boot = secrets.token_hex(4)
-    memory = Memory(instance=world.identity.instance, given_up=state_file.read_given_up(world.state_folder, world.identity.instance))
-    cycle = Cycle(settings, memory, state_folder=world.state_folder, log=world.log, notifier=world.notifier, clock=loop.time)
-    _clear_the_way(world)
-    _hold_applications(cycle, world, boot)
-    reporter = Reporter(
-        cycle, world.identity, table=world.table, bucket=world.bucket, log=world.log, boot=boot, agent=version(), wall=time.time
-    )
-    control = Path(control_socket.socket_path())
-    async with listening(cycle, settings.assembly, address=world.identity.address, control=control, log=world.log):  # type: ignore[arg-type]  # local commands come with adoption
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _stop_soon, cycle, world)
-        world.notifier.say("READY=1")
-        world.log.say("ready", boot=boot, agent=version(), address=world.identity.address)
-        try:
+    loop, log, instance = asyncio.get_running_loop(), world.log, world.identity.instance
+    memory = Memory(instance=instance, given_up=state_file.read_given_up(world.state_folder, instance))
+    notebook = Notebook(world.state_folder, _in_memory(world), log=log)
+    notes, lost = notebook.read(instance)
+    adopt_orphans()
+    cycle = Cycle(settings, memory, notebook=notebook, boot=boot(), log=log, notifier=world.notifier, clock=loop.time)
+    _hold_applications(cycle, world)
+    await take_over(cycle, notes, lost=lost, boot=boot(), log=log)
+    nonce = secrets.token_hex(4)
+    reporter = Reporter(cycle, world.identity, table=world.table, bucket=world.bucket, log=log, boot=nonce, agent=version(), wall=time.time)
+    try:
+        cycle.step()
+        async with listening(NodeHolder(cycle), settings.assembly, address=world.identity.address, control=world.control, log=log):
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, _stop_soon, cycle, world)
+            world.notifier.say("READY=1")
+            log.say("ready", boot=nonce, agent=version(), address=world.identity.address)
             await _parts(cycle, reporter, world)
-        finally:
-            await _abandon(cycle)
-        await reporter.last_words()
-        world.log.say("bye", phase=cycle.concluded.phase)
+            await reporter.last_words()
+            log.say("bye", phase=cycle.concluded.phase, running=[name for name, one in cycle.applications.items() if one.alive])
+    finally:
+        for application in cycle.applications.values():
+            application.let_go()
+        notebook.close()
+        log.flush()
 
 
 async def _parts(cycle: Cycle, reporter: Reporter, world: World) -> None:
@@ -91,15 +99,18 @@ async def _parts(cycle: Cycle, reporter: Reporter, world: World) -> None:
             part.cancel()
 
 
-def _clear_the_way(world: World) -> None:
-    """A former life of this agent may have been killed: whatever it left is killed before anything is started."""
-    adopt_orphans()
-    left = kill_members(f"{world.identity.instance}/")
-    if left:
-        world.log.say("killed-left-over", processes=left)
+def _in_memory(world: World) -> Path | None:
+    """The folder of the local socket, where it can be had; without it notes go to the disk alone."""
+    folder = world.control.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+    except OSError as error:
+        world.log.say("runtime-trouble", reason=str(error))
+        return None
+    return folder
 
 
-def _hold_applications(cycle: Cycle, world: World, boot: str) -> None:
+def _hold_applications(cycle: Cycle, world: World) -> None:
     environment = {
         "UNDERSTUDY_DEPLOYABLE": cycle.settings.deployable,
         "UNDERSTUDY_ASSEMBLY": cycle.settings.assembly.name,
@@ -107,7 +118,7 @@ def _hold_applications(cycle: Cycle, world: World, boot: str) -> None:
     }
     for application in cycle.settings.assembly.applications:
         cycle.applications[application.name] = Supervised(
-            application, environment=environment, mark=f"{world.identity.instance}/{boot}/", changed=cycle.wake
+            application, environment=environment, instance=world.identity.instance, changed=cycle.wake
         )
 
 
@@ -115,29 +126,21 @@ _stopping: set[asyncio.Task[None]] = set()
 
 
 def _stop_soon(cycle: Cycle, world: World) -> None:
-    """SIGTERM: find out whether the machine goes down for good, then let the cycle stop everything in order."""
+    """SIGTERM: find out what becomes of the machine; the cycle then stops everything in order, or leaves it running."""
 
     async def stop() -> None:
-        cycle.knowledge.powering_off = await asyncio.to_thread(is_powering_off)
+        machine = await asyncio.to_thread(going_down)
+        world.log.say("told-to-stop", machine_goes_down=machine.value)
+        cycle.knowledge.powering_off = machine is GoingDown.FOR_GOOD
+        cycle.knowledge.rebooting = machine is GoingDown.COMES_BACK
         cycle.knowledge.stop_asked = True
         cycle.wake()
 
-    if not cycle.knowledge.stop_asked:
-        world.notifier.say("STOPPING=1", "STATUS=stopping the applications")
-        world.log.say("told-to-stop")
+    if not _stopping and not cycle.knowledge.stop_asked:
+        world.notifier.say("STOPPING=1", "STATUS=stopping")
         task = asyncio.get_running_loop().create_task(stop(), name="stop")
         _stopping.add(task)
         task.add_done_callback(_stopping.discard)
-
-
-async def _abandon(cycle: Cycle) -> None:
-    """Kill whatever still runs: nothing does unless a part failed."""
-    loop = asyncio.get_running_loop()
-    until_s = loop.time() + ABANDON_S
-    while any(application.pid is not None for application in cycle.applications.values()) and loop.time() < until_s:
-        for application in cycle.applications.values():
-            application.stop(0.0)
-        await asyncio.sleep(0.02)
 
 
 def version() -> str:

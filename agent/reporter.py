@@ -55,10 +55,11 @@ class Reporter:
         return await self._write(self._table.write_report, self._compose())
 
     async def last_words(self) -> None:
-        """The final report and the journal, when the agent leaves; bounded."""
+        """The final report, when the agent leaves, and its journal when the applications were stopped with it; bounded."""
         if not await self.report():
             await self.report()
-        await self.keep_journal()
+        if self._cycle.concluded.phase in (Phase.STOPPING, Phase.RELEASED):
+            await self.keep_journal()
 
     async def _requests(self) -> bool:
         for name, reason in list(self._cycle.wanted_requests.items()):
@@ -85,8 +86,11 @@ class Reporter:
         try:
             await asyncio.to_thread(write, record)  # type: ignore[arg-type]  # each with its own kind
         except (Unreachable, Refused) as error:
+            self._cycle.tally.table_errors += 1
             self._trouble.trouble(error)
             return False
+        self._cycle.tally.reports += 1
+        self._cycle.tally.table_answered_at_s = self._cycle.clock()
         self._trouble.well()
         return True
 

@@ -1,13 +1,19 @@
-"""What survives a restart of the agent: the permit that was given up, on the node's own disk."""
+"""What survives a restart of the agent, on the node's own disk: the permit that was given up, and what the agent runs."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from agent.notes import Notes, notes_from_json, notes_to_json
 
 VERSION = 1
 FILE = "given-up.json"
+NOTES_FILE = "applications.json"
+NOTES_BYTES_MAX = 4 << 20  # a hundred applications that fail all the time are some 300 KB
 
 
 class BadState(ValueError):
@@ -36,15 +42,55 @@ def read_given_up(folder: Path, instance: str) -> int:
 
 
 def write_given_up(folder: Path, instance: str, epoch: int) -> None:
-    """Write, sync, rename: either the old file is there or the new one. Raises OSError."""
-    path, fresh = folder / FILE, folder / f"{FILE}.new"
+    """Either the old file is there or the new one. Raises OSError."""
+    _write(folder / FILE, {"version": VERSION, "instance": instance, "epoch": epoch}, durable=True)
+
+
+def read_notes(path: Path, instance: str) -> Notes | None:
+    """What a former life of this instance's agent wrote down; None: nothing, or another instance's (a copied image).
+
+    Raises BadState naming the file, the key and the value; OSError other than that it is not there.
+    """
+    try:
+        with path.open("rb") as file:
+            text = file.read(NOTES_BYTES_MAX + 1)
+    except FileNotFoundError:
+        return None
+    if len(text) > NOTES_BYTES_MAX:
+        raise BadState(f"{path}: longer than {NOTES_BYTES_MAX} bytes")
+    try:
+        value = json.loads(text)
+        if not isinstance(value, dict) or value.get("version") != VERSION:
+            raise ValueError(f"version is not {VERSION}: {str(value)[:100]}")
+        notes = notes_from_json(value)
+    except (ValueError, RecursionError) as error:
+        raise BadState(f"{path}: {error}") from error
+    return notes if notes.instance == instance else None
+
+
+def write_notes(path: Path, notes: Notes, *, durable: bool) -> None:
+    """Either the old file is there or the new one. durable: also after a power cut, not only after the agent's own end. Raises OSError."""
+    _write(path, {"version": VERSION, **notes_to_json(notes)}, durable=durable)
+
+
+def put_aside(path: Path) -> None:
+    """Keep notes that cannot be read for people, out of the way. Raises OSError."""
+    path.rename(path.with_name(f"{path.name}.bad"))
+
+
+def _write(path: Path, value: Mapping[str, Any], *, durable: bool) -> None:
+    """Write, sync, rename, sync the folder. Nobody else writes here: one agent a folder."""
+    fresh = path.with_name(f"{path.name}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump({"version": VERSION, "instance": instance, "epoch": epoch}, file)
-        file.flush()
-        os.fsync(file.fileno())
+        json.dump(value, file, separators=(",", ":"))
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     fresh.rename(path)
-    folder_descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if not durable:
+        return
+    folder_descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder_descriptor)
     finally:

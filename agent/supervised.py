@@ -1,130 +1,270 @@
-"""One application as the agent holds it: its current run, its probes, and what they show together."""
+"""One application as the agent holds it: its current run, what is asked of it, and what they show together."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
 
-from agent.probes import ask
-from agent.processes import ProcessTree
-from core.health import ProbeHealth, after_result, worst
-from core.model import Application, Probe, Verdict
+from agent.adoption import epoch_of, mark_of
+from agent.drain import drain
+from agent.examiner import Examiner
+from agent.measure import Meter
+from agent.notes import Note
+from agent.probes import ProbeContext
+from agent.runs import CannotTell, RunState, adopt, start
+from core.model import Application, Verdict
 from core.node import Seen
 
-# While a run has not been seen healthy its probes ask so often, so that readiness is noticed at once.
-STARTING_EVERY_S = 0.05
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+TELL_AGAIN_S = 5.0  # whether a former run lives is asked again so often, until it can be told
+GONE = "ended while no agent was there (no exit status)"
 
 
 class Supervised:
-    """Starts and stops one application and asks its probes; decides nothing. `changed` is called on every change."""
+    """Starts, adopts and stops one application and has it examined; decides nothing. `changed` is called on every change."""
 
-    def __init__(self, application: Application, *, environment: Mapping[str, str], mark: str, changed: Callable[[], None]) -> None:
-        """environment: what every application is told; mark: prefix of the runs' marks, ending in `/`."""
+    def __init__(self, application: Application, *, environment: Mapping[str, str], instance: str, changed: Callable[[], None]) -> None:
+        """environment: what every application is told."""
         self.application = application
-        self._environment, self._mark, self._changed = environment, mark, changed
+        self._environment, self._instance, self._changed = environment, instance, changed
         self._clock = asyncio.get_running_loop().time
-        self._tree: ProcessTree | None = None
-        self._run = self._epoch = 0
-        self._started_at_s = 0.0
-        self._cannot_start: str | None = None
-        self._healths: list[ProbeHealth] = []
-        self._ready = False
-        self._healthy_since_s: float | None = None
-        self._probing: list[asyncio.Task[None]] = []
+        self._run: RunState | None = None
+        self._examiner: Examiner | None = None
+        self._meter = Meter(application)
+        self._ended: str | None = None
+        self.drained = ""  # what went wrong with the last drain command
+        self._cannot_tell: str | None = None
+        self._former: Note | None = None
+        self._tell_again: asyncio.TimerHandle | None = None
+        self._draining: asyncio.Task[None] | None = None
+        self._mark = ""
+        self.run = self.epoch = self.begun_ticks = 0
+        self.begun_at_s = self._started_at_s = 0.0
 
     @property
     def pid(self) -> int | None:
-        return self._tree.pid if self._tree is not None and self._tree.alive else None
+        return self._run.pid if self._run is not None and self._run.alive else None
 
-    def start(self, epoch: int) -> None:
-        """Begin a new run. That it cannot start is a run that ended at once."""
-        assert self._tree is None or not self._tree.alive, f"{self.application.name} runs already"
-        self._end_probing()
-        self._run, self._epoch, self._started_at_s = self._run + 1, epoch, self._clock()
-        self._cannot_start, self._ready, self._healthy_since_s = None, False, None
-        self._healths = [ProbeHealth() for _ in self.application.probes]
-        environment = {
+    @property
+    def alive(self) -> bool:
+        return self._run is not None and self._run.alive
+
+    @property
+    def adopted(self) -> bool:
+        return self._run is not None and self._run.alive and self._run.adopted
+
+    @property
+    def examiner(self) -> Examiner | None:
+        """Of the run that goes on, or of the last one."""
+        return self._examiner
+
+    def note(self) -> Note:
+        """What is to be written down of the run; counts and holds are the cycle's."""
+        if self._former is not None and self._cannot_tell is not None:
+            return self._former
+        run, examiner = self._run, self._examiner
+        return Note(
+            run=self.run,
+            epoch=self.epoch,
+            identity=run.identity() if run is not None and run.alive else None,
+            begun_at_s=self.begun_at_s,
+            begun_ticks=self.begun_ticks,
+            ready=run is not None and examiner is not None and examiner.ready,
+        )
+
+    # --- beginning -----------------------------------------------------------------------------------------------
+
+    def begin(self, epoch: int) -> None:
+        """Number the next run, so that it can be written down before `start` makes it real."""
+        assert not self.alive, f"{self.application.name} runs already"
+        assert self._cannot_tell is None, f"{self.application.name} may run already"
+        self._close()
+        self.run, self.epoch = self.run + 1, epoch
+        self.begun_at_s = self._started_at_s = self._clock()
+        self.begun_ticks = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))  # as /proc/PID/stat counts
+        self._mark = self._mark_of(self.run)
+        self._run, self._former, self._ended = None, None, None
+
+    def start(self) -> None:
+        """Start the run that was begun. That it cannot start is a run that ended at once."""
+        try:
+            environment = self._told()
+            self._run = start(self.application, environment=environment, mark=self._mark, changed=self._on_run)
+        except (OSError, ValueError) as error:
+            self._ended = f"cannot start: {error}"
+        else:
+            self._examine(self._run, environment, ready=False)
+        self._changed()
+
+    def restore(self, note: Note | None, living: set[int], *, same_boot: bool, lost: bool) -> None:
+        """Take over what a former life left.
+
+        note: what it wrote down, None: nothing was. living: the runs whose mark was found. lost: notes were there and cannot be
+        read. The mark is the truth where it says more than the note, for a note may not have been written (a full disk). Where
+        neither says anything nothing was begun: then there is nothing to find.
+        """
+        noted = note.run if note is not None else 0
+        self.run = max({noted, *living})
+        if note is not None and (self.run > noted or not same_boot):
+            note = None
+        if note is not None and note.run:
+            self._former, self.epoch, self.begun_at_s = note, note.epoch, note.begun_at_s
+            self._mark = note.identity.mark if note.identity is not None else self._mark_of(note.run)
+        elif living:
+            self._former, self._mark = Note(run=self.run), self._mark_of(self.run)
+        elif lost:
+            self.run = max(1, self.run)
+            self._former, self._mark = Note(run=self.run), f"{self._instance}/{self.application.name}/"
+        else:
+            return
+        # It had a process, and is gone: a failure. Where it was only announced it may never have begun.
+        self._adopt(self._former, ended=GONE if self._former.identity is not None else None)
+
+    def _adopt(self, former: Note, *, ended: str | None) -> None:
+        """Find the former run; again later when it cannot be told whether it lives."""
+        try:
+            run = adopt(self.application, former.identity, mark=self._mark, changed=self._on_run, since_ticks=former.begun_ticks)
+        except CannotTell as error:
+            self._cannot_tell = str(error)
+            self._tell_again = asyncio.get_running_loop().call_later(TELL_AGAIN_S, self._adopt_again, former, ended)
+            return
+        self._cannot_tell = None
+        if run is None:
+            self._ended = ended
+            return
+        self._run = run
+        self._started_at_s = self._clock()
+        self.epoch = self.epoch or epoch_of(run.pid)
+        self._examine(run, self._told(), ready=former.ready)
+
+    def _adopt_again(self, former: Note, ended: str | None) -> None:
+        self._adopt(former, ended=ended)
+        self._changed()
+
+    def _mark_of(self, run: int) -> str:
+        return mark_of(self._instance, self.application.name, run)
+
+    def _told(self) -> dict[str, str]:
+        """The environment of its programs."""
+        return {
             "PATH": os.environ.get("PATH", DEFAULT_PATH),
             "LANG": "C.UTF-8",
             **self._environment,
             **dict(self.application.environment),
             "UNDERSTUDY_APPLICATION": self.application.name,
-            "UNDERSTUDY_EPOCH": str(epoch),
+            "UNDERSTUDY_EPOCH": str(self.epoch),
         }
-        try:
-            self._tree = ProcessTree(
-                self.application.run.exec or (),
-                environment=environment,
-                directory=self.application.directory or "/",
-                mark=f"{self._mark}{self.application.name}/{self._run}",
-                changed=self._on_tree,
-            )
-        except (OSError, ValueError) as error:
-            self._tree, self._cannot_start = None, f"cannot start: {error}"
-        else:
-            self._probing = [
-                asyncio.create_task(self._ask(index, probe), name=f"probe {index} of {self.application.name}")
-                for index, probe in enumerate(self.application.probes)
-            ]
-            self._note_verdict()
-        self._changed()
 
-    def stop(self, grace_s: float) -> None:
-        """Returns at once. Only the first call of a run counts as a change: asking again harder must not wake the asker."""
-        if self._tree is not None and self._tree.alive:
-            first = not self._tree.stopping
-            self._tree.stop(grace_s)
-            if first:
-                self._changed()
-
-    def seen(self) -> Seen:
-        if self._tree is None:
-            return Seen(run=self._run, epoch=self._epoch, ended=self._cannot_start)
-        verdict, reason = self._verdict()
-        return Seen(
-            run=self._run,
-            epoch=self._epoch,
-            alive=self._tree.alive,
-            stopping=self._tree.stopping,
-            started_at_s=self._started_at_s,
-            ended=self._tree.ended,
-            ready=self._ready,
-            verdict=verdict,
-            reason=reason,
-            healthy_since_s=self._healthy_since_s,
+    def _examine(self, run: RunState, environment: Mapping[str, str], *, ready: bool) -> None:
+        context = ProbeContext(
+            members=run.members,
+            user=self.application.user,
+            environment=environment,
+            directory=self.application.directory or "/",
+        )
+        self._examiner = Examiner(
+            self.application,
+            run,
+            meter=self._meter,
+            totals=None,
+            context=context,
+            ready=ready,
+            clock=self._clock,
+            changed=self._changed,
         )
 
-    def _verdict(self) -> tuple[Verdict, str]:
-        return worst((health.verdict, health.reason) for health in self._healths)
+    # --- ending ----------------------------------------------------------------------------------------------------
 
-    def _on_tree(self) -> None:
-        self._end_probing()
+    def stop(self, grace_s: float, *, drain: bool = False) -> None:
+        """Returns at once. Only the first call of a run counts as a change: asking again harder must not wake the asker."""
+        if self._run is None or not self._run.alive:
+            return
+        first = not (self._run.stopping or self._draining is not None)
+        if first and drain and grace_s > 0 and self.application.drain is not None:
+            task = asyncio.get_running_loop().create_task(self._drain(self._run, grace_s), name=f"drain of {self.application.name}")
+            self._draining = task
+        elif self._draining is None:
+            self._run.stop(grace_s)
+        elif grace_s <= 0:
+            self._end_draining()
+            self._run.stop(0.0)
+        if first:
+            self._changed()
+
+    async def _drain(self, run: RunState, grace_s: float) -> None:
+        """Whatever comes of the drain command, the run is stopped after it."""
+        self.drained = await drain(self.application, self._told())
+        self._draining = None
+        run.stop(grace_s)
+
+    def _end_draining(self) -> None:
+        if self._draining is not None:
+            self._draining.cancel()
+            self._draining = None
+
+    def let_go(self) -> None:
+        """The agent leaves: what runs goes on, nobody asks it anything more."""
+        self._close()
+        self._end_draining()
+        if self._tell_again is not None:
+            self._tell_again.cancel()
+
+    def _on_run(self) -> None:
+        """The run came up, or ended."""
+        if self._run is not None and self._examiner is not None:
+            if self._run.alive:
+                self._examiner.note()
+            else:
+                self._close()
+                self._end_draining()
         self._changed()
 
-    def _end_probing(self) -> None:
-        for task in self._probing:
-            task.cancel()
-        self._probing = []
+    def _close(self) -> None:
+        if self._examiner is not None:
+            self._examiner.close()
 
-    def _note_verdict(self) -> None:
-        healthy = self._verdict()[0] is Verdict.HEALTHY
-        self._ready = self._ready or healthy
-        if not healthy:
-            self._healthy_since_s = None
-        elif self._healthy_since_s is None:
-            self._healthy_since_s = self._clock()
+    # --- what is seen ------------------------------------------------------------------------------------------------
 
-    async def _ask(self, index: int, probe: Probe) -> None:
-        """Ask one probe for as long as this run lasts."""
-        while True:
-            asked_at_s = self._clock()
-            result = await ask(probe)
-            before = self._healths[index]
-            self._healths[index] = after_result(before, result, probe)
-            if self._healths[index].verdict is not before.verdict:
-                self._note_verdict()
-                self._changed()
-            starting = self._healths[index].verdict is Verdict.UNKNOWN
-            await asyncio.sleep(max(0.0, asked_at_s + (STARTING_EVERY_S if starting else probe.every_s) - self._clock()))
+    def seen(self) -> Seen:
+        run, examiner = self._run, self._examiner
+        if run is None or examiner is None:
+            return Seen(run=self.run, epoch=self.epoch, ended=self._ended, cannot_tell=self._cannot_tell)
+        verdict, reason = examiner.verdict() if run.alive else (Verdict.UNKNOWN, "")
+        return Seen(
+            run=self.run,
+            epoch=self.epoch,
+            alive=run.alive,
+            stopping=run.stopping or (run.alive and self._draining is not None),
+            started_at_s=self._started_at_s,
+            ended=run.ended,
+            started=run.started,
+            degraded=run.degraded,
+            ready=examiner.ready,
+            verdict=verdict,
+            reason=reason,
+            healthy_since_s=examiner.healthy_since_s,
+            adopted=run.adopted,
+        )
+
+    def warnings(self) -> dict[str, str]:
+        """What is said without doing anything, by subject."""
+        said = {text.partition(":")[0].partition(" is ")[0]: text for text in self._run.warnings} if self._run is not None else {}
+        return said | (self._examiner.warnings() if self._examiner is not None and self.alive else {})
+
+    def told(self) -> dict[str, Any]:
+        """For people and metrics, as plain values."""
+        examiner = self._examiner if self.alive else None
+        busy_s = self._clock() - examiner.busy_since_s if examiner is not None and examiner.busy_since_s is not None else 0.0
+        return {
+            "run": self.run,
+            "pid": self.pid,
+            "adopted": self.adopted,
+            "busy_s": round(busy_s, 1),
+            "measures": asdict(examiner.measures) if examiner is not None and examiner.measures is not None else None,
+            "warnings": list(self.warnings().values()),
+            "probes": [question.told() for question in examiner.questions] if examiner is not None else [],
+        }

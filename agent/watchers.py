@@ -10,8 +10,10 @@ from agent.ports import Metadata, Refused, Table, Unreachable
 from core.records import BadRecord, Phase
 
 PERMIT_WAITING_S = 0.5  # a new node's applications wait for it: our share of a recovery
-PERMIT_RUNNING_S = 2.0
-TARGET_STATE_S = 1.0
+# A permit passes on only when its holder has released it or is terminated, so that a running holder's own look is a second
+# line; and each look costs as much as all else that an idle agent does.
+PERMIT_RUNNING_S = 5.0
+TARGET_STATE_S = 5.0  # of a terminate hook's 180 s
 
 
 async def watch_permit(cycle: Cycle, table: Table, log: Log) -> None:
@@ -21,14 +23,17 @@ async def watch_permit(cycle: Cycle, table: Table, log: Log) -> None:
         try:
             permit = await asyncio.to_thread(table.read_permit, cycle.settings.deployable, cycle.settings.assembly.name)
         except (Unreachable, Refused, BadRecord) as error:
+            cycle.tally.table_errors += 1
             trouble.trouble(error)
         else:
+            cycle.tally.table_answered_at_s = cycle.clock()
             trouble.well()
             if permit is not None and permit != cycle.knowledge.permit:
                 log.say("permit", named=permit.instance, permit_epoch=permit.epoch)
                 cycle.knowledge.permit = permit
                 cycle.wake()
-        await asyncio.sleep(PERMIT_WAITING_S if cycle.concluded.phase is Phase.WAITING else PERMIT_RUNNING_S)
+        waits = cycle.concluded.phase is Phase.WAITING or not cycle.memory.confirmed
+        await asyncio.sleep(PERMIT_WAITING_S if waits else PERMIT_RUNNING_S)
 
 
 async def watch_target_state(cycle: Cycle, metadata: Metadata, log: Log) -> None:

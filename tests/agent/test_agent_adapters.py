@@ -257,6 +257,7 @@ def test_the_log_is_json_lines_and_its_tail_is_bounded() -> None:
     log = Log(stream)
     for number in range(LINES_KEPT + 10):
         log.say("now", number=number, filler="x" * (LINE_CHARS_MAX * 2 if number == 0 else 1))
+    assert log.flush()
 
     lines = stream.getvalue().splitlines()
     assert max(map(len, lines)) <= LINE_CHARS_MAX
@@ -267,11 +268,13 @@ def test_the_log_is_json_lines_and_its_tail_is_bounded() -> None:
 
 def test_a_trouble_is_said_when_it_begins_and_when_it_ends() -> None:
     stream = io.StringIO()
-    trouble = Once(Log(stream), "table")
+    log = Log(stream)
+    trouble = Once(log, "table")
     for _ in range(3):
         trouble.trouble("slow")
     trouble.well()
     trouble.well()
+    assert log.flush()
 
     assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["table-trouble", "table-well-again"]
 

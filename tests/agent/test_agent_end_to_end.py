@@ -26,7 +26,7 @@ from core.application import Run
 from core.model import Application, Deployable, Probe, Tolerance
 from core.records import Permit, Phase, Report, parse_report, permit_item
 from core.settings import node_settings_to_json
-from tests.agent.worlds import INSTANCE, MetadataServer, deployable_of, free_port, permit
+from tests.agent.worlds import INSTANCE, MetadataServer, deployable_of, end_all, free_port, permit
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30.0  # a machine under load is slow; what is asserted is behaviour, not speed
@@ -99,6 +99,7 @@ def cloud() -> Iterator[Cloud]:
     try:
         yield Cloud(server, metadata)
     finally:
+        end_all()
         server.stop()
         metadata.close()
 
@@ -115,6 +116,7 @@ def agent(cloud: Cloud, deployable: Deployable, folder: Path) -> Iterator[subpro
         "UNDERSTUDY_TABLE": "state",
         "UNDERSTUDY_BUCKET": "evidence",
         "UNDERSTUDY_STATE": str(folder / "state"),
+        "UNDERSTUDY_SOCKET": str(folder / "run" / "agent.sock"),
         "AWS_ENDPOINT_URL": cloud.endpoint,
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": cloud.metadata.endpoint,
     }
@@ -224,18 +226,30 @@ def test_a_crash_loop_asks_to_be_replaced_and_goes_on_trying(cloud: Cloud, tmp_p
         assert "next start in" in report.applications[0][1].reason
 
 
-def test_being_told_to_stop_stops_the_application_and_a_new_life_takes_it_up_again(cloud: Cloud, tmp_path: Path) -> None:
+def test_being_told_to_stop_leaves_the_application_running_and_a_new_life_adopts_it(cloud: Cloud, tmp_path: Path) -> None:
     deployable, port = one_server()
     cloud.write_permit(permit())
     with agent(cloud, deployable, tmp_path) as process:
-        eventually("the application", served(port))
+        first, *_ = eventually("the application", served(port))
+        eventually("a report that says so", phase(cloud, Phase.RUNNING))
         process.terminate()
         assert process.wait(PATIENCE_S) == 0
-    assert refused(port)
-    assert cloud.report().phase is Phase.STOPPING  # type: ignore[union-attr]
+    assert served(port)()[0] == first
+    assert cloud.report().phase is Phase.RUNNING  # type: ignore[union-attr]
 
     with agent(cloud, deployable, tmp_path):
-        eventually("the application again", served(port))
+        status = eventually("the application adopted", lambda: adopted(deployable))
+        assert (status["pid"], status["restarts"], status["verdict"]) == (int(first), 0, "healthy")
+        os.kill(int(first), signal.SIGKILL)
+        second, *_ = eventually("another run of it", lambda: (found := served(port)()) and found[0] != first and found)
+        assert second != first
+        assert "ended (adopted: no exit status)" in (tmp_path / "log").read_text()
+
+
+def adopted(deployable: Deployable) -> dict[str, Any] | None:
+    """What the node says of its application, once it is adopted and well."""
+    status: dict[str, Any] = json.loads(get(deployable.assembly("counter").http_port, "/v1/status")[1])["applications"]["web"]
+    return status if status["adopted"] and status["verdict"] == "healthy" else None
 
 
 def test_target_state_terminated_releases_the_permit_for_good(cloud: Cloud, tmp_path: Path) -> None:
@@ -253,7 +267,7 @@ def test_target_state_terminated_releases_the_permit_for_good(cloud: Cloud, tmp_
         assert refused(port)
 
 
-def test_an_agent_that_was_killed_leaves_nothing_that_its_next_life_does_not_clear_away(cloud: Cloud, tmp_path: Path) -> None:
+def test_an_application_outlives_an_agent_that_was_killed_and_is_adopted_by_its_next_life(cloud: Cloud, tmp_path: Path) -> None:
     deployable, port = one_server()
     cloud.write_permit(permit())
     with agent(cloud, deployable, tmp_path) as process:
@@ -261,8 +275,9 @@ def test_an_agent_that_was_killed_leaves_nothing_that_its_next_life_does_not_cle
         process.kill()
         process.wait()
     with agent(cloud, deployable, tmp_path):
-        second, *_ = eventually("another run", lambda: (found := served(port)()) and found[0] != first and found)
-        assert second != first
+        status = eventually("the application adopted", lambda: adopted(deployable))
+        assert (status["pid"], status["restarts"]) == (int(first), 0)
+        assert served(port)()[0] == first
 
 
 def test_losing_the_table_does_not_stop_the_application(cloud: Cloud, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,32 @@ import pytest
 from agent.daemon import World, live
 from agent.log import Log
 from agent.ports import Unreachable
-from agent.systemd import Notifier
+from agent.systemd import GoingDown, Notifier
 from core.application import Run
 from core.model import Application, Deployable, Tolerance, Verdict
 from core.records import Phase
 from core.settings import node_settings_to_json, parse_node_settings
-from tests.agent.worlds import INSTANCE, FakeBucket, FakeMetadata, FakeTable, deployable_of, permit
+from tests.agent.worlds import INSTANCE, FakeBucket, FakeMetadata, FakeTable, deployable_of, end_all, living, permit
 
 
 @pytest.fixture(autouse=True)
 def _orphans_stay_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test's own process must not become the reaper of what other tests start."""
     monkeypatch.setattr("agent.daemon.adopt_orphans", lambda: None)
-    monkeypatch.setattr("agent.cycle.reap_orphans", lambda known: None)
+    monkeypatch.setattr("agent.cycle.reap_orphans", lambda now_s: None)
+
+
+@pytest.fixture(autouse=True)
+def _the_world_is_looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is five seconds on a node is not worth waiting for here."""
+    monkeypatch.setattr("agent.watchers.PERMIT_RUNNING_S", 0.05)
+    monkeypatch.setattr("agent.watchers.TARGET_STATE_S", 0.05)
+
+
+@pytest.fixture(autouse=True)
+def _applications_do_not_outlive_their_test() -> Iterator[None]:
+    yield
+    end_all()
 
 
 class Notes(Notifier):
@@ -45,7 +58,7 @@ class Life:
     def __init__(self, folder: Path, *applications: Application) -> None:
         self.deployable: Deployable = deployable_of(*applications)
         self.table, self.bucket, self.metadata, self.notes = FakeTable(), FakeBucket(), FakeMetadata(), Notes()
-        self.stream, self.folder = io.StringIO(), folder
+        self.stream, self.folder, self.living = io.StringIO(), folder, False
 
     def events(self) -> list[str]:
         return [json.loads(line)["event"] for line in self.stream.getvalue().splitlines()]
@@ -69,22 +82,25 @@ class Life:
             table=self.table,
             bucket=self.bucket,
             state_folder=self.folder,
+            control=self.folder / "run" / "agent.sock",
             log=Log(self.stream),
             notifier=self.notes,
         )
 
         async def both() -> None:
-            living = asyncio.create_task(live(settings, world))
+            task = asyncio.create_task(live(settings, world))
+            task.add_done_callback(lambda _: setattr(self, "living", False))
+            self.living = True
             try:
-                await self.eventually(lambda: "READY=1" in self.notes.said or living.done())
+                await self.eventually(lambda: "READY=1" in self.notes.said or task.done())
                 await story()
-                if not living.done():
+                if not task.done():
                     os.kill(os.getpid(), signal.SIGTERM)
                 async with asyncio.timeout(20):
-                    await living
+                    await task
             finally:
-                living.cancel()
-                await asyncio.gather(living, return_exceptions=True)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
         asyncio.run(both())
 
@@ -109,7 +125,29 @@ def test_a_short_outage_of_the_table_is_said_once_and_the_application_never_noti
     assert life.events().count("permit-trouble") == 1
 
 
-def test_the_last_word_says_what_became_of_the_applications(tmp_path: Path) -> None:
+def test_an_agent_that_is_told_to_stop_leaves_its_applications_running_and_says_so(tmp_path: Path) -> None:
+    life = Life(tmp_path, sleeper())
+    life.table.write_permit(permit(epoch=6))
+    pids: list[int] = []
+
+    async def story() -> None:
+        await life.eventually(lambda: life.phase() is Phase.RUNNING)
+        pids.extend(living("sleeper"))
+
+    life.run(story)
+    assert living("sleeper") == pids != []
+    last = life.table.report("demo", "counter")
+    assert last is not None
+    assert (last.phase, last.epoch, last.verdict) == (Phase.RUNNING, 6, Verdict.HEALTHY)
+    assert "STOPPING=1" in life.notes.said
+    assert not life.bucket.objects
+
+
+@pytest.mark.parametrize(("machine", "phase"), [(GoingDown.COMES_BACK, Phase.STOPPING), (GoingDown.FOR_GOOD, Phase.RELEASED)])
+def test_a_machine_that_goes_down_stops_its_applications_and_releases_its_permit_only_when_it_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: GoingDown, phase: Phase
+) -> None:
+    monkeypatch.setattr("agent.daemon.going_down", lambda: machine)
     life = Life(tmp_path, sleeper())
     life.table.write_permit(permit(epoch=6))
 
@@ -119,28 +157,16 @@ def test_the_last_word_says_what_became_of_the_applications(tmp_path: Path) -> N
     life.run(story)
     last = life.table.report("demo", "counter")
     assert last is not None
-    assert (last.phase, last.epoch, last.verdict) == (Phase.STOPPING, 6, Verdict.FAILING)
-    assert "STOPPING=1" in life.notes.said
+    assert (last.phase, last.epoch, last.verdict) == (phase, 6, Verdict.FAILING)
+    assert living("sleeper") == []
     assert list(life.bucket.objects) == [f"evidence/demo/counter/{INSTANCE}/journal.jsonl"]
-
-
-def test_a_machine_that_powers_off_releases_its_permit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.daemon.is_powering_off", lambda: True)
-    life = Life(tmp_path, sleeper())
-    life.table.write_permit(permit(epoch=6))
-
-    async def story() -> None:
-        await life.eventually(lambda: life.phase() is Phase.RUNNING)
-
-    life.run(story)
-    assert life.phase() is Phase.RELEASED
 
 
 def test_a_release_that_cannot_be_written_down_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("agent.cycle.write_given_up", full)
+    monkeypatch.setattr("agent.notebook.write_given_up", full)
     life = Life(tmp_path, sleeper())
     life.table.write_permit(permit())
 
@@ -178,23 +204,34 @@ def test_an_application_that_cannot_be_started_asks_for_another_node(tmp_path: P
     life.run(story)
 
 
-def test_when_a_part_of_the_agent_fails_no_application_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_a_part_of_the_agent_fails_its_applications_run_on_and_its_next_life_adopts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     life = Life(tmp_path, sleeper())
     life.table.write_permit(permit())
     pids: list[int] = []
 
     async def story() -> None:
         await life.eventually(lambda: life.phase() is Phase.RUNNING)
-        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-        pids.extend(pid for pid in map(int, children) if b"UNDERSTUDY_RUN=" in Path(f"/proc/{pid}/environ").read_bytes())
-        assert pids
+        pids.extend(living("sleeper"))
 
         def bug(*_: object) -> None:
             raise RuntimeError("a bug")
 
         monkeypatch.setattr(life.metadata, "target_lifecycle_state", bug)
-        await life.eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
+        await life.eventually(lambda: not life.living)
 
     with pytest.raises(ExceptionGroup):
         life.run(story)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert living("sleeper") == pids != []
+
+    next_life = Life(tmp_path, sleeper())
+    next_life.table.write_permit(permit())
+
+    async def adopted() -> None:
+        await next_life.eventually(lambda: next_life.phase() is Phase.RUNNING)
+
+    next_life.run(adopted)
+    assert living("sleeper") == pids
+    assert "adopted" in next_life.events()
+    assert "start" not in next_life.events()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from agent.ports import Identity, Refused, Unreachable
@@ -125,6 +128,27 @@ class MetadataServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def living(application: str = "", instance: str = INSTANCE) -> list[int]:
+    """The pids of what an agent of that instance started, found by the mark; zombies do not count."""
+    wanted, found = f"\0UNDERSTUDY_RUN={instance}/{application}".encode(), []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            if state not in "ZX" and wanted in b"\0" + (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def end_all(instance: str = INSTANCE) -> None:
+    """Applications outlive their agent, but not their test."""
+    while pids := living(instance=instance):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
 
 
 def free_port() -> int:

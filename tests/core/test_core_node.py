@@ -15,6 +15,7 @@ from core.node import (
     Concluded,
     Decision,
     GiveUp,
+    Hold,
     Memory,
     Seen,
     Snapshot,
@@ -48,6 +49,8 @@ class Story:
     terminating: bool = False
     stop_asked: bool = False
     powering_off: bool = False
+    rebooting: bool = False
+    held: dict[str, Hold] = field(default_factory=dict)
     now_s: float = 100.0
     last: Decision | None = None
 
@@ -61,6 +64,8 @@ class Story:
             terminating=self.terminating,
             stop_asked=self.stop_asked,
             powering_off=self.powering_off,
+            rebooting=self.rebooting,
+            held=dict(self.held),
             applications=dict(self.seen),
         )
 
@@ -217,7 +222,7 @@ def test_target_state_terminated_goes_offline_in_reverse_order_and_releases() ->
     story = running(application("web", after=("db",)), application("db", stop_timeout_s=3.0))
     story.terminating = True
 
-    assert story.step() == [Stop("web", 10.0, "Auto Scaling's target lifecycle state is Terminated")]
+    assert story.step() == [Stop("web", 10.0, "Auto Scaling's target lifecycle state is Terminated", drain=True)]
     assert story.step(after_s=1) == [], "one after the other"
     story.ends("web")
     assert [(action.name, action.grace_s) for action in story.step()] == [("db", 3.0)]
@@ -244,15 +249,45 @@ def test_leaving_is_bounded() -> None:
     assert [(action.name, action.grace_s) for action in story.step(after_s=LEAVE_BUDGET_S)] == [("web", 0.0)]
 
 
-@pytest.mark.parametrize(("powering_off", "phase"), [(False, Phase.STOPPING), (True, Phase.RELEASED)])
-def test_an_agent_told_to_stop_gives_the_permit_up_only_when_the_machine_goes_down(powering_off: bool, phase: Phase) -> None:
+@pytest.mark.parametrize(("rebooting", "phase"), [(True, Phase.STOPPING), (False, Phase.RELEASED)])
+def test_a_machine_that_goes_down_stops_its_applications_and_gives_the_permit_up_only_when_it_stays_down(
+    rebooting: bool, phase: Phase
+) -> None:
     story = running()
-    story.stop_asked, story.powering_off = True, powering_off
+    story.stop_asked, story.powering_off, story.rebooting = True, not rebooting, rebooting
 
     assert [type(action) for action in story.step()] == [Stop]
+    assert story.last is not None
+    assert not story.last.finished
     story.ends("web")
     story.step()
     assert story.now.phase is phase
+    assert story.last.finished
+
+
+def test_an_agent_that_is_told_to_stop_leaves_what_runs_running_and_begins_nothing_more() -> None:
+    story = running(application("web"), application("db"))
+    story.ends("db")
+    story.stop_asked = True
+
+    assert story.step() == []
+    assert story.last is not None
+    assert story.last.finished
+    assert (story.now.phase, story.now.applications["web"]) == (Phase.RUNNING, (Verdict.HEALTHY, ""))
+
+
+def test_an_agent_that_is_told_to_stop_while_it_is_superseded_stops_everything_first() -> None:
+    story = running()
+    story.named(OTHER, epoch=2)
+    story.stop_asked = True
+
+    (stop,) = story.step()
+    assert stop.grace_s == 0.0
+    assert story.last is not None
+    assert not story.last.finished
+    story.ends("web")
+    assert story.step() == [GiveUp(1)]
+    assert story.last.finished
 
 
 # --- failures ----------------------------------------------------------------------------------------------

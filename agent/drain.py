@@ -1,0 +1,28 @@
+"""The drain command: a program of the application's that lets it finish what it has begun, before it is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from agent.probes.child import Child
+from agent.probes.users import run_as
+from core.model import Application
+
+
+async def drain(application: Application, environment: Mapping[str, str]) -> str:
+    """Run it to its end, for at most drain_timeout_s; "" when it went well, else why not. Its whole group is killed with it."""
+    assert application.drain is not None, f"{application.name} has no drain command"
+    directory = application.directory or "/"
+    try:
+        child = Child(application.drain, environment=environment, directory=directory, run_as=run_as(application.user))
+    except (OSError, LookupError, ValueError) as error:
+        return f"cannot be run: {error}"
+    try:
+        async with asyncio.timeout(application.drain_timeout_s):
+            status = await child.ended
+    except TimeoutError:
+        return f"not done after {application.drain_timeout_s:g} s"
+    finally:
+        child.kill()
+    return "" if status == 0 else f"ended with {status}: {child.first_line()}"
