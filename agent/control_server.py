@@ -49,7 +49,7 @@ def parse_request(line: bytes, holder: Holder, by_port: Mapping[int, str | None]
     if unknown:
         raise BadRequest(f"unknown key {min(unknown)!r:.80}")
     do, application, timeout_s = asked.get("do"), asked.get("application"), asked.get("timeout_s", ACTION_S_MAX)
-    if do not in ACTIONS | LOOKS:
+    if not isinstance(do, str) or do not in ACTIONS | LOOKS:
         raise BadRequest(f"do is {do!r:.80}: use one of {sorted(ACTIONS | LOOKS)}")
     if type(timeout_s) not in (int, float) or not 0 < timeout_s <= ACTION_S_MAX:
         raise BadRequest(f"timeout_s is {timeout_s!r:.80}: use more than 0 and at most {ACTION_S_MAX:g}")

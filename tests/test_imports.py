@@ -17,7 +17,7 @@ MAY_IMPORT = {  # package: ours, others'
     "stacks": ({"core", "spec"}, {"aws_cdk", "constructs"}),
     "app.py": ({"core", "spec", "stacks"}, {"aws_cdk"}),
     "lambdas": ({"core"}, {"boto3", "botocore"}),
-    "agent": ({"core"}, {"boto3", "botocore", "h11"}),
+    "agent": ({"core"}, {"boto3", "botocore", "h11", "prometheus_client"}),
     "cli": ({"core", "spec"}, set()),
     "lab": (set(), {"awslambdaric", "boto3", "botocore", "flask", "moto", "requests", "responses", "werkzeug", "yaml"}),
     "bench": (set(), {"boto3", "botocore", "h11"}),  # for the floors
