@@ -193,12 +193,19 @@ def _key(item: Mapping[str, Any]) -> str:
     return f"{item.get(names.PK)}/{item.get(names.SK)}"
 
 
-def _get(item: Mapping[str, Any], field: str, kind: type) -> Any:
-    value = item.get(field)
+def _get(item: Mapping[str, Any], field: str, kind: type, part: Mapping[str, Any] | None = None) -> Any:
+    """A field of the item, or of a part of it; its type is checked."""
+    value = (item if part is None else part).get(field)
     if kind is int and isinstance(value, bool):
         raise BadRecord(f"{_key(item)}: {field} is {value!r}, expected int")
     if not isinstance(value, kind):
         raise BadRecord(f"{_key(item)}: {field} is {value!r}, expected {kind.__name__}")
+    return value
+
+
+def _map(item: Mapping[str, Any], value: Any, field: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise BadRecord(f"{_key(item)}: {field} is {value!r}, expected a map")
     return value
 
 
@@ -228,15 +235,14 @@ def parse_report(item: Mapping[str, Any]) -> Report:
         raise BadRecord(f"{_key(item)}: phase is {item.get('phase')!r}") from error
     applications = []
     for name, app in _get(item, "applications", dict).items():
-        if not isinstance(app, Mapping):
-            raise BadRecord(f"{_key(item)}: applications.{name} is {app!r}, expected a map")
+        told = {"restarts": 0, "reason": "", **_map(item, app, f"applications.{name}")}
         applications.append(
             (
                 name,
                 ApplicationReport(
-                    verdict=_verdict(item, app.get("verdict")),
-                    restarts=int(app.get("restarts", 0)),
-                    reason=str(app.get("reason", "")),
+                    verdict=_verdict(item, told.get("verdict")),
+                    restarts=_get(item, "restarts", int, told),
+                    reason=_get(item, "reason", str, told),
                 ),
             )
         )
@@ -283,12 +289,12 @@ def parse_looks(item: Mapping[str, Any]) -> Looks:
         instance=_get(item, names.SK, str),
         looks=tuple(
             Look(
-                at_ms=_get(look, "at_ms", int),
+                at_ms=_get(item, "at_ms", int, look),
                 verdict=_verdict(item, look.get("verdict")),
-                ha=_get(look, "ha", str),
-                http=_get(look, "http", str),
+                ha=_get(item, "ha", str, look),
+                http=_get(item, "http", str, look),
             )
-            for look in _get(item, "looks", list)
+            for look in (_map(item, look, "looks") for look in _get(item, "looks", list))
         ),
         report_boot=_get(item, "report_boot", str),
         report_seq=_get(item, "report_seq", int),
