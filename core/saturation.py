@@ -50,9 +50,11 @@ def _starved(measures: Measures) -> str:
 
 
 def _flat_out(measures: Measures) -> str:
-    if measures.cpu_cores is None or measures.cpu_cores + (measures.cpu_waiting or 0.0) < FLAT_OUT_CORES:
+    used, waiting = measures.cpu_cores, measures.cpu_waiting or 0.0
+    if used is None or used + waiting < FLAT_OUT_CORES:
         return ""
-    return f"flat out: it uses {measures.cpu_cores:.2f} of {measures.cores} cores"
+    more = f" and waits for {waiting:.2f} more" if waiting >= 0.1 else ""
+    return f"flat out: it uses {used:.2f} of {measures.cores} cores{more}"
 
 
 def _stalled(measures: Measures) -> str:

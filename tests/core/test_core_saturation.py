@@ -24,7 +24,11 @@ def measures(**known: object) -> Measures:
         pytest.param(measures(cpu_pressure=0.6), "starved: tasks waited for a core 60 % of the time", id="by pressure, without schedstat"),
         pytest.param(measures(cpu_cores=1.97), "flat out: it uses 1.97 of 2 cores", id="it burns all its cores"),
         pytest.param(measures(cpu_cores=0.98, cpu_waiting=0.0), "flat out: it uses 0.98 of 2 cores", id="its one thread burns a core"),
-        pytest.param(measures(cpu_cores=0.6, cpu_waiting=0.4), "flat out: it uses 0.60 of 2 cores", id="it runs or wants to all the time"),
+        pytest.param(
+            measures(cpu_cores=0.6, cpu_waiting=0.4),
+            "flat out: it uses 0.60 of 2 cores and waits for 0.40 more",
+            id="it runs or wants to all the time",
+        ),
         pytest.param(measures(memory_pressure=0.45), "short of memory: all waited for it 45 % of the time", id="thrashing"),
         pytest.param(measures(io_pressure=0.7), "short of I/O: all waited for it 70 % of the time", id="waiting for its disk"),
     ],
