@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from core.model import Assembly, Deployable
+from core.model import NAME, Assembly, Deployable
 
 VERSION = 1
 TEXT_CHARS_MAX = 1_000_000  # a hundred applications are some 50 KB; more than this is not a settings file
@@ -39,8 +40,8 @@ def parse_node_settings(text: str) -> NodeSettings:
     if len(text) > TEXT_CHARS_MAX:
         raise BadSettings(f"settings are {len(text)} characters long, at most {TEXT_CHARS_MAX} are read")
     try:
-        value = json.loads(text)
-    except ValueError as error:
+        value = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:  # the latter: nested more deeply than any settings are
         raise BadSettings(f"settings are not JSON: {error}") from error
     if not isinstance(value, dict):
         raise BadSettings(f"settings are {_brief(value)}, expected an object")
@@ -48,17 +49,26 @@ def parse_node_settings(text: str) -> NodeSettings:
     if version != VERSION:
         raise BadSettings(f"version is {_brief(version)}, this agent reads {VERSION}")
     settings: NodeSettings = _dataclass(NodeSettings, value, "")
+    _check_names(settings)
+    start_order(settings.assembly)
+    return settings
+
+
+def _check_names(settings: NodeSettings) -> None:
+    """Names become parts of paths, keys of the table and names of units; so they are names, and an application's is its own."""
     names = [application.name for application in settings.assembly.applications]
     if not names:
         raise BadSettings("assembly.applications is []: an assembly has at least one application")
+    named = [("deployable", settings.deployable), ("assembly.name", settings.assembly.name)]
+    for key, name in [*named, *((f"assembly.applications[{index}].name", name) for index, name in enumerate(names))]:
+        if not NAME.fullmatch(name):
+            raise BadSettings(f"{key} is {_brief(name)}: use 1 to 32 lower-case letters, digits and dashes")
     if len(set(names)) != len(names):
         raise BadSettings(f"assembly.applications: names are not unique: {names}")
     for application in settings.assembly.applications:
         for other in application.after:
             if other not in names:
                 raise BadSettings(f"assembly.applications.{application.name}.after is {other!r}, expected one of {names}")
-    start_order(settings.assembly)
-    return settings
 
 
 def start_order(assembly: Assembly) -> tuple[str, ...]:
@@ -80,8 +90,15 @@ def start_order(assembly: Assembly) -> tuple[str, ...]:
 # --- JSON values -> the frozen model, by its type hints ----------------------------------------------------
 
 
+def _no_number(word: str) -> object:
+    raise ValueError(f"{word} is no number of JSON")
+
+
 def _brief(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} nested too deeply"
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -124,11 +141,29 @@ def _value(kind: Any, value: object, key: str) -> Any:
             return kind(value)
         except ValueError as error:
             raise BadSettings(f"{key} is {_brief(value)}, expected one of {[member.value for member in kind]}") from error
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return _number(value, key)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise BadSettings(f"{key} is {_brief(value)}, expected {kind.__name__}")
+    if isinstance(value, str) and not _is_text(value):
+        raise BadSettings(f"{key} is {_brief(value)}, expected a text without NUL and half characters")
     return value
+
+
+def _is_text(value: str) -> bool:
+    """What can be an argument, a variable or a path of a program: execve(2) ends texts at NUL."""
+    return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+def _number(value: int | float, key: str) -> float:
+    """A number as it is counted with: 1e999 is valid JSON and means infinity to Python."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise BadSettings(f"{key} is {_brief(value)}, expected a number that can be counted with")
+    return number
 
 
 def _tuple(arguments: tuple[Any, ...], value: object, key: str) -> tuple[Any, ...]:

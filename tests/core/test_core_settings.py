@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -99,3 +100,20 @@ def test_what_is_no_settings_file_is_refused(text: str) -> None:
 
 def test_applications_start_after_those_they_name() -> None:
     assert start_order(ledger().assembly("scheduler")) == ("ledger", "sidecar")
+
+
+@pytest.mark.parametrize(
+    ("key", "raw", "complaint"),
+    [
+        ("start_grace_s", "NaN", "NaN is no number of JSON"),
+        ("start_grace_s", "-Infinity", "-Infinity is no number of JSON"),
+        ("start_grace_s", "1e999", "assembly.start_grace_s is inf, expected a number that can be counted with"),
+        ("start_grace_s", f"1{'0' * 400}", "expected a number that can be counted with"),
+        ("image", '"a\\u0000b"', "expected a text without NUL"),
+        ("image", '"\\ud800"', "half characters"),
+        ("name", '"../../etc"', "assembly.name is '../../etc': use 1 to 32 lower-case letters"),
+    ],
+)
+def test_what_json_lets_pass_and_a_node_could_not_use_is_refused(key: str, raw: str, complaint: str) -> None:
+    with pytest.raises(BadSettings, match=re.escape(complaint)):
+        parse_node_settings(changed(lambda value: value["assembly"].update({key: "HERE"})).replace('"HERE"', raw))
