@@ -71,6 +71,7 @@ class NodeAssembly(Construct):
         self._assembly = assembly
         self._network = network
         self._foundation = foundation
+        self._front = front
         self._stage = stage
         self._assets: list[s3_assets.Asset] = []
         self._security = self._security_group(front, prober)
@@ -109,6 +110,8 @@ class NodeAssembly(Construct):
                 (names.ENV_TABLE, self._foundation.table.table_name),
                 (names.ENV_BUCKET, self._foundation.bucket.bucket_name),
                 ("UNDERSTUDY_SETTINGS", f"{names.NODE_HOME}/current/agent.json"),
+                # The address stays while nodes come and go, so it may stand in what every node of the assembly boots with.
+                *([(names.ENV_FRONT, self._front.address)] if self._front else []),
             ),
         )
 

@@ -90,6 +90,13 @@ def test_user_data_names_every_object_by_its_hash_and_the_role_may_get_just_thos
     assert sorted(arn["Fn::Join"][1][-1].strip("/") for arn in may_get) == sorted(item["key"] for item in items)
 
 
+def test_a_node_is_told_the_address_that_clients_use(template: Template) -> None:
+    environment = template.user_data().split("<<'UNDERSTUDY-ENV'\n")[1].split("\nUNDERSTUDY-ENV\n")[0]
+    (address,) = template.ids("AWS::EC2::EIP")
+
+    assert f'{names.ENV_FRONT}=${{{{"Ref": "{address}"}}}}' in environment.splitlines()
+
+
 # --- the network -----------------------------------------------------------------------------------
 
 
