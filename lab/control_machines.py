@@ -93,7 +93,7 @@ def _starve(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
     """Take the processor away from a process: it comes last, on one core, and that core is kept busy by others."""
     pid, init = _pid_on(world, a), _init(world, a)
     core = inside.be_last(pid)
-    for _ in range(int(a.get("burners", 4))):
+    for _ in range(int(a.get("burners", _BURNERS))):
         inside.start(init, ["taskset", "--cpu-list", str(core), "python3", "-I", "-S", "-c", "while True: pass", _BURNER])
     world.journal.say("drill", f"took the processor away from process {pid} on {a['instance']}", instance=a["instance"])
     return {"at": world.clock.now(), "core": core}
@@ -124,6 +124,7 @@ def resident_mb(pid: str) -> float:
 
 
 _BURNER = "lab-burner"
+_BURNERS = 48  # then a request takes seconds: the scheduler lets a sleeper wait about one turn of all the others
 
 
 def _init(world: World, a: Mapping[str, Any]) -> int:

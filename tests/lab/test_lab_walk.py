@@ -115,7 +115,8 @@ def get(url: str) -> tuple[int, bytes]:
 
 
 def test_a_lab_that_is_up_serves_this_machine_alone_until_it_is_taken_down(run: Callable[..., Run], name: str) -> None:
-    up = run("lab", "up", "--name", name)
+    quick = {"LAB_DELAY_PENDING": "1", "LAB_DELAY_BOOT": "1", "LAB_DELAY_GROUP_LAUNCH": "0.5"}  # of AWS's delays, those before it serves
+    up = run("lab", "up", "--name", name, env={**os.environ, **quick})
     up.until("ends it")
     told = json.loads((folder(name) / "addresses.json").read_text())
 
@@ -158,7 +159,7 @@ def test_a_port_in_use_is_one_line_and_leaves_nothing(run: Callable[..., Run], n
     assert not folder(name).exists()
 
 
-@pytest.mark.parametrize("stage", ["emulator up", " resources"])
+@pytest.mark.parametrize("stage", ["emulator up", pytest.param(" resources", marks=pytest.mark.heavy)])
 def test_ctrl_c_is_one_line_and_leaves_nothing(stage: str, run: Callable[..., Run], name: str) -> None:
     """While the template is synthesized, and while it is deployed."""
     up = run("lab", "up", "--name", name)
