@@ -31,7 +31,7 @@ def read_given_up(folder: Path, instance: str) -> int:
         value = json.loads(path.read_text())
     except FileNotFoundError:
         return 0
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadState(f"{path}: {error}") from error
     if not isinstance(value, dict) or value.get("version") != VERSION:
         raise BadState(f"{path}: version is not {VERSION}: {str(value)[:100]}")

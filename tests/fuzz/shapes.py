@@ -87,10 +87,12 @@ class Truth:
 
 @dataclass(frozen=True)
 class Among:
+    """One of these; JSON's `true` and 1.0 count as 1, as Python has it."""
+
     words: tuple[Any, ...]
 
     def wrong(self, value: Any, at: str) -> list[str]:
-        return [] if any(type(word) is type(value) and word == value for word in self.words) else [at]
+        return [] if value in self.words else [at]
 
     def good(self, dice: random.Random) -> Any:
         return dice.choice(self.words)

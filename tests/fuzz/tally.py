@@ -22,6 +22,7 @@ HEAVY = {
     "records": 30_000,
     "settings": 25_000,
     "state": 15_000,
+    "given up": 10_000,
     "statsd": 20_000,
     "hosts": 10_000,
 }
