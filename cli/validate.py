@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import spec
-from core.model import Application, Assembly, Deployable, FrontKind, Tolerance
+from cli.application_words import application_words, tolerated
+from core.model import Assembly, Deployable, FrontKind, Resolves
+from spec import duration_text
 
 
 def validate(file: Path, *, as_json: bool) -> int:
     """Print the summary and give 0. Raises spec.SpecError; with as_json it is printed and 2 is given."""
     try:
-        deployable = spec.load(file)
+        loaded = spec.load_with_warnings(file)
     except spec.SpecError as error:
         if not as_json:
             raise
         problems = [dataclasses.asdict(problem) for problem in error.problems]
         print(json.dumps({"valid": False, "file": str(file), "problems": problems}, indent=2))
         return 2
+    warnings = loaded.warnings
     if as_json:
-        print(json.dumps({"valid": True, "file": str(file), "deployable": dataclasses.asdict(deployable)}, indent=2))
+        said = {"warnings": [dataclasses.asdict(warning) for warning in warnings], "deployable": dataclasses.asdict(loaded.deployable)}
+        print(json.dumps({"valid": True, "file": str(file), **said}, indent=2))
     else:
+        for warning in warnings:
+            place = f"{file}:{warning.line}" if warning.line is not None else str(file)
+            print(f"{place}: warning: {warning.key}: {warning.message}", file=sys.stderr)
         print(f"{file} is right. It says:\n")
-        print("\n".join(summary(deployable)))
+        print("\n".join(summary(loaded.deployable)))
     return 0
 
 
@@ -74,36 +82,21 @@ def _assembly(assembly: Assembly) -> Iterator[str]:
     else:
         yield "    clients: no fixed address"
     yield f"    state: {_LOST}"
-    yield f"    the node answers on port {assembly.ha_port} (HA) and {assembly.http_port} (HTTP)"
-    yield f"    a new node is up within {_span(assembly.start_grace_s)}, or it is given up"
-    yield f"    lost nodes: {_tolerated(assembly.tolerance, 'replaced', 'a person is told, and it is replaced all the same')}"
+    tls = "HTTP with TLS" if assembly.http.certificate is not None else "HTTP"
+    token = ", with a token for what changes something" if assembly.http.token_file is not None else ""
+    yield f"    the node answers on port {assembly.ha_port} (HA) and {assembly.http_port} ({tls}{token})"
+    yield f"    a new node is up within {duration_text(assembly.start_grace_s)}, or it is given up"
+    yield f"    lost nodes: {tolerated(assembly.tolerance, 'replaced', 'a person is told, and it is replaced all the same')}"
+    yield from _names(assembly)
     for application in assembly.applications:
-        yield from _application(application)
+        yield from (f"    {line}" for line in application_words(application))
 
 
-def _application(application: Application) -> Iterator[str]:
-    yield f"    application {application.name}: {' '.join(application.run.exec or ())}"
-    if application.install is not None:
-        yield f"      files: {application.install.source}, published with the template, laid out in {application.install.to}"
-    if application.after:
-        yield f"      starts after: {', '.join(application.after)}"
-    for probe in application.probes:
-        asked = probe.http or f"tcp {probe.tcp}"
-        yield f"      asked: {asked} every {_span(probe.every_s)}, waiting {_span(probe.timeout_s)}; failing after {probe.fall} in a row"
-    if not application.probes:
-        yield "      asked: nothing; only its exit is noticed"
-    yield f"      failures: {_tolerated(application.tolerance, 'restarted', 'the node asks to be replaced')}"
-
-
-def _tolerated(tolerance: Tolerance, absorbed: str, beyond: str) -> str:
-    if tolerance.failures is None:
-        return f"always {absorbed}, never handed on"
-    return f"{absorbed} {tolerance.failures} times in {_span(tolerance.window_s)}; at the next, {beyond}"
-
-
-def _span(seconds: float) -> str:
-    """`90s`, `2m`, `1h`: the largest unit that divides it."""
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g}{unit}"
-    return f"{seconds:g}s"
+def _names(assembly: Assembly) -> Iterator[str]:
+    means = {Resolves.NODE: "this node", Resolves.FRONT: "the clients' address"}
+    if assembly.host_names:
+        told = (f"{name.name} is {means.get(name.resolves, name.address)}" for name in assembly.host_names)
+        yield f"    in its hosts file: {', '.join(told)}"
+    if assembly.depends_on:
+        hook = f"; at a change it runs {shlex.join(assembly.on_address_change)}" if assembly.on_address_change else ""
+        yield f"    watched addresses: {', '.join(assembly.depends_on)}{hook}"

@@ -2,7 +2,19 @@
 
 from spec.load import Loaded, load, load_with_warnings
 from spec.problems import Problem, SpecError, Warned
+from spec.quantities import size_text
 from spec.schema import json_schema
-from spec.values import architecture_of
+from spec.values import architecture_of, duration_text
 
-__all__ = ["Loaded", "Problem", "SpecError", "Warned", "architecture_of", "json_schema", "load", "load_with_warnings"]
+__all__ = [
+    "Loaded",
+    "Problem",
+    "SpecError",
+    "Warned",
+    "architecture_of",
+    "duration_text",
+    "json_schema",
+    "load",
+    "load_with_warnings",
+    "size_text",
+]

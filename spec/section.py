@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.fields import FieldInfo
 
 from spec.values import Duration, wrong
@@ -22,11 +22,9 @@ def keys_of(section: type[BaseModel]) -> dict[str, FieldInfo]:
 
 
 def _failures(value: object) -> object:
-    return None if value == "never" else value
-
-
-def _count(value: object) -> object:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1000):
+    if value == "never":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1000:
         raise wrong("is not a number of failures", "write 0 to 1000, or never")
     return value
 
@@ -34,8 +32,8 @@ def _count(value: object) -> object:
 class ToleranceSection(Section):
     failures: Annotated[
         int | None,
-        BeforeValidator(_count),
         BeforeValidator(_failures),
+        WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0, "maximum": 1000}, {"const": "never"}]}),
         Field(description="how many failures are absorbed in the window; the next one escalates. A number, or never"),
     ]
     window: Annotated[float, Duration("1s", "30d")] = Field(description="length of the sliding window, such as 5m")

@@ -76,6 +76,25 @@ def test_validate_prints_every_error_as_json(tmp_path: Path) -> None:
     }
 
 
+def test_validate_tells_what_it_changed_and_that_the_file_is_right(tmp_path: Path) -> None:
+    (tmp_path / "demo").symlink_to(ROOT / "deployables" / "demo")
+    (tmp_path / "demo.yaml").write_text(
+        DEMO.read_text() + '        ha_properties: {mz.ha.enabled: "true", mz.ha.port: "7811", mz.ha.interval: "10"}\n'
+    )
+
+    done = understudy("validate", "demo.yaml", cwd=tmp_path)
+    told = json.loads(understudy("validate", "demo.yaml", "--json", cwd=tmp_path).stdout)
+
+    line = len((tmp_path / "demo.yaml").read_text().splitlines())
+    assert done.returncode == 0
+    assert done.stderr == (
+        f"demo.yaml:{line}: warning: assemblies[0].applications[0].ha_properties: "
+        "mz.ha.interval is 10: raised to 40 seconds, the least there is\n"
+    )
+    assert "answers on its own HA port: 127.0.0.1 port 7811" in done.stdout
+    assert [warning["line"] for warning in told["warnings"]] == [line]
+
+
 def test_schema_prints_a_json_schema(tmp_path: Path) -> None:
     done = understudy("schema", cwd=tmp_path)
 

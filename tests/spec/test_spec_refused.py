@@ -135,6 +135,7 @@ def test_an_empty_list_of_something_not_built_asks_for_nothing(problems: Problem
         ("assembly", "start_grace: 2 m", "assemblies[0].start_grace", "not a duration"),
         ("assembly", "start_grace: 2d", "assemblies[0].start_grace", "between 10s and 1h"),
         ("assembly", "tolerance: {failures: -1, window: 1h}", "assemblies[0].tolerance.failures", "not a number of failures"),
+        ("assembly", "tolerance: {failures: , window: 1h}", "assemblies[0].tolerance.failures", "not a number of failures"),
         ("assembly", "tolerance: {failures: true, window: 1h}", "assemblies[0].tolerance.failures", "not a number of failures"),
         ("assembly", "tolerance: {failures: 1}", "assemblies[0].tolerance.window", "missing"),
         ("run", "{exec: ledger --port 8080}", "assemblies[0].applications[0].run.exec", "list"),
