@@ -12,7 +12,9 @@ from lab.machines.userdata import SCRIPT_BYTES_MAX, UserDataError, script
 SCRIPT = b"#!/bin/sh\necho hello\n"
 
 
-@pytest.mark.parametrize("data", [SCRIPT, gzip.compress(SCRIPT, mtime=0), base64.b64encode(SCRIPT), base64.b64encode(gzip.compress(SCRIPT))])
+@pytest.mark.parametrize(
+    "data", [SCRIPT, gzip.compress(SCRIPT, mtime=0), base64.b64encode(SCRIPT), base64.b64encode(gzip.compress(SCRIPT))]
+)
 def test_a_script_is_found_in_its_wrappings(data: bytes) -> None:
     """https://cloudinit.readthedocs.io/en/latest/explanation/format.html"""
     assert script(data) == SCRIPT
