@@ -1,0 +1,91 @@
+"""python tools/agent_tables.py: write the tables of docs/agent.md that come from code. `--check` only compares."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from spec.schema import json_schema  # noqa: E402  # the repository is not installed: found by the line above
+
+PAGE = ROOT / "docs/agent.md"
+
+
+def markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
+
+
+# --- settings -----------------------------------------------------------------------------------------------------
+
+
+def settings(section: str) -> str:
+    """One section of the deployable file: key, what it may be, its default, what it means."""
+    schema = json_schema()["$defs"][section]
+    required = set(schema.get("required", ()))
+    rows: list[tuple[str, ...]] = []
+    for key, value in schema["properties"].items():
+        default = "required" if key in required else _default(value.get("default"), value)
+        rows.append((f"`{key}`", _kind(value), default, value.get("description", "")))
+    return markdown(("key", "value", "default", "meaning"), rows)
+
+
+def _default(value: object, schema: Mapping[str, Any]) -> str:
+    if value is None or value in ([], {}):
+        return ""
+    if isinstance(value, float) and "pattern" in schema:
+        return f"{value:g}s"
+    return "" if isinstance(value, dict) else f"{value}"
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """A word or two for a JSON schema."""
+    choices = [choice for choice in schema.get("anyOf", schema.get("oneOf", ())) if choice.get("type") != "null"]
+    if choices:
+        return " or ".join(dict.fromkeys(_kind(choice) for choice in choices))
+    if "$ref" in schema:
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", schema["$ref"].rpartition("/")[2].removesuffix("Section")).lower()
+    if "enum" in schema or "const" in schema:
+        return ", ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    if schema.get("type") == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    if schema.get("type") == "object":
+        return f"map to {_kind(schema['additionalProperties'])}" if isinstance(schema.get("additionalProperties"), dict) else "map"
+    if "ms|s|m|h|d" in schema.get("pattern", ""):
+        return "duration"
+    return {"string": "text", "integer": "number", "boolean": "yes or no", "number": "number"}.get(schema.get("type", ""), "value")
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    f"settings-{section}": (lambda section=section: settings(section))  # type: ignore[misc]  # a lambda with a default
+    for section in json_schema()["$defs"]
+}
+
+
+def written(text: str) -> str:
+    """The page with every marked table made anew. Raises KeyError for a marker without a table."""
+
+    def fill(match: re.Match[str]) -> str:
+        return f"<!-- table: {match[1]} -->\n{TABLES[match[1]]()}\n<!-- end -->"
+
+    return re.sub(r"<!-- table: ([\w-]+) -->\n.*?<!-- end -->", fill, text, flags=re.DOTALL)
+
+
+def main() -> int:
+    """0 when the page is (now) right; 1 with --check when it is not."""
+    before = PAGE.read_text()
+    after = written(before)
+    if "--check" in sys.argv[1:]:
+        return int(before != after)
+    PAGE.write_text(after)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
