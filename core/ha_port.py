@@ -151,12 +151,13 @@ def haproxy_words(view: View) -> str:
 
     `ready`, `drain` and `maint` are never said: they would overrule what a person set at the balancer, and a busy only
     server that is drained is an outage. What we cannot tell is an empty line: HAProxy leaves the server as it is.
+    A reason must stand apart from its word: HAProxy 2.6 takes `down#why` for a word that it does not know.
     """
     told = view.subject
     if told.held or not view.serves:
-        return f"stopped#{one_line(told.reason or 'waits')}"
+        return f"stopped #{one_line(told.reason or 'waits')}"
     if told.verdict is Verdict.FAILING:
-        return f"down#{one_line(told.reason or told.verdict.value)}"
+        return f"down #{one_line(told.reason or told.verdict.value)}"
     return {Verdict.HEALTHY: "up 100%", Verdict.BUSY: f"up {BUSY_WEIGHT}"}.get(told.verdict, "")
 
 

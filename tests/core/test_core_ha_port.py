@@ -68,11 +68,11 @@ def test_help_names_every_command() -> None:
     [
         pytest.param(Told(Verdict.HEALTHY), True, "up 100%", id="healthy takes its whole share"),
         pytest.param(Told(Verdict.BUSY, "queue full"), True, "up 50%", id="busy is asked less and not left out"),
-        pytest.param(Told(Verdict.FAILING, "web: died"), True, "down#web: died", id="failing is down and why"),
-        pytest.param(Told(Verdict.FAILING), True, "down#failing", id="failing without a reason"),
-        pytest.param(Told(Verdict.FAILING, "held"), False, "stopped#held", id="a node that serves nobody is stopped"),
-        pytest.param(Told(Verdict.HEALTHY, "no permit yet"), False, "stopped#no permit yet", id="well and waiting is stopped"),
-        pytest.param(Told(Verdict.UNKNOWN, "held", held=True), True, "stopped#held", id="taken offline is stopped"),
+        pytest.param(Told(Verdict.FAILING, "web: died"), True, "down #web: died", id="failing is down and why"),
+        pytest.param(Told(Verdict.FAILING), True, "down #failing", id="failing without a reason"),
+        pytest.param(Told(Verdict.FAILING, "held"), False, "stopped #held", id="a node that serves nobody is stopped"),
+        pytest.param(Told(Verdict.HEALTHY, "no permit yet"), False, "stopped #no permit yet", id="well and waiting is stopped"),
+        pytest.param(Told(Verdict.UNKNOWN, "held", held=True), True, "stopped #held", id="taken offline is stopped"),
         pytest.param(Told(Verdict.UNKNOWN, "first probe is out"), True, "", id="what we cannot tell leaves the server as it is"),
     ],
 )
