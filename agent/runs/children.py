@@ -106,6 +106,7 @@ class ProcessRun:
             return
         if not self.stopping and grace_s > 0:
             self._signal(signal.SIGTERM)
+            self._signal(signal.SIGCONT)  # as systemd.kill(5) has it: one that is stopped would hear of it only then
         self.stopping = True
         if grace_s <= 0:
             self.clean()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -60,6 +61,21 @@ def test_a_stop_is_graceful_first(tmp_path: Path) -> None:
         assert polite.stopping
         await eventually(lambda: not polite.alive)
         assert polite.ended == "killed by SIGTERM"
+
+    asyncio.run(story())
+
+
+def test_a_program_that_was_stopped_by_a_signal_hears_that_it_shall_end(tmp_path: Path) -> None:
+    """https://www.freedesktop.org/software/systemd/man/latest/systemd.kill.html: SIGCONT follows, so that it can terminate."""
+
+    async def story() -> None:
+        hung = started(program(tmp_path, SLEEP))
+        await eventually(lambda: written_pid(tmp_path))
+        assert hung.pid is not None
+        os.kill(hung.pid, signal.SIGSTOP)
+        hung.stop(PATIENCE_S)
+        await eventually(lambda: not hung.alive)
+        assert hung.ended == "killed by SIGTERM"
 
     asyncio.run(story())
 
