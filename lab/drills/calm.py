@@ -12,14 +12,16 @@ CALM_S = 660.0  # the longest that a handful of failures is remembered
 
 def why_not_calm(node: Node, penalty_max: float, now: float) -> str:
     """What is still remembered of earlier failures; empty when nothing that matters is."""
-    server, restarts = node.server(), node.restarts()
-    if server is None or restarts is None:
+    server, agent, restarts = node.server(), node.agent(), node.restarts()
+    if server is None or agent is None or restarts is None:
         return f"{node.instance} does not serve, or its agent does not say how it is"
     penalty = node.penalty() or 0.0
     if penalty > penalty_max:
         return f"earlier failures still weigh {penalty:.1f}, more than {penalty_max:g}"
-    if restarts and now - server.started_at < SPELL_S:
-        return f"its application was restarted {now - server.started_at:.0f} s ago"
+    # An agent knows since when all is well only of its own run.
+    well_s = now - max(server.started_at, agent.started_at)
+    if restarts and well_s < SPELL_S:
+        return f"its application was restarted, and has been well for {well_s:.0f} s only"
     return ""
 
 

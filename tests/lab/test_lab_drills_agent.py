@@ -22,10 +22,14 @@ class FakeNode:
     started_s_ago: float = 0.0
     counted: int | None = 0
     weighs: float | None = 0.0
+    agent_started_s_ago: float = 1000.0
     instance: str = "i-1"
 
     def server(self) -> Process:
         return Process(7, ("counter",), NOW - self.started_s_ago)
+
+    def agent(self) -> Process:
+        return Process(5, ("agent",), NOW - self.agent_started_s_ago)
 
     def restarts(self) -> int | None:
         return self.counted
@@ -38,7 +42,11 @@ class FakeNode:
     ("node", "said"),
     [
         (FakeNode(), ""),
-        (FakeNode(started_s_ago=30, counted=1, weighs=0.9), "its application was restarted 30 s ago"),
+        (FakeNode(started_s_ago=30, counted=1, weighs=0.9), "its application was restarted, and has been well for 30 s only"),
+        (
+            FakeNode(started_s_ago=70, agent_started_s_ago=20, counted=1, weighs=0.9),
+            "its application was restarted, and has been well for 20 s only",
+        ),
         (FakeNode(started_s_ago=70, counted=1, weighs=0.9), ""),
         (FakeNode(started_s_ago=70, counted=3, weighs=2.1), "earlier failures still weigh 2.1, more than 1.4"),
         (FakeNode(counted=None), "i-1 does not serve, or its agent does not say how it is"),
