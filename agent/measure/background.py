@@ -25,11 +25,11 @@ class _Look(Generic[T]):
 
 
 class Background(Generic[T]):
-    """The latest result of one kind of look. Looks of the same key are shared."""
+    """The latest result of one kind of look, begun again at the earliest after every_s. Looks of the same key are shared."""
 
-    def __init__(self, key: Hashable, look: Callable[[], T | None]) -> None:
+    def __init__(self, key: Hashable, look: Callable[[], T | None], *, every_s: float = EVERY_S) -> None:
         """look: None says that it could not be told. Raises nothing."""
-        self._key, self._look = key, look
+        self._key, self._look, self._every_s = key, look, every_s
         self._under_way: Future[_Look[T]] | None = None
         self._begun_at_s = self._next_at_s = float("-inf")
         self._latest: tuple[float, T] | None = None
@@ -45,8 +45,13 @@ class Background(Generic[T]):
                 self._begun_at_s = now_s
         return self._latest[1] if self._latest is not None and now_s - self._latest[0] <= KEPT_S else None
 
+    @property
+    def hangs(self) -> bool:
+        """A look was begun and is not done."""
+        return self._under_way is not None and self._under_way.running()
+
     def _take(self, look: _Look[T]) -> None:
-        self._next_at_s = self._begun_at_s + max(EVERY_S, _PAUSES * look.took_s)
+        self._next_at_s = self._begun_at_s + max(self._every_s, _PAUSES * look.took_s)
         if look.result is not None:
             self._latest = self._begun_at_s, look.result
 

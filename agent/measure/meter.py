@@ -20,6 +20,7 @@ from core.thresholds import Measures
 
 MEMBERS_MAX = 500  # some 20 us each
 LIMITS_KEPT_S = 60.0  # what is allowed changes seldom
+RATE_S_MIN = 0.1  # CPU is counted in hundredths of a second: over a shorter time a rate says nothing, and the last one stands
 SOMEBODY_WAITS = 0.01  # CPU pressure below which no task of the machine is starved
 
 
@@ -38,10 +39,18 @@ class Meter:
         self._disks = Disks(threshold.path for threshold in application.thresholds if threshold.path is not None)
         self._by_size = counts_by_size(proc)
         self._leader: tuple[int, int, str | None] | None = None
+        self._allowed_at_s = self._rated_at_s = float("-inf")
+        self._rates: tuple[float | None, float | None] = (None, None)
+        self._memory_allowed: int | None = None
+        self._files_limits: dict[tuple[int, int], int | None] = {}
+        self._cores = 1
         self._begin_anew([], None)
 
     def measure(self, members: Sequence[int], cgroup: str | None) -> Measures:
-        """members: its pids, leader first. cgroup: its own, None: it shares another's. Rates are of the time since the last call."""
+        """members: its pids, leader first. cgroup: its own, None: it shares another's.
+
+        Rates are of the time since the last call, if that was RATE_S_MIN ago.
+        """
         now_s = self._clock()
         self.note = f"{MEMBERS_MAX} of {len(members)} processes were measured" if len(members) > MEMBERS_MAX else ""
         found = (read_process(self._proc, pid) for pid in members[:MEMBERS_MAX])
@@ -53,7 +62,9 @@ class Meter:
         if now_s - self._allowed_at_s > LIMITS_KEPT_S:
             self._learn_what_is_allowed(now_s)
         pressure = self._pressure()
-        closely = pressure.cpu is None or pressure.cpu >= SOMEBODY_WAITS
+        if now_s - self._rated_at_s >= RATE_S_MIN:
+            self._rated_at_s = now_s
+            self._rates = self._rated(processes, now_s, closely=pressure.cpu is None or pressure.cpu >= SOMEBODY_WAITS)
         files, files_limit = self._open_files(processes)
         return Measures(
             memory_bytes=self._memory_bytes(processes, now_s),
@@ -61,8 +72,8 @@ class Meter:
             memory_pressure=pressure.memory,
             cpu_pressure=pressure.cpu,
             io_pressure=pressure.io,
-            cpu_cores=self._cpu.cores(processes, cgroup_s=self._own.cpu_s() if self._own else None, now_s=now_s),
-            cpu_waiting=self._waiting.share(processes, now_s=now_s, closely=closely),
+            cpu_cores=self._rates[0],
+            cpu_waiting=self._rates[1],
             cores=self._cores,
             open_files=files,
             open_files_limit=files_limit,
@@ -80,7 +91,13 @@ class Meter:
         self._processes = processes
         self._cpu, self._waiting = CpuUse(), Waiting(self._proc)
         self._pss = Background[int](object(), self._pss_bytes)
-        self._allowed_at_s = float("-inf")
+        self._rates = (None, None)
+        self._allowed_at_s = self._rated_at_s = float("-inf")
+
+    def _rated(self, processes: list[Process], now_s: float, *, closely: bool) -> tuple[float | None, float | None]:
+        """Cores used, and waited for."""
+        used_s = self._own.cpu_s() if self._own else None
+        return self._cpu.cores(processes, cgroup_s=used_s, now_s=now_s), self._waiting.share(processes, now_s=now_s, closely=closely)
 
     def _learn_what_is_allowed(self, now_s: float) -> None:
         self._allowed_at_s = now_s
@@ -88,7 +105,7 @@ class Meter:
         groups = [group for group in (self._shared, self._own) if group is not None]
         limits = [self._memory_limit, machine * 1024 if machine is not None else None, *(group.memory_limit_bytes() for group in groups)]
         self._memory_allowed = min((limit for limit in limits if limit is not None), default=None)
-        self._files_limits: dict[tuple[int, int], int | None] = {}
+        self._files_limits = {}
         quotas = [quota for group in groups if (quota := group.cpu_quota()) is not None]
         self._cores = min(_affinity(self._processes), *(max(1, math.floor(quota)) for quota in quotas), 1 << 20)
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from agent.measure import Meter, background, disks, meter
-from agent.measure.process import read_process
 from agent.off_loop import Threads
 from core.application import Application, Run, Threshold, ThresholdKind
 from core.saturation import saturated
@@ -26,12 +25,14 @@ SPIN = "while True: pass"
 
 
 @contextmanager
-def running(*argv: str, **options: object) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen([sys.executable, "-c", *argv], stdout=subprocess.PIPE, start_new_session=True, **options)  # type: ignore[call-overload]
+def running(*argv: str, own_session: bool = True, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "-c", *argv], stdout=subprocess.PIPE, start_new_session=own_session, **options)  # type: ignore[call-overload]
     try:
         yield process
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        if own_session:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.communicate()
 
 
@@ -85,15 +86,13 @@ def test_cpu_is_what_its_processes_used_since_the_last_measure() -> None:
     eye = Meter(APPLICATION)
     with running(SPIN) as busy, running("import time; time.sleep(60)") as idle:
         assert eye.measure([idle.pid, busy.pid], None).cpu_cores is None
-        deadline_s = time.monotonic() + 0.3
-        while time.monotonic() < deadline_s:
-            time.sleep(0.01)
-        before = read_process("/proc", busy.pid)
+        time.sleep(0.3)  # a rate needs time to pass
         used = eye.measure([idle.pid, busy.pid], None).cpu_cores
-        assert before is not None
+        at_once = eye.measure([idle.pid, busy.pid], None).cpu_cores
 
     assert used is not None
     assert 0.05 < used < 1.2
+    assert at_once == used, "over a moment no rate can be told, and the last one stands"
 
 
 def test_cpu_of_processes_that_come_and_go_is_counted_once() -> None:
@@ -111,7 +110,7 @@ def test_cpu_of_processes_that_come_and_go_is_counted_once() -> None:
             cores = eye.measure([shell.pid, *map(int, children)], None).cpu_cores
             now_s = time.monotonic()
             used_s, last_s = used_s + (cores or 0.0) * (now_s - last_s), now_s
-            time.sleep(0.02)
+            time.sleep(0.11)
         passed_s = time.monotonic() - began_s
     finally:
         shell.kill()
@@ -123,8 +122,7 @@ def test_cpu_of_processes_that_come_and_go_is_counted_once() -> None:
 def test_a_new_leader_is_a_new_run_and_is_measured_from_its_beginning() -> None:
     eye = Meter(APPLICATION)
     with running(SPIN) as one, running(SPIN) as other:
-        eye.measure([one.pid], None)
-        assert eye.measure([one.pid], None).cpu_cores is not None
+        until(lambda: eye.measure([one.pid], None), lambda found: found.cpu_cores is not None and found.memory_bytes is not None)
         measures = eye.measure([other.pid], None)
 
     assert (measures.cpu_cores, measures.cpu_waiting, measures.memory_bytes) == (None, None, None)
@@ -167,19 +165,19 @@ def test_a_process_that_gets_no_core_is_seen_to_wait_and_is_starved() -> None:
     cores = sorted(os.sched_getaffinity(0))
     burners = [subprocess.Popen([sys.executable, "-S", "-c", SPIN]) for _ in range(2 * len(cores))]
     try:
-        with running(SPIN, preexec_fn=lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))) as victim:
+        # In one session, for the kernel shares cores among sessions first (sched(7), autogroup).
+        low = {"preexec_fn": lambda: os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))}
+        with running(SPIN, own_session=False, **low) as victim:
             eye = Meter(APPLICATION)
             eye.measure([victim.pid], None)
             measures = until(
-                lambda: eye.measure([victim.pid], None), lambda found: "starved" in saturated(found), within_s=3.0, every_s=0.2
+                lambda: eye.measure([victim.pid], None), lambda found: (found.cpu_waiting or 0.0) > 0.8, within_s=3.0, every_s=0.2
             )
     finally:
         for burner in burners:
             burner.kill()
             burner.wait()
 
-    assert (measures.cpu_waiting or 0.0) > 0.5
-    assert (measures.cpu_waiting or 0.0) > (measures.cpu_cores or 0.0)
     assert saturated(measures).startswith("starved: ")
 
 
@@ -189,7 +187,7 @@ def test_a_stopped_process_does_not_wait_for_a_core_it_is_stopped() -> None:
         os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
         eye = Meter(APPLICATION)
         eye.measure([process.pid], None)
-        time.sleep(0.1)  # a rate needs time to pass
+        time.sleep(0.15)  # a rate needs time to pass
         measures = eye.measure([process.pid], None)
         with_another = eye.measure([process.pid, os.getpid()], None)
         os.kill(process.pid, signal.SIGCONT)
