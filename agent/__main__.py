@@ -15,9 +15,11 @@ from agent.log import Log
 from agent.metadata import DEFAULT_ENDPOINT, Imds
 from agent.ports import Metadata
 from agent.probes import check_probe
+from agent.rehearse import rehearse_file
 from agent.serving import PortInUse
 from agent.state_file import BadState
 from agent.systemd import notifier_from_environment
+from agent.why import why
 from core import names
 from core.settings import BadSettings, NodeSettings, parse_node_settings
 
@@ -30,8 +32,12 @@ Environment of `run`:
   UNDERSTUDY_TABLE      name of the state table
   UNDERSTUDY_BUCKET     name of the bucket for evidence
   UNDERSTUDY_STATE      folder for what survives a restart; default /var/lib/understudy
+  UNDERSTUDY_SOCKET     the local socket that `why` and the scripts ask; default /run/understudy/agent.sock; notes of
+                        what runs are kept beside it
+  UNDERSTUDY_FRONT      the address that clients use, for host names that mean it
   AWS_EC2_METADATA_SERVICE_ENDPOINT, AWS_ENDPOINT_URL   as for every AWS SDK; for a local cloud
-SIGTERM stops the applications in reverse order, reports, and leaves. Exit status: 0 told to stop, 1 failed, 2 bad settings."""
+SIGTERM ends the agent and leaves the applications running, for the next agent adopts them; when the machine goes down, or
+Auto Scaling takes it away, they are stopped in reverse order first. Exit status: 0 told to stop, 1 failed, 2 bad settings."""
 
 
 def read_settings(path: str) -> NodeSettings:
@@ -73,6 +79,7 @@ async def run(settings: NodeSettings, *, table: str, bucket: str, state: Path, m
         control=Path(socket_path()),
         log=log,
         notifier=notifier,
+        front=os.environ.get(names.ENV_FRONT) or None,
     )
     await live(settings, world)
 
@@ -83,12 +90,22 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("run", help="run the agent, as the unit does")
     check = commands.add_parser("check-settings", help="read a settings file and say OK, or what is wrong with it")
     check.add_argument("file")
+    asks = commands.add_parser("why", help="ask the running agent why a verdict is what it is, with the probes' last results")
+    asks.add_argument("name", nargs="?", help="an application; all of them when left out")
+    asks.add_argument("--json", action="store_true")
+    plays = commands.add_parser("rehearse", help="play a recording to the agent's decisions and print what it would do")
+    plays.add_argument("file", help="JSON lines, see core/observations.py")
+    plays.add_argument("--settings", help="the settings to try; else those that the recording names")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "check-settings":
             read_settings(chosen.file)
             print("OK")
             return 0
+        if chosen.command == "why":
+            return why(chosen.name, as_json=chosen.json)
+        if chosen.command == "rehearse":
+            return rehearse_file(chosen.file, chosen.settings, read_settings)
         settings = read_settings(variable("UNDERSTUDY_SETTINGS"))
         table, bucket = variable(names.ENV_TABLE), variable(names.ENV_BUCKET)
         state = Path(os.environ.get("UNDERSTUDY_STATE", names.NODE_STATE))

@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent import state_file
+from agent import hosts, state_file
+from agent.address_watch import watch_addresses
 from agent.adoption import boot
 from agent.cycle import Cycle
 from agent.holder import NodeHolder
@@ -30,7 +31,10 @@ from core.settings import NodeSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """All that the agent touches, found or made at start. control: the path of its local socket; its folder is in memory (tmpfs)."""
+    """All that the agent touches, found or made at start.
+
+    control: the path of its local socket; its folder is in memory (tmpfs). front: the address that clients use, if any.
+    """
 
     identity: Identity
     metadata: Metadata
@@ -40,6 +44,8 @@ class World:
     control: Path
     log: Log
     notifier: Notifier
+    front: str | None = None
+    hosts_file: Path = hosts.PATH
 
 
 async def identify(metadata: Metadata, log: Log) -> Identity:
@@ -94,6 +100,14 @@ async def _parts(cycle: Cycle, reporter: Reporter, world: World) -> None:
             parts.create_task(watch_target_state(cycle, world.metadata, world.log), name="target state"),
             parts.create_task(reporter.run(), name="reports"),
         ]
+        assembly, log = cycle.settings.assembly, world.log
+        if assembly.host_names:
+            own, front = world.identity.address, world.front
+            names_kept = hosts.keep_host_names(assembly.host_names, own=own, front=front, log=log, path=world.hosts_file)
+            others.append(parts.create_task(names_kept, name="host names"))
+        if assembly.depends_on:
+            watched = watch_addresses(assembly.depends_on, assembly.on_address_change, log=log)
+            others.append(parts.create_task(watched, name="addresses"))
         await parts.create_task(cycle.run(), name="cycle")
         for part in others:
             part.cancel()
@@ -118,7 +132,11 @@ def _hold_applications(cycle: Cycle, world: World) -> None:
     }
     for application in cycle.settings.assembly.applications:
         cycle.applications[application.name] = Supervised(
-            application, environment=environment, instance=world.identity.instance, changed=cycle.wake
+            application,
+            environment=environment,
+            instance=world.identity.instance,
+            sockets=world.control.parent / "counters",
+            changed=cycle.wake,
         )
 
 

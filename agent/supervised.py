@@ -7,9 +7,11 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from agent.adoption import epoch_of, mark_of
+from agent.counting import Counting
 from agent.drain import drain
 from agent.examiner import Examiner
 from agent.measure import Meter
@@ -27,14 +29,17 @@ GONE = "ended while no agent was there (no exit status)"
 class Supervised:
     """Starts, adopts and stops one application and has it examined; decides nothing. `changed` is called on every change."""
 
-    def __init__(self, application: Application, *, environment: Mapping[str, str], instance: str, changed: Callable[[], None]) -> None:
-        """environment: what every application is told."""
+    def __init__(
+        self, application: Application, *, environment: Mapping[str, str], instance: str, sockets: Path, changed: Callable[[], None]
+    ) -> None:
+        """environment: what every application is told. sockets: the folder for those that they speak to us on."""
         self.application = application
         self._environment, self._instance, self._changed = environment, instance, changed
         self._clock = asyncio.get_running_loop().time
         self._run: RunState | None = None
         self._examiner: Examiner | None = None
         self._meter = Meter(application)
+        self._counting = Counting(application, changed, folder=sockets)
         self._ended: str | None = None
         self.drained = ""  # what went wrong with the last drain command
         self._cannot_tell: str | None = None
@@ -92,6 +97,7 @@ class Supervised:
     def start(self) -> None:
         """Start the run that was begun. That it cannot start is a run that ended at once."""
         try:
+            self._counting.open()
             environment = self._told()
             self._run = start(self.application, environment=environment, mark=self._mark, changed=self._on_run)
         except (OSError, ValueError) as error:
@@ -139,6 +145,7 @@ class Supervised:
         self._run = run
         self._started_at_s = self._clock()
         self.epoch = self.epoch or epoch_of(run.pid)
+        self._counting.open()
         self._examine(run, self._told(), ready=former.ready)
 
     def _adopt_again(self, former: Note, ended: str | None) -> None:
@@ -155,6 +162,7 @@ class Supervised:
             "LANG": "C.UTF-8",
             **self._environment,
             **dict(self.application.environment),
+            **self._counting.environment,
             "UNDERSTUDY_APPLICATION": self.application.name,
             "UNDERSTUDY_EPOCH": str(self.epoch),
         }
@@ -170,7 +178,7 @@ class Supervised:
             self.application,
             run,
             meter=self._meter,
-            totals=None,
+            totals=lambda: self._counting.totals,
             context=context,
             ready=ready,
             clock=self._clock,
@@ -209,6 +217,7 @@ class Supervised:
     def let_go(self) -> None:
         """The agent leaves: what runs goes on, nobody asks it anything more."""
         self._close()
+        self._counting.close()
         self._end_draining()
         if self._tell_again is not None:
             self._tell_again.cancel()
@@ -253,6 +262,8 @@ class Supervised:
     def warnings(self) -> dict[str, str]:
         """What is said without doing anything, by subject."""
         said = {text.partition(":")[0].partition(" is ")[0]: text for text in self._run.warnings} if self._run is not None else {}
+        if self.alive and self._counting.trouble:
+            said["counters"] = self._counting.trouble
         return said | (self._examiner.warnings() if self._examiner is not None and self.alive else {})
 
     def told(self) -> dict[str, Any]:

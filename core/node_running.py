@@ -186,6 +186,10 @@ def _told(one: _One, epoch: int, now_s: float, begin_nothing: str) -> tuple[Verd
         return verdict, f"{seen.ended or 'not running'}; not started: {begin_nothing}"
     if history.in_a_row:
         return Verdict.FAILING, history.last + _then(one, now_s)
+    if seen.stopping:
+        if seen.epoch != epoch:
+            return Verdict.UNKNOWN, f"stopping what was started under epoch {seen.epoch}"
+        return Verdict.FAILING, "its program has ended; what it left is being cleaned"
     if one.waits_for:
         return Verdict.UNKNOWN, f"waits for {', '.join(one.waits_for)}"
     return Verdict.UNKNOWN, f"starting: {seen.reason}" if seen.reason else "starting"

@@ -198,6 +198,14 @@ def test_the_first_failure_is_answered_in_the_same_decision() -> None:
     assert story.now.verdict is Verdict.HEALTHY
 
 
+def test_a_death_is_told_at_once_while_what_the_program_left_is_still_being_cleaned() -> None:
+    story = running()
+    story.seen["web"] = replace(story.seen["web"], stopping=True)
+
+    assert story.step() == []
+    assert story.now.applications["web"] == (Verdict.FAILING, "its program has ended; what it left is being cleaned")
+
+
 def test_the_second_failure_in_a_row_waits_and_says_so() -> None:
     story = running()
     story.ends("web")
