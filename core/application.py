@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
 OFF = -1  # a counter's bound that is not set, as the seed's properties have it
 COUNTER_INTERVAL_S_MIN = 40.0  # mz.ha.interval: lower values are raised to it
+PORT_MAX = 65535
 OPEN_FILES_MAX = 1_048_576  # fs.nr_open's default
+
+
+def check_bounds(least: float, most: float = math.inf, **values: float | None) -> None:
+    """Raises ValueError naming the first key whose value lies outside; None is not set."""
+    for key, value in values.items():
+        if value is not None and not least <= value <= most:
+            upper = f" to {most:g}" if most < math.inf else " or more"
+            raise ValueError(f"{key} is {value:g}: use {least:g}{upper}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,9 @@ class Limits:
     memory_bytes: int | None = None
     processes: int | None = None
 
+    def __post_init__(self) -> None:
+        check_bounds(1, open_files=self.open_files, memory_bytes=self.memory_bytes, processes=self.processes)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
@@ -96,6 +109,10 @@ class Output:
     file: str | None = None
     bytes_max: int = 10 << 20
     kept: int = 5
+
+    def __post_init__(self) -> None:
+        check_bounds(1, bytes_max=self.bytes_max)
+        check_bounds(0, kept=self.kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +179,7 @@ class Probe:
             raise ValueError("probe.command is []: name a program")
         if (self.file is None) != (self.file_age_s is None):
             raise ValueError("probe.file and probe.file_age belong together")
+        check_bounds(0, file_age_s=self.file_age_s)
         if not 0 < self.timeout_s <= self.every_s:
             raise ValueError(f"probe.timeout is {self.timeout_s:g} s: use more than 0 and at most every ({self.every_s:g} s)")
         if not 0 <= self.jitter_s <= self.every_s:
@@ -262,6 +280,9 @@ class HaPort:
     host: str = "127.0.0.1"
     log_folder: str | None = None
 
+    def __post_init__(self) -> None:
+        check_bounds(1, PORT_MAX, port=self.port)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
@@ -290,3 +311,7 @@ class Application:
     drain_timeout_s: float = 10.0
     stop_timeout_s: float = 10.0
     after: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_bounds(0, busy_budget_s=self.busy_budget_s, start_timeout_s=self.start_timeout_s)
+        check_bounds(0, drain_timeout_s=self.drain_timeout_s, stop_timeout_s=self.stop_timeout_s)

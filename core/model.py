@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.application import Application, Artifact, Probe, Run, Tolerance
+from core.application import PORT_MAX, Application, Artifact, Probe, Run, Tolerance, check_bounds
 
 # An application's own values live in core.application; the commonest are here too, for those who want the whole.
 __all__ = ["NAME", "Application", "Artifact", "Assembly", "Deployable", "Egress", "Front", "FrontKind", "HostName", "Http", "Network"]
@@ -47,6 +47,10 @@ class Verdict(StrEnum):
 class Front:
     kind: FrontKind = FrontKind.NONE
     ports: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        for port in self.ports:
+            check_bounds(1, PORT_MAX, ports=port)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,10 @@ class Assembly:
     host_names: tuple[HostName, ...] = ()
     depends_on: tuple[str, ...] = ()
     on_address_change: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        check_bounds(1, PORT_MAX, ha_port=self.ha_port, http_port=self.http_port)
+        check_bounds(0, start_grace_s=self.start_grace_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 paths = st.sampled_from(["/", "/var", "/opt/a b/ü"])
 spans_s = st.floats(0.01, 1e7) | st.integers(1, 10**6).map(float)
 ports = st.integers(1, 65535)
-counts = st.integers(0, 2**40)
+counts = st.integers(1, 2**40)
 commands = st.lists(texts, min_size=1, max_size=3).map(tuple)
 pairs = st.lists(st.tuples(texts, texts), max_size=3).map(tuple)
 

@@ -227,4 +227,5 @@ def values(shape: Any, dice: random.Random, count: int) -> Iterator[Any]:
 def names_one_of(text: str, paths: Sequence[str]) -> bool:
     """Whether a refusal names one of the places that are wrong: its last key at least, which may be that of what holds it."""
     keys = {key for path in paths for key in path.replace("[", ".[").split(".")[-2:] if key}
-    return not keys or any(key.strip("[]") in text for key in keys)
+    unnamed = any(path == "" or path.endswith(".") for path in paths)  # the whole, or a key that is ""
+    return unnamed or not keys or any(key.strip("[]") in text for key in keys)

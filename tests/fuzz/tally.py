@@ -31,6 +31,9 @@ SAMPLE_SHARE = 50
 judged: Counter[str] = Counter()
 
 
+assert sum(HEAVY.values()) >= WANTED
+
+
 def rng(subject: str) -> random.Random:
     """Of one subject: the others do not shift it."""
     return random.Random(f"{SEED}/{subject}")  # noqa: S311  # nothing secret: it must repeat
