@@ -310,10 +310,22 @@ def test_the_log_is_bounded_in_bytes_and_files(tmp_path: Path, monkeypatch: pyte
 def test_a_folder_that_cannot_be_written_costs_lines_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ha_log, "LOOK_S", 0.02)
     (tmp_path / "logs").write_text("a file stands in the way")
+    write, in_vain = ha_log.HaLog._write, []
+
+    def watched(log: ha_log.HaLog, lines: list[str], lost: int) -> bool:
+        written = write(log, lines, lost)
+        if not written:
+            in_vain.append(len(lines))
+        return written
+
+    monkeypatch.setattr(ha_log.HaLog, "_write", watched)
 
     async def story(port: int) -> None:
-        for _ in range(5):
-            assert (await converse(port, b"pong\nping\nquit\n")).endswith(b"OK\r\n")
+        assert (await converse(port, b"pong\nping\nquit\n")).endswith(b"OK\r\n")
+        while not in_vain:
+            await asyncio.sleep(0.01)
         (tmp_path / "logs").unlink()
+        # What was lost is told with the next line that can be written.
+        assert (await converse(port, b"pong\nping\nquit\n")).endswith(b"OK\r\n")
 
     assert "lines lost" in logged(tmp_path, story, lambda text: "lines lost" in text, lambda: VIEW)
