@@ -5,9 +5,13 @@ Whoever holds an application starts or adopts a run here and asks nothing about 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from types import MappingProxyType
 
-from agent.runs import children
+from agent.runs import children, managed
+from agent.runs.lsb import Lsb
+from agent.runs.ocf import Ocf
 from agent.runs.orphans import adopt_orphans, reap_orphans
 from agent.runs.state import MARK, CannotTell, Changed, RunIdentity, RunState
 from core.application import Application, RunKind
@@ -16,18 +20,39 @@ __all__ = ["MARK", "CannotTell", "Changed", "RunIdentity", "RunState", "adopt", 
 
 
 def start(application: Application, *, environment: Mapping[str, str], mark: str, changed: Changed) -> RunState:
-    """Begin a run; `changed` is called when it has ended, or come up. Raises OSError: it cannot be started."""
-    if application.run.kind is RunKind.EXEC:
-        return children.start(application, environment=environment, mark=mark, changed=changed)
-    raise OSError(f"run.{application.run.kind.value} is not available")
+    """Begin a run; `changed` is called when it has come up, or ended. Raises OSError: it cannot be started."""
+    match application.run.kind:
+        case RunKind.EXEC:
+            return children.start(application, environment=environment, mark=mark, changed=changed)
+        case RunKind.OCF:
+            return managed.start(application, Ocf(application, environment), mark=mark, changed=changed)
+        case RunKind.LSB:
+            return managed.start(application, Lsb(application, environment), mark=mark, changed=changed)
+        case RunKind.SYSTEMD:
+            raise OSError("run.systemd is not available")
 
 
-def adopt(application: Application, former: RunIdentity | None, *, mark: str, changed: Changed, since_ticks: int = 0) -> RunState | None:
+def adopt(
+    application: Application,
+    former: RunIdentity | None,
+    *,
+    mark: str,
+    changed: Changed,
+    since_ticks: int = 0,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> RunState | None:
     """Take over a run of a former agent; None: nothing of it lives (what it left has been cleaned).
 
     former: None when the agent died between saying that it starts this run and knowing its pid. since_ticks (agent.runs.proc.ticks_now):
-    when it said so, 0 if unknown; nothing older can be of this run. Raises CannotTell.
+    when it said so, 0 if unknown; nothing older can be of this run. environment: as for a start, for actions. Raises CannotTell.
     """
-    if application.run.kind is RunKind.EXEC:
-        return children.adopt(application, former, mark=mark, changed=changed, since_ticks=since_ticks)
-    raise CannotTell(f"run.{application.run.kind.value} is not available")
+    told = environment or {"PATH": os.environ.get("PATH", os.defpath), **dict(application.environment)}
+    match application.run.kind:
+        case RunKind.EXEC:
+            return children.adopt(application, former, mark=mark, changed=changed, since_ticks=since_ticks)
+        case RunKind.OCF:
+            return managed.adopt(application, former, Ocf(application, told), mark=mark, changed=changed)
+        case RunKind.LSB:
+            return managed.adopt(application, former, Lsb(application, told), mark=mark, changed=changed)
+        case RunKind.SYSTEMD:
+            raise CannotTell("run.systemd is not available")

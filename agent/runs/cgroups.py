@@ -134,6 +134,17 @@ def _top() -> Path | None:
     return top
 
 
+def is_in_ours(pid: int) -> bool:
+    """Whether it is, or was when it died, in a folder of ours. Never raises: what cannot be read is not."""
+    top = _top()
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines() if top is not None else []
+    except OSError:
+        return False
+    path = next((line[3:] for line in lines if line.startswith("0::")), "")
+    return f"/{OURS}/" in path and str(top).endswith(path.partition(f"/{OURS}/")[0] + f"/{OURS}")
+
+
 def own_folder() -> Path | None:
     """The agent's own cgroup in the second version's hierarchy; None where that is not mounted."""
     try:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from agent import output
-from agent.runs import group, launch, proc
+from agent.runs import group, launch, orphans, proc
 from agent.runs.cgroups import Cgroup, cgroup_for, former_cgroup
 from agent.runs.group import Group
 from agent.runs.proc import Process
@@ -49,6 +49,7 @@ class Own:
     def __init__(self, popen: subprocess.Popen[bytes]) -> None:
         self._popen, self.pid, self._ticks = popen, popen.pid, 0
         proc.leaders.add(self.pid)
+        proc.sessions.add(self.pid)
 
     def start_ticks(self) -> int:
         if self._ticks == 0 and self._popen.returncode is None:
@@ -81,10 +82,13 @@ class ProcessRun:
     degraded: str | None = None
     started = True
 
-    def __init__(self, leader: Leader, pidfd: int, members: Group, changed: Changed, warnings: tuple[str, ...]) -> None:
+    def __init__(
+        self, application: Application, leader: Leader, pidfd: int, members: Group, changed: Changed, warnings: tuple[str, ...] = ()
+    ) -> None:
         """The descriptor is given away."""
         self._leader, self._pidfd, self._group, self._changed = leader, pidfd, members, changed
-        self.warnings = warnings
+        self._output, self._warnings = application.output, warnings
+        output.watch(application.output)
         self.adopted = isinstance(leader, Adopted)
         self.ended: str | None = None
         self.stopping = False
@@ -92,6 +96,7 @@ class ProcessRun:
         self._last: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(pidfd, self._on_leader_end)
+        orphans.listen()
 
     @property
     def alive(self) -> bool:
@@ -100,6 +105,10 @@ class ProcessRun:
     @property
     def pid(self) -> int | None:
         return self._leader.pid
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return (*self._warnings, *output.trouble(self._output))
 
     def stop(self, grace_s: float) -> None:
         if self.ended is not None:
@@ -188,6 +197,7 @@ class ProcessRun:
             pause_s = min(_LOOK_S_MAX, 2 * pause_s) if self._loop.time() < until_s else _HANGING_S
 
     def _end(self, why: str) -> None:
+        proc.sessions.discard(self._leader.pid)
         self.ended = why
         self.stopping = False
         self._changed()
@@ -199,7 +209,7 @@ def start(application: Application, *, environment: Mapping[str, str], mark: str
     An application that is down waits for this: whatever can be done later is.
     """
     cgroup, refused = cgroup_for(mark, application.limits)
-    with output.opened(application.output) as (file, trouble):
+    with output.opened(application.output) as (file, said):
         popen = launch.spawn(application, environment=environment, mark=mark, output=file)
     leader, members = Own(popen), Group(mark, popen.pid, cgroup)
     try:
@@ -211,7 +221,7 @@ def start(application: Application, *, environment: Mapping[str, str], mark: str
         leader.collect()
         _clear(members)
         raise
-    run = ProcessRun(leader, pidfd, members, changed, (*launch.unenforced(application, refused), *trouble))
+    run = ProcessRun(application, leader, pidfd, members, changed, (*launch.unenforced(application, refused), *said))
     asyncio.get_running_loop().call_soon(settle, leader, members)
     return run
 
@@ -230,7 +240,7 @@ def adopt(application: Application, former: RunIdentity | None, *, mark: str, ch
         if leader is not None:
             pidfd = proc.open_pidfd(leader)
             if pidfd is not None:
-                return ProcessRun(Adopted(leader), pidfd, Group(mark, leader.pid, cgroup), changed, ())
+                return ProcessRun(application, Adopted(leader), pidfd, Group(mark, leader.pid, cgroup), changed)
         session = former.pid if former is not None and group.is_session_of(mark, former.pid) else None
         _clear(Group(mark, session, cgroup, leads=False))
     except OSError as error:

@@ -9,6 +9,7 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from typing import TypedDict
 
 from agent.runs.cgroups import MEMORY, PROCESSES
 from agent.runs.state import MARK
@@ -34,9 +35,7 @@ def spawn(application: Application, *, environment: Mapping[str, str], mark: str
         stderr=output,
         start_new_session=True,
         umask=UMASK,
-        user=None if who is None else who.pw_uid,
-        group=None if who is None else who.pw_gid,
-        extra_groups=None if who is None else os.getgrouplist(who.pw_name, who.pw_gid),
+        **identity_of(who),
     )
 
 
@@ -49,6 +48,19 @@ def account(user: str | None) -> pwd.struct_passwd | None:
     except KeyError as error:
         raise OSError(errno.ENOENT, "there is no such user", user) from error
     return None if found.pw_uid == os.geteuid() and found.pw_gid == os.getegid() else found
+
+
+class Identity(TypedDict, total=False):
+    """Of subprocess.Popen's arguments, those that say whom a program runs as."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def identity_of(who: pwd.struct_passwd | None) -> Identity:
+    """None: the agent's own, supplementary groups included."""
+    return {} if who is None else {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": os.getgrouplist(who.pw_name, who.pw_gid)}
 
 
 def home_of(who: pwd.struct_passwd | None) -> dict[str, str]:

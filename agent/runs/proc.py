@@ -65,6 +65,7 @@ def every_process() -> Iterator[Process]:
 
 
 leaders: set[int] = set()  # children of ours that lead a run, until they are collected
+sessions: set[int] = set()  # that runs of ours have begun, until these end
 _table: tuple[float, dict[int, Process]] = (-1.0, {})  # when, and what was seen
 
 
@@ -85,6 +86,14 @@ def read_environment(pid: int) -> bytes | None:
         return _read_all(f"/proc/{pid}/environ")
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def read_command(pid: int) -> bytes:
+    """Its arguments, each followed by NUL; empty when it is gone. Raises OSError."""
+    try:
+        return _read_all(f"/proc/{pid}/cmdline")
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def real_user(pid: int) -> int | None:

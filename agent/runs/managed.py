@@ -1,0 +1,270 @@
+"""Runs of applications that another starts and stops for us, by actions: a resource agent, an init script.
+
+The actions are asked first and believed, for an application may be more than processes (an address, a mount). Behind them stands the
+group: what an action has left or could not end is killed, and its last process's end is learnt from the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine
+from contextlib import suppress
+
+from agent import output
+from agent.runs import orphans, proc
+from agent.runs.actions import Acted, Action
+from agent.runs.cgroups import cgroup_for, former_cgroup
+from agent.runs.group import Group
+from agent.runs.launch import unenforced
+from agent.runs.manager import START, STOP, Came, Manager, Refused
+from agent.runs.proc import Process
+from agent.runs.settling import settle
+from agent.runs.state import MARK, Changed, RunIdentity
+from agent.runs.under_way import await_actions
+from core.application import Application
+from core.health import ProbeResult
+
+CLEAN_STOP_S = 10.0  # for the stop action after a clean: it has nothing left to wait for
+_LOOK_S, _LOOK_S_MAX = 0.01, 1.0
+_MEMBERS_EVERY_S = 5.0  # without a cgroup, looking for marks reads every process's environment
+
+
+class ManagedRun:
+    """agent.runs.state.RunState."""
+
+    def __init__(
+        self, application: Application, manager: Manager, members: Group, changed: Changed, *, adopted: bool, warnings: tuple[str, ...] = ()
+    ) -> None:
+        """Begins at once: to start, or to find out how what was adopted is."""
+        self.application, self._manager, self._group, self._changed = application, manager, members, changed
+        self.adopted, self._warnings = adopted, warnings
+        output.watch(application.output)
+        self.started = self.stopping = False
+        self.ended: str | None = None
+        self.degraded: str | None = None
+        self._leader: Process | None = None
+        self._members: tuple[float, list[int]] = (-_MEMBERS_EVERY_S, [])
+        self._loop = asyncio.get_running_loop()
+        self._clean_at: asyncio.TimerHandle | None = None
+        self._cleaning = False
+        self._session = 0
+        orphans.listen()
+        self._doing: asyncio.Task[None] | None = None
+        self._do(self._resume() if adopted else self._begin())
+
+    # --- what it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def alive(self) -> bool:
+        return self.ended is None
+
+    @property
+    def pid(self) -> int | None:
+        """The oldest of its processes; None: it has none, or none that we know of."""
+        return self._leader.pid if self._leader is not None and self.ended is None else None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return (*self._warnings, *output.trouble(self.application.output))
+
+    def members(self) -> list[int]:
+        if self.ended is not None:
+            return []
+        with suppress(OSError):
+            found = self._group.live()
+            if not found and self._loop.time() - self._members[0] >= _MEMBERS_EVERY_S:
+                self._members = self._loop.time(), [process.pid for process in self._group.left()]
+            found = found or self._members[1]
+            return sorted({*found, *self._manager.pids()}, key=lambda pid: (pid != self.pid, pid))
+        return []
+
+    def cgroup(self) -> str | None:
+        return None if self._group.cgroup is None else str(self._group.cgroup.folder)
+
+    def identity(self) -> RunIdentity:
+        leader = self._leader
+        pid, ticks = (leader.pid, leader.start_ticks) if leader is not None else (0, 0)
+        return RunIdentity(pid=pid, start_ticks=ticks, boot_id=proc.boot_id(), cgroup=self.cgroup() or "", mark=self._group.mark)
+
+    # --- what is asked of it ---------------------------------------------------------------------------------------
+
+    def stop(self, grace_s: float) -> None:
+        """Its stop action, and clean if that does not say that it has stopped, or not within `grace_s` seconds."""
+        if self.ended is not None:
+            return
+        if grace_s <= 0:
+            return self.clean()
+        by_s = self._loop.time() + grace_s
+        if self._clean_at is None or by_s < self._clean_at.when():
+            if self._clean_at is not None:
+                self._clean_at.cancel()
+            self._clean_at = self._loop.call_at(by_s, self.clean)
+        if not self.stopping:
+            self.stopping = True
+            self._do(self._stop())
+
+    def clean(self) -> None:
+        """Kill what it has of processes; then one more stop action, for what is not a process and for files that name the dead."""
+        if self.ended is None and not self._cleaning:
+            self.stopping = self._cleaning = True
+            self._do(self._clean("killed"))
+
+    async def monitor(self) -> ProbeResult | None:
+        """None while it comes up or goes down."""
+        if not self._is_up():
+            return None
+        acted = await self._act(self._manager.monitor_action)
+        if not self._is_up():
+            return None
+        if self._manager.is_stopped(acted):
+            self._died(self._manager.judged(acted).reason)
+        return self._manager.judged(acted)
+
+    def _is_up(self) -> bool:
+        return self.started and not self.stopping and self.ended is None
+
+    # --- how it goes -----------------------------------------------------------------------------------------------
+
+    def _do(self, what: Coroutine[None, None, None]) -> None:
+        """One thing at a time: what was being done ends first, its action killed."""
+        before = self._doing
+
+        async def after() -> None:
+            if before is not None:
+                before.cancel()
+                await asyncio.gather(before, return_exceptions=True)
+            await what
+
+        self._doing = self._loop.create_task(after(), name=f"run {self._group.mark}")
+
+    async def _begin(self) -> None:
+        try:
+            await self._manager.prepare()
+            with output.opened(self.application.output) as (file, said):
+                self._warnings += said
+                came = self._manager.came(await self._act(START, file))
+        except (Refused, OSError) as error:
+            return self._end(f"cannot start: {error}")
+        await self._came(came)
+
+    async def _came(self, came: Came) -> None:
+        if came.trouble is not None:
+            self.stopping = self._cleaning = True
+            return await self._clean(came.trouble)
+        self.started, self.degraded = True, came.degraded
+        self._watch()
+        self._changed()
+
+    async def _resume(self) -> None:
+        """What a former agent had begun goes on to its end first: two starts at once would be two applications."""
+        try:
+            await await_actions(self._group.mark, self._manager)
+            await self._manager.prepare()
+            acted = await self._act(self._manager.monitor_action)
+        except (Refused, OSError) as error:
+            await self._kill_all()
+            return self._end(f"cannot be adopted: {error}")
+        if self._manager.is_stopped(acted):
+            self.stopping = self._cleaning = True
+            return await self._clean(f"found {self._manager.judged(acted).reason}")
+        self.started = True
+        self._watch()
+        self._changed()
+
+    async def _stop(self) -> None:
+        try:
+            trouble = self._manager.stop_trouble(await self._act(STOP))
+        except OSError as error:
+            trouble = f"{STOP}: {error}"
+        self._cleaning = True
+        if trouble is not None:
+            return await self._clean(f"killed; {trouble}")
+        await self._kill_all()
+        self._end("stopped")
+
+    async def _clean(self, why: str) -> None:
+        await self._kill_all()
+        try:
+            async with asyncio.timeout(CLEAN_STOP_S):
+                trouble = self._manager.stop_trouble(await self._act(STOP))
+        except TimeoutError:
+            trouble = f"{STOP}: no end within {CLEAN_STOP_S:g} s"
+        except OSError as error:
+            trouble = f"{STOP}: {error}"
+        if trouble is not None:
+            await self._kill_all()
+            why = f"{why}; afterwards {trouble}"
+        self._end(why)
+
+    async def _act(self, name: str, file: int | None = None) -> Acted:
+        """Raises OSError. A start that is late, or interrupted, leaves what it has started to the caller to kill."""
+        told = dict(self._manager.environment(name))
+        if name in (START, STOP):
+            told[MARK] = self._group.mark
+        directory = self.application.directory or "/"
+        action = Action(self._manager.command(name), environment=told, directory=directory, user=self.application.user, output=file)
+        if name == START:
+            proc.sessions.add(action.pid)
+            self._session = action.pid
+            settle(action, self._group)
+        return await action.end(self._manager.timeout_s(name))
+
+    async def _kill_all(self) -> None:
+        pause_s = _LOOK_S
+        while True:
+            with suppress(OSError):  # what cannot be looked at is not gone
+                left = self._group.left()
+                if not left:
+                    return
+                self._group.kill(left)
+            await asyncio.sleep(pause_s)
+            pause_s = min(_LOOK_S_MAX, 2 * pause_s)
+
+    def _watch(self) -> None:
+        """Learn the end of its oldest process from the kernel; when it was the last one, the application has ended."""
+        try:
+            left = [process for process in self._group.left() if process.pid not in proc.leaders]
+        except OSError:
+            return  # the monitor action will say
+        self._leader = min(left, key=lambda process: process.start_ticks, default=None)
+        if self._leader is not None:
+            with suppress(OSError):
+                pidfd = proc.open_pidfd(self._leader)
+                if pidfd is None:
+                    return self._watch()
+                self._loop.add_reader(pidfd, self._on_process_end, pidfd)
+
+    def _on_process_end(self, pidfd: int) -> None:
+        self._loop.remove_reader(pidfd)
+        os.close(pidfd)
+        if self.ended is None and not self.stopping:
+            self._watch()
+            if self._leader is None:
+                self._died("its last process has ended")
+
+    def _died(self, why: str) -> None:
+        if self.ended is None and not self.stopping:
+            self.stopping = self._cleaning = True
+            self._do(self._clean(why))
+            self._changed()
+
+    def _end(self, why: str) -> None:
+        if self._clean_at is not None:
+            self._clean_at.cancel()
+        proc.sessions.discard(self._session)
+        self.ended, self.stopping = why, False
+        self._changed()
+
+
+def start(application: Application, manager: Manager, *, mark: str, changed: Changed) -> ManagedRun:
+    cgroup, refused = cgroup_for(mark, application.limits)
+    return ManagedRun(application, manager, Group(mark, None, cgroup), changed, adopted=False, warnings=unenforced(application, refused))
+
+
+def adopt(application: Application, former: RunIdentity | None, manager: Manager, *, mark: str, changed: Changed) -> ManagedRun | None:
+    """None: it was before this boot. Otherwise a run that does not know yet how it is: its manager is asked."""
+    if former is not None and former.boot_id != proc.boot_id():
+        return None
+    cgroup = former_cgroup(mark, former.cgroup if former is not None else "")
+    return ManagedRun(application, manager, Group(mark, None, cgroup), changed, adopted=True)
