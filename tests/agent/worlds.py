@@ -61,11 +61,12 @@ class FakeBucket:
 
 
 class FakeMetadata:
-    def __init__(self) -> None:
+    def __init__(self, instance: str = INSTANCE) -> None:
         self.state: str | None = "InService"
+        self.instance = instance
 
     def identity(self) -> Identity:
-        return Identity(instance=INSTANCE, region="us-east-1", address="127.0.0.1")
+        return Identity(instance=self.instance, region="us-east-1", address="127.0.0.1")
 
     def target_lifecycle_state(self) -> str | None:
         return self.state
