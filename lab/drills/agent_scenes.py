@@ -52,6 +52,7 @@ def _adopted(node: Node, server: Process) -> tuple[Promise, ...]:
 
 
 _SAYS_SO_S = 30.0
+_FULL_S = 10.0  # at least, so that what is written every few seconds fails too
 
 
 def fill_disk(stage: Stage, before: Situation, limit_s: float) -> Outcome:
@@ -64,6 +65,7 @@ def fill_disk(stage: Stage, before: Situation, limit_s: float) -> Outcome:
         at = node.signal(old, "SIGKILL")
         new = node.another_server(old, within_s=_PATIENCE_S)
         wait_for(lambda: _says_so(node.journal()[told:]) and _warns(node), timeout_s=_SAYS_SO_S)
+        time.sleep(max(0.0, at + _FULL_S - time.time()))
         in_journal, in_status = _says_so(node.journal()[told:]), _warns(node)
         answered = node.status() is not None
     finally:

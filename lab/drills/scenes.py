@@ -54,7 +54,7 @@ DRILLS: dict[str, Drill] = {
             "leak-memory",
             "the application's memory grows by 16 MB a second",
             "its threshold has it restarted before the kernel would kill; no incident, no new machine",
-            400.0,
+            300.0,
             leak_memory,
             penalty_max=_FEW,
             unit="MB",
