@@ -28,13 +28,12 @@ TWICE = "moments with two nodes serving"
 NEWCOMER_SERVED = "moments in which it served"
 
 # In a copy, an agent that waits for its permit starts its applications instead of holding them down.
-_PERMIT_RULE = """    if may is _May.WAIT or late or superseded:
-        actions += [Stop(name, 0.0, why) for name in alive]
+_PERMIT_RULE = """    actions: list[Action] = list(_stops(memory, snapshot, assembly, alive, why, hard=hard or waiting))
 """
-_NO_PERMIT_RULE = """    if may is _May.WAIT:
-        actions += [Start(name, memory.epoch) for name in start_order(assembly) if not snapshot.applications[name].alive]
-    elif late or superseded:
-        actions += [Stop(name, 0.0, why) for name in alive]
+_NO_PERMIT_RULE = """    from core.node_state import Start
+    actions: list[Action] = list(_stops(memory, snapshot, assembly, alive, why, hard=hard))
+    if waiting:
+        actions = [Start(name, memory.epoch) for name in start_order(assembly) if not snapshot.applications[name].alive]
 """
 
 
@@ -114,7 +113,7 @@ def _processes_in(folder: Path) -> list[str]:
 
 
 def copy_without_permit_rule(to: Path) -> Path:
-    """The repository's files, with what is installed linked, and one rule of core/node.py turned round."""
+    """The repository's files, with what is installed linked, and one rule of core/node_leaving.py turned round."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY,
@@ -129,9 +128,9 @@ def copy_without_permit_rule(to: Path) -> Path:
             shutil.copy2(source, target)
     for installed in (".venv", "node_modules", ".build"):
         (to / installed).symlink_to(REPOSITORY / installed)
-    node = to / "core/node.py"
+    node = to / "core/node_leaving.py"
     text = node.read_text()
-    assert text.count(_PERMIT_RULE) == 1, "core/node.py has changed: the rule that a waiting node runs nothing is not where it was"
+    assert text.count(_PERMIT_RULE) == 1, "core/node_leaving.py has changed: the rule that a waiting node runs nothing is not where it was"
     node.write_text(text.replace(_PERMIT_RULE, _NO_PERMIT_RULE))
     return to
 

@@ -75,6 +75,7 @@ def test_with_kill_mode_process_children_outlive_the_main_process_and_end_with_t
     rack.boot(_USER_DATA)
     wait_for(lambda: bool(pids(rack, "1001")), lambda: "the child")
     (child,) = pids(rack, "1001")
+    wait_for(lambda: len(pids(rack, "/opt/keeper.py")) == 1, lambda: "what it starts, until it is a program of its own, looks like it")
     (main,) = pids(rack, "/opt/keeper.py")
 
     os.kill(main, signal.SIGKILL)
