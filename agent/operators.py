@@ -13,6 +13,8 @@ from core.model import Application, Verdict
 from core.node import Hold
 from core.records import Phase
 
+# One that nobody asks anything is up while it runs; so that a program which ends at once is not called up, it must run so long.
+SETTLED_S = 1.0
 MARGIN_S = 10.0  # beyond what the settings allow: for what is killed to be gone, and for the cycle to notice
 
 
@@ -73,7 +75,11 @@ async def bring_up(cycle: Cycle, application: str | None) -> str:
 def _is_up(cycle: Cycle, name: str) -> bool:
     """As the last cycle had it. Busy is up."""
     verdict, _ = cycle.concluded.applications[name]
-    return name not in cycle.knowledge.held and cycle.applications[name].alive and verdict in (Verdict.HEALTHY, Verdict.BUSY)
+    held = cycle.applications[name]
+    if name in cycle.knowledge.held or not held.alive or verdict not in (Verdict.HEALTHY, Verdict.BUSY):
+        return False
+    asked = held.examiner is not None and held.examiner.questions
+    return bool(asked) or cycle.clock() - held.seen().started_at_s >= SETTLED_S
 
 
 def _failed(cycle: Cycle, name: str, before: int) -> str:
