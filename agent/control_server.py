@@ -154,7 +154,7 @@ class _ControlConnection(Connection):
         """One request after the other; what comes meanwhile waits in the kernel."""
         while not (self._acting or self.slow or self.transport.is_closing()) and b"\n" in self._unfinished:
             line, _, self._unfinished = self._unfinished.partition(b"\n")
-            self.server.heard(self)
+            self.heard()
             try:
                 if len(line) > REQUEST_BYTES_MAX:
                     raise BadRequest(f"line longer than {REQUEST_BYTES_MAX} bytes")
@@ -177,7 +177,7 @@ class _ControlConnection(Connection):
         """What was asked for is done, or will not be."""
         self._acting = False
         if not self.transport.is_closing():
-            self.server.heard(self)
+            self.heard()
             self._write(answer)
             self.transport.resume_reading()
             self.resumed()

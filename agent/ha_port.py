@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from agent.serving import WRITE_BUFFER_BYTES, Connection, Server
@@ -12,7 +13,8 @@ NODE_CONNECTIONS_MAX = 1100  # a thousand who stay, and room for those who ask a
 APPLICATION_CONNECTIONS_MAX = 256
 EVICTED = b"ERROR too many connections; this one was silent longest\r\n"
 # What machines send, and nothing else: answered without taking it apart.
-_PINGS = frozenset({b"ping\n", b"ping\r\n", b"PING\n", b"PING\r\n"})
+_PINGS = (b"ping\r\n", b"ping\n", b"PING\r\n", b"PING\n")
+_PING_BYTES = frozenset(map(len, _PINGS))
 
 
 class HaServer(Server):
@@ -43,11 +45,14 @@ class _HaConnection(Connection):
         self._lines, self._errors = LineReader(), 0
         self._left: list[str] = []  # lines to be answered once the other side reads again
 
-    def received(self, data: bytes) -> None:
-        if data in _PINGS and self._lines.at_rest:
-            self.server.heard(self)
+    def buffer_updated(self, nbytes: int) -> None:
+        if nbytes in _PING_BYTES and self.server.bytes[:nbytes] in _PINGS and self._lines.at_rest and self.lingering is None:
+            self.heard_at_s = time.monotonic()
             self.transport.write(self.server.ping())
-            return
+        else:
+            super().buffer_updated(nbytes)
+
+    def received(self, data: bytes) -> None:
         try:
             lines = self._lines.feed(data)
         except LineTooLong as error:
@@ -56,7 +61,7 @@ class _HaConnection(Connection):
             self.dismiss()
             return
         if lines:
-            self.server.heard(self)
+            self.heard()
             self._answer(lines)
 
     def resumed(self) -> None:

@@ -12,8 +12,9 @@ import errno
 import resource
 import socket
 import ssl
-from collections import OrderedDict
+import time
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 WRITE_TIMEOUT_S = 5.0
 WRITE_BUFFER_BYTES = 16384
@@ -42,9 +43,13 @@ class Connection(asyncio.BufferedProtocol):
 
     def __init__(self, server: Server) -> None:
         self.server, self.address = server, ""
-        self.heard_at_s = server.now_s()
+        self.heard_at_s = time.monotonic()
         self.slow = False  # it does not read what we write
         self.lingering: int | None = None  # bytes that may still be thrown away; None: it is listened to
+
+    def heard(self) -> None:
+        """It said something whole: it is the last to be closed now."""
+        self.heard_at_s = time.monotonic()
 
     # --- what a kind of connection says ---------------------------------------------------------------------
 
@@ -66,7 +71,7 @@ class Connection(asyncio.BufferedProtocol):
         """The last word was said; whatever the other side still sends is not listened to."""
         if self.lingering is None and not self.transport.is_closing():
             self.lingering = LINGER_BYTES
-            self.server.heard(self)
+            self.heard()
             if self.transport.can_write_eof():
                 self.transport.write_eof()
             else:
@@ -96,12 +101,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self.slow = True
-        self.server.heard(self)
+        self.heard()
         self.transport.pause_reading()
 
     def resume_writing(self) -> None:
         self.slow = False
-        self.server.heard(self)
+        self.heard()
         if not self.transport.is_closing():
             self.transport.resume_reading()
             if self.lingering is None:
@@ -117,7 +122,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.slow or self.lingering is not None or self.transport.is_closing():
             self.transport.abort()
         else:
-            self.server.heard(self)  # and now it has so long to take what is left
+            self.heard()  # and now it has so long to take what is left
             self.transport.close()
 
 
@@ -136,13 +141,13 @@ class Server:
         """tls: gives the context for the next connection."""
         self._purpose, self._kind, self._tls = purpose, kind, tls
         self._loop = asyncio.get_running_loop()
-        self.now_s = self._loop.time
         self.idle_s = idle_s
         self.connections_max = min(connections_max, max(16, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - DESCRIPTORS_KEPT) // 2))
-        self.buffer = memoryview(bytearray(READ_BYTES))
+        self.bytes = bytearray(READ_BYTES)
+        self.buffer = memoryview(self.bytes)
         self.opened = self.evicted = self.starved = 0  # since the start
         self._listeners: list[socket.socket] = []
-        self._by_address: dict[str, OrderedDict[Connection, None]] = {}  # each the longest silent first
+        self._by_address: dict[str, set[Connection]] = {}
         self._connections = 0
         self._arriving: set[Connection] = set()  # accepted, not yet told so; over TLS that may take HANDSHAKE_S
         self._opening: set[asyncio.Task[None]] = set()
@@ -234,7 +239,8 @@ class Server:
         if not self._by_address:
             return False
         most = max(self._by_address, key=lambda address: len(self._by_address[address]))
-        connection = next(iter(self._by_address[most]))
+        # Looked for when it is needed: to keep them in order would cost each answer more than this costs a newcomer.
+        connection = min(self._by_address[most], key=attrgetter("heard_at_s"))
         self.evicted += 1
         self.forget(connection)
         if connection.lingering is None and not connection.transport.is_closing():
@@ -248,24 +254,17 @@ class Server:
     def let_in(self, connection: Connection) -> None:
         peer = connection.transport.get_extra_info("peername")
         connection.address = str(peer[0]) if isinstance(peer, tuple) else ""
-        self._by_address.setdefault(connection.address, OrderedDict())[connection] = None
+        self._by_address.setdefault(connection.address, set()).add(connection)
         self._arriving.discard(connection)
         self._connections += 1
         self.opened += 1
         if self._sweep is None:
             self._sweep_later()
 
-    def heard(self, connection: Connection) -> None:
-        """It said something whole: it is the last to be closed now."""
-        connection.heard_at_s = self.now_s()
-        connections = self._by_address.get(connection.address)
-        if connections is not None and connection in connections:
-            connections.move_to_end(connection)
-
     def forget(self, connection: Connection) -> None:
         connections = self._by_address.get(connection.address)
         if connections is not None and connection in connections:
-            del connections[connection]
+            connections.remove(connection)
             self._connections -= 1
             if not connections:
                 del self._by_address[connection.address]
@@ -278,7 +277,7 @@ class Server:
 
     def _sweep_now(self) -> None:
         self._sweep = None
-        now_s = self.now_s()
+        now_s = time.monotonic()
         overdue = [connection for connections in self._by_address.values() for connection in connections if connection.overdue(now_s)]
         for connection in overdue:
             connection.give_up()

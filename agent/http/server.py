@@ -38,10 +38,9 @@ class HttpServer(Server):
 
         Raises BadSettings.
         """
-        now_s = asyncio.get_running_loop().time
         tls = None
         if http.certificate is not None and http.key is not None:
-            tls = Certificate(http.certificate, http.key, now_s=now_s, trouble=trouble).context
+            tls = Certificate(http.certificate, http.key, now_s=time.monotonic, trouble=trouble).context
         super().__init__("HTTP", _HttpConnection, connections_max=CONNECTIONS_MAX, idle_s=KEEP_ALIVE_S, tls=tls)
         self.holder, self.ports, self.trouble, self.token_file = holder, ports, trouble, http.token_file
         self.requests = 0  # since the start
@@ -94,7 +93,7 @@ class _HttpConnection(Connection):
     def received(self, data: bytes) -> None:
         if self._between:
             self._between = False
-            self.server.heard(self)  # the time for its head begins
+            self.heard()  # the time for its head begins
         self._h11.receive_data(data)
         self._go_on()
 
@@ -126,7 +125,7 @@ class _HttpConnection(Connection):
     def _answer(self) -> None:
         assert self._request is not None
         self.server.requests += 1
-        self.server.heard(self)
+        self.heard()
         method, path = self._request.method, self._request.target.partition(b"?")[0].decode("ascii", "replace")
         action = answers.action(path) if self.server.token_file is not None else None
         if action is not None:
@@ -165,7 +164,7 @@ class _HttpConnection(Connection):
     def _done(self, answer: Answer) -> None:
         self._acting = False
         if not self.transport.is_closing():
-            self.server.heard(self)
+            self.heard()
             self._write(answer)
             if not self.transport.is_closing():
                 self.transport.resume_reading()
