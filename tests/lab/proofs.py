@@ -35,6 +35,8 @@ _NO_PERMIT_RULE = """    from core.node_state import Start
     if waiting:
         actions = [Start(name, memory.epoch) for name in start_order(assembly) if not snapshot.applications[name].alive]
 """
+# What runs without a permit would else be taken for a former life's, and the node would not say that it waits.
+_ADOPTED_RULE = " and not (memory.newest == 0 and _anything_lives(snapshot))"
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _processes_in(folder: Path) -> list[str]:
 
 
 def copy_without_permit_rule(to: Path) -> Path:
-    """The repository's files, with what is installed linked, and one rule of core/node_leaving.py turned round."""
+    """The repository's files, with what is installed linked, and the permit's rule turned round."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY,
@@ -128,10 +130,10 @@ def copy_without_permit_rule(to: Path) -> Path:
             shutil.copy2(source, target)
     for installed in (".venv", "node_modules", ".build"):
         (to / installed).symlink_to(REPOSITORY / installed)
-    node = to / "core/node_leaving.py"
-    text = node.read_text()
-    assert text.count(_PERMIT_RULE) == 1, "core/node_leaving.py has changed: the rule that a waiting node runs nothing is not where it was"
-    node.write_text(text.replace(_PERMIT_RULE, _NO_PERMIT_RULE))
+    for path, rule, instead in (("core/node_leaving.py", _PERMIT_RULE, _NO_PERMIT_RULE), ("core/node.py", _ADOPTED_RULE, "")):
+        text = (to / path).read_text()
+        assert text.count(rule) == 1, f"{path} has changed: the rule that a waiting node runs nothing is not where it was"
+        (to / path).write_text(text.replace(rule, instead))
     return to
 
 
