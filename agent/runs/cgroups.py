@@ -47,8 +47,11 @@ class Cgroup:
                 self._events = os.open(self.folder / "cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
             return b"populated 0" in os.pread(self._events, 4096, 0)
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENODEV):  # the folder has been removed: only empty ones can be
-                return True
+            if error.errno in (
+                errno.ENOENT,
+                errno.ENODEV,
+            ):  # removed, as only an empty one can be; or version 1
+                return not self.members()
             raise
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from agent.runs.actions import Acted
-from agent.runs.manager import START, STOP, Came, Refused
+from agent.runs.manager import START, STOP, Came, Refused, Scripted
 from agent.runs.ocf_codes import reason
 from core.application import Application
 from core.health import Outcome, ProbeResult
@@ -34,7 +34,7 @@ _PIDFILE = re.compile(rb"^#\s*pidfile:\s*(/\S+)\s*$|^\s*PIDFILE=[\"']?(/[^\s\"'$
 _SCRIPT_BYTES_MAX = 1 << 16
 
 
-class Lsb:
+class Lsb(Scripted):
     """agent.runs.manager.Manager."""
 
     monitor_action = "status"
@@ -42,6 +42,7 @@ class Lsb:
     def __init__(self, application: Application, environment: Mapping[str, str]) -> None:
         assert application.run.lsb is not None, f"{application.name} runs by {application.run.kind}"
         self._application, self._told, self.program = application, environment, application.run.lsb
+        self.user, self.directory = application.user, application.directory or "/"
 
     async def prepare(self) -> None:
         """Raises Refused."""

@@ -1,4 +1,4 @@
-"""Runs of applications that another starts and stops for us, by actions: a resource agent, an init script.
+"""Runs of applications that another starts and stops for us, by actions: a resource agent, an init script, systemd.
 
 The actions are asked first and believed, for an application may be more than processes (an address, a mount). Behind them stands the
 group: what an action has left or could not end is killed, and its last process's end is learnt from the kernel.
@@ -17,7 +17,7 @@ from agent.runs.actions import Acted, Action
 from agent.runs.cgroups import cgroup_for, former_cgroup
 from agent.runs.group import Group
 from agent.runs.launch import unenforced
-from agent.runs.manager import START, STOP, Came, Manager, Refused
+from agent.runs.manager import START, STOP, Manager, Refused
 from agent.runs.proc import Process
 from agent.runs.settling import settle
 from agent.runs.state import MARK, Changed, RunIdentity
@@ -83,9 +83,14 @@ class ManagedRun:
         return None if self._group.cgroup is None else str(self._group.cgroup.folder)
 
     def identity(self) -> RunIdentity:
-        leader = self._leader
-        pid, ticks = (leader.pid, leader.start_ticks) if leader is not None else (0, 0)
-        return RunIdentity(pid=pid, start_ticks=ticks, boot_id=proc.boot_id(), cgroup=self.cgroup() or "", mark=self._group.mark)
+        return RunIdentity(
+            pid=self._leader.pid if self._leader is not None else 0,
+            start_ticks=self._leader.start_ticks if self._leader is not None else 0,
+            boot_id=proc.boot_id(),
+            cgroup=self.cgroup() or "",
+            mark=self._group.mark,
+            unit=self._manager.name(),
+        )
 
     # --- what is asked of it ---------------------------------------------------------------------------------------
 
@@ -143,47 +148,58 @@ class ManagedRun:
             await self._manager.prepare()
             with output.opened(self.application.output) as (file, said):
                 self._warnings += said
-                came = self._manager.came(await self._act(START, file))
+                came = self._manager.came(await self._act(START, file if self._manager.is_ours else None))
+            if came.trouble is None:
+                await self._look()
         except (Refused, OSError) as error:
+            await self._kill_all()
             return self._end(f"cannot start: {error}")
-        await self._came(came)
-
-    async def _came(self, came: Came) -> None:
         if came.trouble is not None:
-            self.stopping = self._cleaning = True
             return await self._clean(came.trouble)
-        self.started, self.degraded = True, came.degraded
-        self._watch()
-        self._changed()
+        self._is_up_now(came.degraded)
 
     async def _resume(self) -> None:
         """What a former agent had begun goes on to its end first: two starts at once would be two applications."""
         try:
             await await_actions(self._group.mark, self._manager)
-            await self._manager.prepare()
+            if self._manager.is_ours:
+                await self._manager.prepare()
             acted = await self._act(self._manager.monitor_action)
+            await self._look()
         except (Refused, OSError) as error:
             await self._kill_all()
             return self._end(f"cannot be adopted: {error}")
         if self._manager.is_stopped(acted):
-            self.stopping = self._cleaning = True
-            return await self._clean(f"found {self._manager.judged(acted).reason}")
-        self.started = True
+            return await self._clean(f"found {self._manager.judged(acted).reason or self._manager.last_words()}")
+        self._is_up_now(None)
+
+    def _is_up_now(self, degraded: str | None) -> None:
+        self.started, self.degraded = True, degraded
         self._watch()
+        if self._leader is None and self._manager.is_down():
+            return self._died(self._manager.last_words())
         self._changed()
+
+    async def _look(self) -> None:
+        """Raises Refused, OSError."""
+        await self._manager.look()
+        self._group.cgroup = self._manager.cgroup() or self._group.cgroup
 
     async def _stop(self) -> None:
         try:
             trouble = self._manager.stop_trouble(await self._act(STOP))
         except OSError as error:
             trouble = f"{STOP}: {error}"
-        self._cleaning = True
         if trouble is not None:
             return await self._clean(f"killed; {trouble}")
+        self._cleaning = True
         await self._kill_all()
         self._end("stopped")
 
     async def _clean(self, why: str) -> None:
+        self.stopping = self._cleaning = True
+        with suppress(OSError, Refused):
+            await self._look()
         await self._kill_all()
         try:
             async with asyncio.timeout(CLEAN_STOP_S):
@@ -202,9 +218,9 @@ class ManagedRun:
         told = dict(self._manager.environment(name))
         if name in (START, STOP):
             told[MARK] = self._group.mark
-        directory = self.application.directory or "/"
-        action = Action(self._manager.command(name), environment=told, directory=directory, user=self.application.user, output=file)
-        if name == START:
+        manager = self._manager
+        action = Action(manager.command(name), environment=told, directory=manager.directory, user=manager.user, output=file)
+        if name == START and manager.is_ours:
             proc.sessions.add(action.pid)
             self._session = action.pid
             settle(action, self._group)
@@ -222,26 +238,46 @@ class ManagedRun:
             pause_s = min(_LOOK_S_MAX, 2 * pause_s)
 
     def _watch(self) -> None:
-        """Learn the end of its oldest process from the kernel; when it was the last one, the application has ended."""
-        try:
-            left = [process for process in self._group.left() if process.pid not in proc.leaders]
-        except OSError:
-            return  # the monitor action will say
-        self._leader = min(left, key=lambda process: process.start_ticks, default=None)
-        if self._leader is not None:
-            with suppress(OSError):
-                pidfd = proc.open_pidfd(self._leader)
-                if pidfd is None:
-                    return self._watch()
-                self._loop.add_reader(pidfd, self._on_process_end, pidfd)
+        """Learn the end of its main process, or else its oldest, from the kernel."""
+        self._leader = None
+        with suppress(OSError):  # then the monitor action will say
+            main = self._manager.main_pid()
+            if main is not None:
+                self._leader = proc.read_process(main) if main else None
+            else:
+                left = [process for process in self._group.left() if process.pid not in proc.leaders]
+                self._leader = min(left, key=lambda process: process.start_ticks, default=None)
+            if self._leader is None:
+                return
+            pidfd = proc.open_pidfd(self._leader)
+            if pidfd is None:
+                self._leader = None
+                return self._do(self._after(main or 0))
+            self._loop.add_reader(pidfd, self._on_process_end, pidfd, self._leader.pid)
 
-    def _on_process_end(self, pidfd: int) -> None:
+    def _on_process_end(self, pidfd: int, pid: int) -> None:
         self._loop.remove_reader(pidfd)
         os.close(pidfd)
         if self.ended is None and not self.stopping:
+            self._do(self._after(pid))
+
+    async def _after(self, pid: int) -> None:
+        """Its main process has ended: so has it, unless whoever holds it starts another by itself, or it has more processes than that."""
+        pause_s = _LOOK_S
+        while True:
+            try:
+                await self._look()
+            except (OSError, Refused) as error:
+                return await self._clean(f"its main process has ended; {error}")
+            if self._manager.is_down() or (self._manager.is_up() and self._manager.main_pid() != pid):
+                break
+            await asyncio.sleep(pause_s)
+            pause_s = min(_LOOK_S_MAX, 2 * pause_s)
+        if not self._manager.is_down():
             self._watch()
-            if self._leader is None:
-                self._died("its last process has ended")
+        if self._leader is None or self._leader.pid == pid:
+            return await self._clean(self._manager.last_words() or "its last process has ended")
+        self._changed()
 
     def _died(self, why: str) -> None:
         if self.ended is None and not self.stopping:
@@ -258,13 +294,14 @@ class ManagedRun:
 
 
 def start(application: Application, manager: Manager, *, mark: str, changed: Changed) -> ManagedRun:
-    cgroup, refused = cgroup_for(mark, application.limits)
-    return ManagedRun(application, manager, Group(mark, None, cgroup), changed, adopted=False, warnings=unenforced(application, refused))
+    cgroup, refused = cgroup_for(mark, application.limits) if manager.is_ours else (None, ())
+    warnings = unenforced(application, refused)
+    return ManagedRun(application, manager, Group(mark, None, cgroup), changed, adopted=False, warnings=warnings)
 
 
 def adopt(application: Application, former: RunIdentity | None, manager: Manager, *, mark: str, changed: Changed) -> ManagedRun | None:
     """None: it was before this boot. Otherwise a run that does not know yet how it is: its manager is asked."""
     if former is not None and former.boot_id != proc.boot_id():
         return None
-    cgroup = former_cgroup(mark, former.cgroup if former is not None else "")
+    cgroup = former_cgroup(mark, former.cgroup if former is not None else "") if manager.is_ours else None
     return ManagedRun(application, manager, Group(mark, None, cgroup), changed, adopted=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.runs.actions import Acted
+from agent.runs.cgroups import Cgroup
 from core.health import ProbeResult
 
 START, STOP = "start", "stop"
@@ -25,7 +26,11 @@ class Came:
 
 
 class Manager(Protocol):
-    program: str  # its path, by which an action that is under way is recognized
+    """is_ours: what its start action starts belongs to the agent, which gives it a cgroup and knows it by its mark."""
+
+    is_ours: bool
+    user: str | None  # whom its actions run as
+    directory: str
     monitor_action: str
 
     async def prepare(self) -> None:
@@ -50,3 +55,50 @@ class Manager(Protocol):
 
     def pids(self) -> list[int]:
         """Its processes as far as it says itself (a pidfile)."""
+
+    async def look(self) -> None:
+        """Learn what the answers below tell. Raises Refused, OSError."""
+
+    def main_pid(self) -> int | None:
+        """0: it has none now; None: it has no such thing, its oldest process counts."""
+
+    def cgroup(self) -> Cgroup | None:
+        """One that it has, and that is not ours."""
+
+    def is_up(self) -> bool: ...
+
+    def is_down(self) -> bool:
+        """By `look`, and for certain; neither up nor down: it is on its way."""
+
+    def last_words(self) -> str:
+        """Why it ended, if it says."""
+
+    def name(self) -> str | None:
+        """By which systemd knows this run of it."""
+
+
+class Scripted:
+    """The answers of those who have only actions to tell by: whatever else there is to know is seen from its processes."""
+
+    is_ours = True
+
+    async def look(self) -> None:
+        return None
+
+    def main_pid(self) -> int | None:
+        return None
+
+    def cgroup(self) -> Cgroup | None:
+        return None
+
+    def is_up(self) -> bool:
+        return True
+
+    def is_down(self) -> bool:
+        return False
+
+    def last_words(self) -> str:
+        return ""
+
+    def name(self) -> str | None:
+        return None

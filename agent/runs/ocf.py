@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from agent.runs import ocf_codes
 from agent.runs.actions import Acted, Action
-from agent.runs.manager import START, STOP, Came, Refused
+from agent.runs.manager import START, STOP, Came, Refused, Scripted
 from agent.runs.ocf_codes import Code, words_for
 from agent.runs.ocf_metadata import BadMetadata, Metadata, parse
 from core.application import Application
@@ -18,7 +18,7 @@ ACTION_TIMEOUT_S = 20.0  # where the meta-data says nothing: Pacemaker's default
 _known: dict[tuple[str, int, int], Metadata] = {}
 
 
-class Ocf:
+class Ocf(Scripted):
     """agent.runs.manager.Manager."""
 
     monitor_action = "monitor"
@@ -27,6 +27,7 @@ class Ocf:
         """environment: what its programs are told besides."""
         assert application.run.ocf is not None, f"{application.name} runs by {application.run.kind}"
         self._application, self._agent, self._told = application, application.run.ocf, environment
+        self.user, self.directory = application.user, application.directory or "/"
         self.program = f"{self._agent.root}/resource.d/{self._agent.provider}/{self._agent.type}"
         self._metadata = Metadata(self._agent.type)
 

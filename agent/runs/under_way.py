@@ -26,8 +26,8 @@ async def await_actions(mark: str, manager: Manager) -> None:
 
 
 def _under_way(mark: str, manager: Manager) -> list[Process]:
-    """Leaders of sessions that carry the mark and whose command line ends in the agent and one of these actions."""
-    endings = tuple(f"{manager.program}\0{action}\0".encode() for action in (START, STOP))
+    """Leaders of sessions that carry the mark and whose command line ends in one of these actions: an interpreter may stand before."""
+    endings = tuple("".join(f"{word}\0" for word in manager.command(action)).encode() for action in (START, STOP))
     found = []
     for process in proc.every_process():
         if process.pid == process.session:
