@@ -52,6 +52,9 @@ class NodeHolder:
             "epoch": concluded.epoch,
             "verdict": node.verdict.value,
             "reason": node.reason,
+            "in_a_row": node.in_a_row,
+            "fall": node.fall,
+            "held": node.held,
             "applications": {name: self._status_of(name) for name in concluded.applications},
             "agent": {
                 **{key: round(value, 6) if isinstance(value, float) else value for key, value in tally.items()},
@@ -109,15 +112,17 @@ class NodeHolder:
 
     def _status_of(self, name: str) -> dict[str, Any]:
         cycle, held = self._cycle, self._cycle.applications[name]
-        verdict, reason = cycle.concluded.applications[name]
+        told = self._told_of(name)
         history = cycle.memory.histories.get(name, History())
         return {
-            "verdict": verdict.value,
-            "reason": reason,
+            "verdict": told.verdict.value,
+            "reason": told.reason,
+            "in_a_row": told.in_a_row,
+            "fall": told.fall,
             "restarts": cycle.restarts(name),
             **held.told(),
             "penalty": round(penalty_now(history, cycle.clock()), 3),
-            "held": name in cycle.knowledge.held,
+            "held": told.held,
         }
 
     def _question(self, question: Question, now_s: float) -> dict[str, Any]:
