@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.log import Log
 from agent.notebook import Notebook
-from agent.notes import Note, Notes
+from agent.notes import Notes
 from agent.off_loop import Shortage
 from agent.runs import reap_orphans
 from agent.supervised import Supervised
@@ -20,10 +20,11 @@ from core.records import Permit, Phase
 from core.settings import NodeSettings
 from core.supervision import History
 
-CYCLE_S_MAX = 1.0  # nothing happens for so long: look all the same, and feed the watchdog
-STUCK_AFTER_S = 6.0  # without a completed cycle the agent is not alive; the unit's watchdog waits a little longer
+CYCLE_S_MAX = 2.0  # nothing happens for so long: look all the same, and feed the watchdog
+STUCK_AFTER_S = 7.0  # without a completed cycle the agent is not alive; the unit's watchdog waits a little longer
 RELEASE_WAIT_S = 5.0  # an agent that leaves waits so long for its release to reach the disk
 REAP_EVERY_S = 1.0
+_NO_HISTORY = History()
 
 
 @dataclass(slots=True)
@@ -166,13 +167,14 @@ class Cycle:
         self.memory = decision.memory
         starts = [action for action in decision.actions if isinstance(action, Start)]
         for start in starts:
-            self.log.say("start", application=start.name, epoch=start.epoch)
             self.applications[start.name].begin(start.epoch)
-        self._note(now=bool(starts))
+        if decision.actions:
+            self._note(now=bool(starts))
         for action in decision.actions:
             match action:
-                case Start(name):
-                    self.applications[name].start()
+                case Start(name, epoch):
+                    self.applications[name].start()  # and said afterwards: it is down, and the journal may be slow
+                    self.log.say("start", application=name, epoch=epoch)
                 case Stop(name, grace_s, reason, drain):
                     if not self.applications[name].seen().stopping:
                         self.log.say("stop", application=name, grace_s=round(grace_s, 1), reason=reason)
@@ -213,19 +215,15 @@ class Cycle:
 
     def _note(self, *, now: bool) -> None:
         """Write down what differs from what was written last. now: a start waits for it."""
-        applications = {name: self._note_of(name, application) for name, application in self.applications.items()}
-        notes = Notes(instance=self.memory.instance, boot=self._boot, was_running=self.memory.was_running, applications=applications)
+        memory, held = self.memory, self.knowledge.held
+        applications = {
+            name: one.note(counted=memory.counted.get(name, 0), hold=held.get(name), history=memory.histories.get(name, _NO_HISTORY))
+            for name, one in self.applications.items()
+        }
+        notes = Notes(instance=memory.instance, boot=self._boot, was_running=memory.was_running, applications=applications)
         if notes != self._noted:
             self._noted = notes
             self.notebook.write(notes, now=now)
-
-    def _note_of(self, name: str, application: Supervised) -> Note:
-        return replace(
-            application.note(),
-            counted=self.memory.counted.get(name, 0),
-            hold=self.knowledge.held.get(name),
-            history=self.memory.histories.get(name, History()),
-        )
 
     # --- say -------------------------------------------------------------------------------------------------------
 

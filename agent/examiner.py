@@ -25,7 +25,7 @@ from core.thresholds import Measures, ThresholdStates
 STARTING_EVERY_S = 0.05
 STARTING_SHARE = 0.05
 STARTING_PROGRAM_EVERY_S = 0.5  # a question that starts a program costs the machine something
-MEASURE_EVERY_S = 5.0
+MEASURE_EVERY_S = 10.0
 MEASURE_CLOSELY_S = 1.0  # where a threshold or a counter waits for it
 FRESH_S = 0.1  # measures so young excuse a timeout; older ones are taken again, for it may have been stopped since
 # How the application's own monitor action counts: one "not running" may be a slip (see core.health), two are not.

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from agent.notes import Note
 from agent.probes import ProbeContext
 from agent.runs import CannotTell, RunState, adopt, start
 from core.model import Application, Verdict
-from core.node import Seen
+from core.node import Hold, Seen
+from core.supervision import History
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TELL_AGAIN_S = 5.0  # whether a former run lives is asked again so often, until it can be told
@@ -67,10 +68,10 @@ class Supervised:
         """Of the run that goes on, or of the last one."""
         return self._examiner
 
-    def note(self) -> Note:
-        """What is to be written down of the run; counts and holds are the cycle's."""
+    def note(self, *, counted: int, hold: Hold | None, history: History) -> Note:
+        """What is to be written down: of the run, and what the cycle keeps of it."""
         if self._former is not None and self._cannot_tell is not None:
-            return self._former
+            return replace(self._former, counted=counted, hold=hold, history=history)
         run, examiner = self._run, self._examiner
         return Note(
             run=self.run,
@@ -79,6 +80,9 @@ class Supervised:
             begun_at_s=self.begun_at_s,
             begun_ticks=self.begun_ticks,
             ready=run is not None and examiner is not None and examiner.ready,
+            counted=counted,
+            hold=hold,
+            history=history,
         )
 
     # --- beginning -----------------------------------------------------------------------------------------------

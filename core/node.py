@@ -28,7 +28,8 @@ def decide(memory: Memory, snapshot: Snapshot, assembly: Assembly) -> Decision:
     memory = _heed_permit(memory, snapshot.permit)
     may, why = _may(memory, snapshot)
     if may in (_May.RUN, _May.KEEP, _May.WAIT):
-        memory = replace(memory, leaving_since_s=None)
+        if memory.leaving_since_s is not None:
+            memory = replace(memory, leaving_since_s=None)
     elif memory.leaving_since_s is None:
         memory = replace(memory, leaving_since_s=snapshot.now_s)
     if may in (_May.RUN, _May.KEEP):
@@ -42,12 +43,13 @@ def _heed_permit(memory: Memory, permit: Permit | None) -> Memory:
     """Take up a permit that names this node; never an older one than was already seen."""
     if permit is None or permit.epoch < memory.newest:
         return memory
-    memory = replace(memory, newest=permit.epoch)
+    if permit.epoch > memory.newest:
+        memory = replace(memory, newest=permit.epoch)
     if permit.instance != memory.instance:
         return memory
     if permit.epoch > memory.epoch:
         return replace(memory, epoch=permit.epoch, confirmed=True, was_running=False, histories={}, counted={})
-    return replace(memory, confirmed=memory.confirmed or permit.epoch == memory.epoch)
+    return memory if memory.confirmed or permit.epoch != memory.epoch else replace(memory, confirmed=True)
 
 
 def _may(memory: Memory, snapshot: Snapshot) -> tuple[_May, str]:

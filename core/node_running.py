@@ -93,7 +93,7 @@ def _ask_for_untold(memory: Memory, snapshot: Snapshot) -> tuple[Memory, list[Ac
         if snapshot.now_s >= untold[name]:
             actions.append(AskReplacement(name, f"it cannot be told whether a former run still lives: {seen.cannot_tell}"))
             untold[name] = snapshot.now_s + ASK_AGAIN_S
-    return replace(memory, untold=untold), actions
+    return (memory if memory.untold == untold else replace(memory, untold=untold)), actions
 
 
 # --- failures --------------------------------------------------------------------------------------------------------
