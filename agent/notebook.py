@@ -75,9 +75,11 @@ class Notebook:
             except OSError:
                 in_memory = False
         self._again_at_s = 0.0
+        if in_memory:
+            return  # the disk's turn comes with the next look, after the start: its thread would only slow that down
         hangs = self._writing is not None
         self.look()
-        if now and not in_memory and not hangs and self._writing is not None:
+        if now and not hangs and self._writing is not None:
             wait_for([self._writing], NOTE_WAIT_S)
 
     def look(self) -> None:

@@ -81,12 +81,15 @@ def put_aside(path: Path) -> None:
 def _write(path: Path, value: Mapping[str, Any], *, durable: bool) -> None:
     """Write, sync, rename, sync the folder. Nobody else writes here: one agent a folder."""
     fresh = path.with_name(f"{path.name}.new")
+    text = json.dumps(value, separators=(",", ":")).encode()  # in one piece: an application that is down waits for this
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(value, file, separators=(",", ":"))
+    try:
+        while text:
+            text = text[os.write(descriptor, text) :]
         if durable:
-            file.flush()
-            os.fsync(file.fileno())
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
     fresh.rename(path)
     if not durable:
         return
