@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import os
 import ssl
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from agent.ha_port import ha_server
 from agent.http import tls
 from agent.http.server import HttpServer
-from core.model import Http
+from core.model import Http, Verdict
 from core.settings import BadSettings
+from lambdas.adapters.asking import Address, look_from_outside
 from tests.agent.holders import FakeHolder, converse, with_server
 
 
@@ -72,6 +75,23 @@ async def plain(port: int) -> bytes:
         return await converse(port, b"GET /livez HTTP/1.1\r\nHost: node\r\n\r\n")
     except ConnectionError:
         return b""
+
+
+def test_the_prober_sees_a_node_that_speaks_tls_as_well_as_any_other(tmp_path: Path) -> None:
+    settings = write_certificate(tmp_path, 1)
+    holder = FakeHolder()
+
+    async def story(port: int) -> None:
+        ha = ha_server(holder.view, "test")
+        await ha.open(["127.0.0.1"], 0)
+        address = Address("127.0.0.1", ha.port, port, IPv4Network("127.0.0.0/8"))
+        assert (await look_from_outside(address, now_ms=lambda: 0)).verdict is Verdict.HEALTHY
+        holder.tell(Verdict.FAILING, "died")
+        look = await look_from_outside(address, now_ms=lambda: 0)
+        assert (look.verdict, look.http) == (Verdict.FAILING, "status 503")
+        await ha.close()
+
+    with_server(lambda: HttpServer(holder, settings), story)
 
 
 def test_a_renewal_that_does_not_fit_leaves_the_former_certificate_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
