@@ -1,6 +1,6 @@
 """make bench-agent: how the agent does beside bare floors and known supervisors, measured in the same run, in turn.
 
-python -m bench.agent [--quick] [--rows kill hang idle ping http] [--json FILE]
+python -m bench.agent [--quick] [--rows kill kill-many hang idle ping http] [--json FILE]
 
 Exit status 1 when a limit did not hold. The floors are in bench/floors; peers take part when they are installed.
 """
@@ -37,6 +37,7 @@ QUICK = Effort(restarts=8, window_s=20.0, rounds=3, round_s=1.0)
 
 GROUPS: dict[str, Callable[[Effort, Path], Iterator[Row]]] = {
     "kill": lambda effort, folder: restarts.killed(effort.restarts, folder),
+    "kill-many": lambda effort, folder: restarts.killed_among_many(effort.restarts, folder),
     "hang": lambda effort, folder: restarts.hung(effort.restarts, folder),
     "idle": lambda effort, folder: idle.idle((1, 10, 100), effort.window_s, folder),
     "ping": lambda effort, folder: answering.ping(effort.rounds, effort.round_s, folder),

@@ -20,6 +20,9 @@ from bench.table import Row
 NEW_PROCESS = 1.5  # times a bare pidfd watcher
 NEW_ANSWER = 1.2  # times a bare pinger that waits for an answer
 PROBE_S = 0.1
+AT_A_TIME = 6  # agents of one application each
+SETTLE_S = 3.0  # the first reports are over; runsv counts a death within its first second as a failed start
+PEERS = (("runit", "runsv", subjects.runsv), ("supervisord", "supervisord", subjects.supervisord), ("monit", "monit", subjects.monit))
 SAMPLE_TIMEOUT_S = 15.0  # a peer that took longer is noted with it
 
 # Says its pid into the pipe and waits: as cheap a program as can tell that it runs.
@@ -81,38 +84,38 @@ class Births:
         return SAMPLE_TIMEOUT_S
 
 
+def says_pid(name: str, births: Births) -> list[str]:
+    return ["/bin/sh", "-c", SAYS_PID.format(name=name, pipe=births.path)]
+
+
 def killed(samples: int, folder: Path) -> Iterator[Row]:
-    """kill -9 -> new process. Every sample is the first failure of a program of its own."""
+    """kill -9 -> new process. Every sample is the first failure of an application, alone under an agent of its own."""
     births = Births(folder)
     peer_samples = max(3, samples // 3)
-
-    def commands(subject: str, count: int) -> list[list[str]]:
-        return [["/bin/sh", "-c", SAYS_PID.format(name=f"{subject}-{n}", pipe=births.path)] for n in range(count)]
-
     took: dict[str, list[float]] = {"agent": [], "floor": []}
     peers: dict[str, Sequence[float] | str] = {}
-    with contextlib.ExitStack() as stack:
-        applications = [{"name": f"app{n}", "run": {"exec": command}} for n, command in enumerate(commands("agent", samples))]
-        stack.enter_context(subjects.agent(applications, folder))
-        (folder / "watched.json").write_text(json.dumps(commands("floor", samples)))
-        stack.enter_context(subjects.floor("watcher", str(folder / "watched.json"), folder=folder))
-        for name, program, start in (
-            ("runit", "runsv", subjects.runsv),
-            ("supervisord", "supervisord", subjects.supervisord),
-            ("monit", "monit", subjects.monit),
-        ):
+    with contextlib.ExitStack() as running:
+        for name, program, start in PEERS:
             why = subjects.missing(program)
             if why is not None:
                 peers[name] = why
                 continue
             took[name] = []
-            stack.enter_context(start(commands(name, peer_samples), folder))
-        counts = {name: samples if name in ("agent", "floor") else peer_samples for name in took}
-        births.await_all([f"{name}-{n}" for name, count in counts.items() for n in range(count)])
-        time.sleep(3.0)  # runsv counts a death within its first second as a failed start
-        _in_turn(samples, counts, lambda name, n: took[name].append(births.after(f"{name}-{n}", signal.SIGKILL)))
-    peers.update({name: _ms(values) for name, values in took.items() if name not in ("agent", "floor")})
-    ours, floor = _ms(took["agent"]), _ms(took["floor"])
+            running.enter_context(start([says_pid(f"{name}-{n}", births) for n in range(peer_samples)], folder))
+        for first in range(0, samples, AT_A_TIME):
+            batch = range(first, min(first + AT_A_TIME, samples))
+            with contextlib.ExitStack() as stack:
+                for n in batch:
+                    application = {"name": "app", "run": {"exec": says_pid(f"agent-{n}", births)}}
+                    stack.enter_context(subjects.agent([application], folder, name=f"agent-{n}"))
+                    watched = folder / f"watched-{n}.json"
+                    watched.write_text(json.dumps([says_pid(f"floor-{n}", births)]))
+                    stack.enter_context(subjects.floor("watcher", str(watched), folder=folder))
+                births.await_all([f"{name}-{n}" for name in ("agent", "floor") for n in batch])
+                time.sleep(SETTLE_S)
+                counts = {name: samples if name in ("agent", "floor") else peer_samples for name in took}
+                _in_turn(batch, counts, lambda name, n: took[name].append(births.after(f"{name}-{n}", signal.SIGKILL)))
+    ours, floor = _ms(took.pop("agent")), _ms(took.pop("floor"))
     yield Row(
         what="kill -9 -> new process",
         unit="ms",
@@ -120,9 +123,31 @@ def killed(samples: int, folder: Path) -> Iterator[Row]:
         floor=floor,
         limit=NEW_PROCESS * statistics.median(floor),
         rule=f"{NEW_PROCESS:g} x a bare pidfd watcher",
-        peers=peers,
-        note=f"each sample is the first failure of a program of its own, {samples} under one agent and under one watcher: "
-        "a second failure in a row is restarted later on purpose",
+        peers=peers | {name: _ms(values) for name, values in took.items()},
+        note="each sample under an agent of its own: a second failure in a row is restarted later on purpose",
+    )
+
+
+def killed_among_many(samples: int, folder: Path) -> Iterator[Row]:
+    """The same with so many applications under one agent, each killed once, and as many under one watcher."""
+    births = Births(folder)
+    took: dict[str, list[float]] = {"agent": [], "floor": []}
+    applications = [{"name": f"app{n}", "run": {"exec": says_pid(f"agent-{n}", births)}} for n in range(samples)]
+    watched = folder / "watched.json"
+    watched.write_text(json.dumps([says_pid(f"floor-{n}", births) for n in range(samples)]))
+    with subjects.agent(applications, folder), subjects.floor("watcher", str(watched), folder=folder):
+        births.await_all([f"{name}-{n}" for name in took for n in range(samples)])
+        time.sleep(SETTLE_S)
+        _in_turn(
+            range(samples), dict.fromkeys(took, samples), lambda name, n: took[name].append(births.after(f"{name}-{n}", signal.SIGKILL))
+        )
+    yield Row(
+        what=f"kill -9 -> new process, one of {samples}",
+        unit="ms",
+        ours=_ms(took["agent"]),
+        floor=_ms(took["floor"]),
+        limit=None,
+        rule="informs",
     )
 
 
@@ -145,8 +170,10 @@ def hung(samples: int, folder: Path) -> Iterator[Row]:
         (folder / "asked.json").write_text(json.dumps(programs("floor")))
         stack.enter_context(subjects.floor("pinger", str(folder / "asked.json"), str(PROBE_S), folder=folder))
         births.await_all([f"{name}-{n}" for name in took for n in range(samples)])
-        time.sleep(2.0)
-        _in_turn(samples, dict.fromkeys(took, samples), lambda name, n: took[name].append(births.after(f"{name}-{n}", signal.SIGSTOP)))
+        time.sleep(SETTLE_S)
+        _in_turn(
+            range(samples), dict.fromkeys(took, samples), lambda name, n: took[name].append(births.after(f"{name}-{n}", signal.SIGSTOP))
+        )
     ours, floor = _ms(took["agent"]), _ms(took["floor"])
     yield Row(
         what="SIGSTOP -> new process answering",
@@ -159,10 +186,10 @@ def hung(samples: int, folder: Path) -> Iterator[Row]:
     )
 
 
-def _in_turn(rounds: int, counts: dict[str, int], sample: Callable[[str, int], None]) -> None:
+def _in_turn(rounds: range, counts: dict[str, int], sample: Callable[[str, int], None]) -> None:
     """Interleaved, and begun with another subject each round, so that none has the better neighbour."""
     names = list(counts)
-    for n in range(rounds):
+    for n in rounds:
         for turn in range(len(names)):
             name = names[(turn + n) % len(names)]
             if n < counts[name]:

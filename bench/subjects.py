@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = Path(os.environ.get("BENCH_CODE", ROOT))  # the checkout whose agent is measured; another one to compare with
 VENDOR = ROOT / ".build/agent-vendor"
 PEERS = ROOT / ".build/bench-peers"
+MEMORY = Path("/dev/shm")  # noqa: S108  # a tmpfs, on every Linux
 PATIENCE_S = 60.0
 
 
@@ -93,7 +95,7 @@ def answers(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 @contextlib.contextmanager
 def agent(applications: Sequence[dict[str, Any]], folder: Path, *, name: str = "agent") -> Iterator[Subject]:
     """The agent as a node's unit runs it. Applications that outlive it, as they should, are killed with it here."""
-    instance = f"i-0{os.getpid():08x}{abs(hash(name)) % 2**32:08x}"
+    instance = f"i-0{os.getpid():08x}{zlib.crc32(os.fsencode(folder / name)):08x}"
     cloud_port, ha_port, http_port = free_port(), free_port(), free_port()
     assembly = {
         "name": ASSEMBLY,
@@ -106,22 +108,33 @@ def agent(applications: Sequence[dict[str, Any]], folder: Path, *, name: str = "
     settings = folder / f"{name}.json"
     settings.write_text(json.dumps({"version": 1, "deployable": DEPLOYABLE, "assembly": assembly}))
     endpoint = f"http://127.0.0.1:{cloud_port}"
+    runtime = MEMORY / f"understudy-bench-{instance}"  # as /run is on a node: in memory
+    runtime.mkdir(mode=0o700)
     environment = {
         **node_environment(),
         "UNDERSTUDY_SETTINGS": str(settings),
         "UNDERSTUDY_TABLE": "state",
         "UNDERSTUDY_BUCKET": "evidence",
         "UNDERSTUDY_STATE": str(folder / f"{name}-state"),
-        "UNDERSTUDY_RUN_FOLDER": str(folder / f"{name}-run"),
+        "UNDERSTUDY_SOCKET": str(runtime / "agent.sock"),
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint,
     }
     cloud = running(python(str(ROOT / "bench/cloud.py"), str(cloud_port), instance), folder=folder, name=f"{name}-cloud")
-    with cloud as stand_in, swept(f"UNDERSTUDY_RUN={instance}/"):
+    with removed(runtime), cloud as stand_in, swept(f"UNDERSTUDY_RUN={instance}/"):
         answers(cloud_port, stand_in, folder / f"{name}-cloud.log")
         with running(python("-m", "agent", "run"), folder=folder, name=name, environment=environment) as process:
             answers(http_port, process, folder / f"{name}.log")
             yield Subject(name=name, process=process, ha_port=ha_port, http_port=http_port)
+
+
+@contextlib.contextmanager
+def removed(folder: Path) -> Iterator[None]:
+    """Afterwards it is gone, with all that is in it."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -140,7 +153,7 @@ def swept(mark: str) -> Iterator[None]:
 @contextlib.contextmanager
 def floor(program: str, *arguments: str, folder: Path, port: int = 0) -> Iterator[Subject]:
     """One of bench/floors. What it keeps running is killed with it: its children carry a mark of ours."""
-    name = f"floor-{program}-{port}"
+    name = f"floor-{program}-{zlib.crc32(' '.join(arguments).encode()):08x}"
     mark = f"{os.getpid()}-{name}"
     command = python(str(ROOT / "bench/floors" / f"{program}.py"), *arguments)
     with (
