@@ -121,7 +121,7 @@ DRILLS: dict[str, Drill] = {
             "flap",
             "the application goes up and down every 20 s, three times as tolerated and then once more",
             "restarts are bounded and their penalty is told; the machine is replaced only past the tolerance",
-            45.0,
+            30.0,
             flap,
             penalty_max=_NONE,
         ),
