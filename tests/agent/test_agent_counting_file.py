@@ -133,11 +133,12 @@ def test_the_file_is_read_once_a_second_at_most(tmp_path: Path, monkeypatch: pyt
         return Totals({"aborts": 1})
 
     monkeypatch.setattr(counting, "read_totals", look)
-    ears = Counting(ledger(tmp_path / "totals"), folder=tmp_path)
+    file = tmp_path / "totals"
+    ears = Counting(ledger(file), folder=tmp_path)
     seen(ears, lambda ears: ears.totals == {"aborts": 1})
     for _ in range(100):
         assert ears.totals == {"aborts": 1}
-    assert len(reads) == 1
+    assert reads.count(str(file)) == 1  # a thread of an earlier test may still be reading another
 
 
 @pytest.mark.usefixtures("eager")
