@@ -164,6 +164,7 @@ class Cycle:
             memory = replace(decision.memory, given_up=self.memory.given_up)
             why = f"{decision.concluded.reason}; its release is not written down yet"
             decision = replace(decision, memory=memory, concluded=replace(decision.concluded, phase=Phase.STOPPING, reason=why))
+        self._say_failures(decision.memory)
         self.memory = decision.memory
         starts = [action for action in decision.actions if isinstance(action, Start)]
         for start in starts:
@@ -236,6 +237,14 @@ class Cycle:
             self.log.say("now", phase=concluded.phase, verdict=concluded.verdict, reason=concluded.reason, applications=verdicts)
             self._notifier.say(f"STATUS={concluded.phase.value}, {concluded.verdict.value}: {concluded.reason}")
             self.told.set()
+
+    def _say_failures(self, memory: Memory) -> None:
+        """One line for each that was counted now, and when it is tried again."""
+        for name, history in memory.histories.items():
+            before = self.memory.histories.get(name, _NO_HISTORY)
+            if history.failed_at_s and history.failed_at_s[-1:] != before.failed_at_s[-1:]:
+                again_s = max(0.0, (history.retry_at_s or 0.0) - self.clock())
+                self.log.say("failed", application=name, run=memory.counted[name], reason=history.last, again_in_s=round(again_s, 1))
 
     def _say_warnings(self) -> None:
         """Each once for as long as it lasts."""

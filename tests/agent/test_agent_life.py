@@ -192,6 +192,21 @@ def test_a_steady_state_is_quiet_and_feeds_the_watchdog(tmp_path: Path) -> None:
     life.run(story)
 
 
+def test_each_failure_is_said_once_with_its_reason_and_when_it_is_tried_again(tmp_path: Path) -> None:
+    life = Life(tmp_path, sleeper(run=Run(exec=("/bin/sh", "-c", "exit 7"))))
+    life.table.write_permit(permit())
+
+    async def story() -> None:
+        await life.eventually(lambda: life.events().count("failed") == 3)
+
+    life.run(story)
+    failures = [line for line in map(json.loads, life.stream.getvalue().splitlines()) if line["event"] == "failed"]
+    assert [(line["application"], line["run"], line["reason"]) for line in failures] == [
+        ("sleeper", run, "exited with status 7") for run in (1, 2, 3)
+    ]
+    assert [line["again_in_s"] for line in failures] == [0.0, 0.5, 1.0]
+
+
 def test_an_application_that_cannot_be_started_asks_for_another_node(tmp_path: Path) -> None:
     life = Life(tmp_path, sleeper(run=Run(exec=("/no/such/program",)), tolerance=Tolerance(0, 60)))
     life.table.write_permit(permit())
