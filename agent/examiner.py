@@ -44,6 +44,11 @@ class Question:
     outcomes: Counter[str] = field(default_factory=Counter)
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether a good answer is looked out for: not of an adopted one that answered badly, for that may be its end."""
+        return self.health.verdict is Verdict.UNKNOWN and not (self.health.ready and self.health.not_good)
+
+    @property
     def starting_every_s(self) -> float:
         costly = self.probe is MONITOR or self.probe.kind is ProbeKind.COMMAND
         return STARTING_PROGRAM_EVERY_S if costly else STARTING_EVERY_S
@@ -149,7 +154,7 @@ class Examiner:
             if result is not None:
                 self._heed(question, result)
             every_s = probe.every_s
-            if question.health.verdict is Verdict.UNKNOWN:
+            if question.is_awaited:
                 growing_s = STARTING_SHARE * (self._clock() - self._began_s)
                 every_s = min(every_s, max(question.starting_every_s, growing_s))
             pause_s = asked_at_s + every_s - self._clock()

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from agent.adoption import living_runs
 from agent.notes import Notes
 from agent.runs import CannotTell
 from agent.state_file import NOTES_FILE
-from core.model import Application, Tolerance
+from core.model import Application, Probe, Tolerance
 from core.records import Phase
 from tests.agent.test_agent_life import Life, sleeper
 from tests.agent.worlds import INSTANCE, end_all, living, permit
@@ -203,6 +204,29 @@ def test_what_can_be_told_a_moment_later_is_adopted_then(tmp_path: Path, monkeyp
 
     assert living("sleeper/") == before
     assert "start" not in life.events()
+
+
+def test_an_adopted_application_fails_no_faster_than_one_that_was_watched_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A starting one is asked often, to notice soon that it is up; one that was up has its period between any two bad answers."""
+    monkeypatch.setattr("agent.examiner.STARTING_PROGRAM_EVERY_S", 0.01)
+    asked, bad = tmp_path / "asked", tmp_path / "bad"
+    ask = ("/bin/sh", "-c", f"read up idle < /proc/uptime; echo $up >> {asked}; test ! -e {bad}")
+    probed = sleeper(probes=(Probe(command=ask, every_s=1.0, timeout_s=1.0, fall=3),))
+    lived(tmp_path, probed)
+    asked.unlink()
+    bad.touch()
+    life = Life(tmp_path, probed)
+    life.table.write_permit(permit())
+
+    async def story() -> None:
+        await life.eventually(lambda: "failed" in life.events())
+        at_s = [float(line) for line in asked.read_text().split()]
+        assert len(at_s) >= 3
+        assert min(later - earlier for earlier, later in pairwise(at_s[:3])) > 0.9
+
+    life.run(story)
 
 
 # --- disks -------------------------------------------------------------------------------------------------------
