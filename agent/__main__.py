@@ -9,19 +9,19 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from agent.check_settings import check_settings, read_settings
 from agent.control_socket import socket_path
 from agent.daemon import World, identify, live
 from agent.log import Log
 from agent.metadata import DEFAULT_ENDPOINT, Imds
 from agent.ports import Metadata
-from agent.probes import check_probe
 from agent.rehearse import rehearse_file
 from agent.serving import PortInUse
 from agent.state_file import BadState
 from agent.systemd import notifier_from_environment
 from agent.why import why
 from core import names
-from core.settings import BadSettings, NodeSettings, parse_node_settings
+from core.settings import BadSettings, NodeSettings
 
 ABOUT = """\
 The agent of one node. It starts the applications of its settings once the state table holds a permit that names this
@@ -38,18 +38,6 @@ Environment of `run`:
   AWS_EC2_METADATA_SERVICE_ENDPOINT, AWS_ENDPOINT_URL   as for every AWS SDK; for a local cloud
 SIGTERM ends the agent and leaves the applications running, for the next agent adopts them; when the machine goes down, or
 Auto Scaling takes it away, they are stopped in reverse order first. Exit status: 0 told to stop, 1 failed, 2 bad settings."""
-
-
-def read_settings(path: str) -> NodeSettings:
-    """Raises BadSettings naming the file."""
-    try:
-        settings = parse_node_settings(Path(path).read_text())
-        for application in settings.assembly.applications:
-            for probe in application.probes:
-                check_probe(probe)
-        return settings
-    except (OSError, UnicodeDecodeError, BadSettings) as error:
-        raise BadSettings(f"{path}: {error}") from error
 
 
 def variable(name: str) -> str:
@@ -89,7 +77,7 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("run", help="run the agent, as the unit does")
     check = commands.add_parser("check-settings", help="read a settings file and say OK, or what is wrong with it")
-    check.add_argument("file")
+    check.add_argument("file", help="agent.json of a bundle; or FILE.properties with the mz.ha.* properties of one application")
     asks = commands.add_parser("why", help="ask the running agent why a verdict is what it is, with the probes' last results")
     asks.add_argument("name", nargs="?", help="an application; all of them when left out")
     asks.add_argument("--json", action="store_true")
@@ -99,8 +87,7 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "check-settings":
-            read_settings(chosen.file)
-            print("OK")
+            print("\n".join(check_settings(chosen.file)))
             return 0
         if chosen.command == "why":
             return why(chosen.name, as_json=chosen.json)

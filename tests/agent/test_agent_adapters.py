@@ -23,11 +23,10 @@ from agent.ports import Identity, Refused, Unreachable
 from agent.reporter import REPORT_BYTES_MAX, fit
 from agent.state_file import BadState, read_given_up, write_given_up
 from agent.systemd import Notifier
-from core.application import Run
-from core.model import Application, Verdict
+from core.model import Verdict
 from core.records import ApplicationReport, BadRecord, Permit, Phase, Report, Request, parse_report, permit_item, report_item
-from core.settings import BadSettings, node_settings_to_json
-from tests.agent.worlds import INSTANCE, FakeTable, MetadataServer, deployable_of, free_port, permit
+from core.settings import BadSettings
+from tests.agent.worlds import INSTANCE, FakeTable, MetadataServer, free_port, permit
 
 
 def report(**changes: Any) -> Report:
@@ -298,19 +297,6 @@ def test_a_report_of_many_applications_leaves_out_those_that_are_well() -> None:
 
 
 # --- the command -------------------------------------------------------------------------------------------
-
-
-def test_check_settings_says_ok_or_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
-    text = node_settings_to_json(deployable_of(Application(name="web", run=Run(exec=("/bin/web",)))), "counter")
-    good.write_text(text)
-    bad.write_text(text.replace('"start_grace_s": 120.0', '"start_grace_s": "soon"'))
-
-    assert main(["check-settings", str(good)]) == 0
-    assert capsys.readouterr().out == "OK\n"
-    assert main(["check-settings", str(bad)]) == 2
-    assert "bad.json: assembly.start_grace_s is 'soon', expected float" in capsys.readouterr().err
-    assert main(["check-settings", str(tmp_path / "none.json")]) == 2
 
 
 def test_run_names_the_variable_that_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
