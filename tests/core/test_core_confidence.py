@@ -23,6 +23,8 @@ from core.model import Verdict
         pytest.param(Verdict.HEALTHY, 99, 100, 106, id="as good as fallen"),
         pytest.param(Verdict.BUSY, 1, 2, 103, id="busy, one of two results is bad"),
         pytest.param(Verdict.BUSY, 99, 100, 101, id="busy and as good as failing"),
+        pytest.param(Verdict.HEALTHY, 1, 1, 106, id="more cannot speak against it before it falls"),
+        pytest.param(Verdict.HEALTHY, 9, 2, 106, id="bad ones that do not add up to failing, for busy ones are among them"),
         pytest.param(Verdict.FAILING, 1, 2, 100, id="failed, one good result: not there yet"),
         pytest.param(Verdict.UNKNOWN, 5, 2, 99, id="starting, some good results: not known yet"),
     ],

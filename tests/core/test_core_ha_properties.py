@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,8 +30,42 @@ def only_rule(**properties: str) -> CounterRule:
     return rule
 
 
+INT_MAX = "2147483647"
+COUNT = ("-1", "-1", INT_MAX, ("-2", "2147483648", "many", "1.5"))
+# By property: its default, the least and the most that is taken, and values that are not. MediationZone tells the default,
+# the interval's floor and that -1 is off; the rest is what a port, a host name (RFC 1123) and an int of Java can be.
+TEN = {
+    "mz.ha.enabled": ("false", "false", "true", ("yes", "1", "on")),
+    "mz.ha.host": ("127.0.0.1", "a", ".".join(["a" * 63] * 3 + ["a" * 61]), ("a" * 64, ".".join(["a" * 63] * 4), "1.2.3", "a b")),
+    "mz.ha.port": ("", "1", "65535", ("0", "65536", "-1", "http", "78.11")),
+    "mz.ha.log_file": ("", "/", "/" + "a" * 4000, ("log", "./log", "~/log")),
+    "mz.ha.interval": ("40", "40", INT_MAX, ("2147483648", "40s", "40.5", "soon")),
+    "mz.ha.min_activations": COUNT,
+    "mz.ha.min_activations_for_aborts": COUNT,
+    "mz.ha.max_aborts": COUNT,
+    "mz.ha.min_consumes": COUNT,
+    "mz.ha.min_number_of_transactions": COUNT,
+}
+
+
 def test_there_are_ten_properties() -> None:
-    assert len(DEFAULTS) == 10
+    assert {name: default for name, (default, *_) in TEN.items()} == DEFAULTS
+
+
+@pytest.mark.parametrize(("name", "bounds"), TEN.items(), ids=TEN)
+def test_each_of_the_ten_has_its_default_its_bounds_and_values_that_are_refused_by_its_name(
+    name: str, bounds: tuple[str, str, str, tuple[str, ...]]
+) -> None:
+    default, least, most, wrong = bounds
+    others = {**ON, "mz.ha.max_aborts": "5"}
+    without = ha_from_properties({key: value for key, value in others.items() if key != name or default == ""})
+
+    assert ha_from_properties({**others, name: default or others.get(name, "")}) == without, "left out, it is its default"
+    for value in (least, most):
+        assert ha_from_properties({**others, name: value})[2] == (), "and taken as it is"
+    for value in wrong:
+        with pytest.raises(BadSettings, match=rf"^{re.escape(name)} is '{re.escape(value)}': "):
+            ha_from_properties({**others, name: value})
 
 
 # --- enabled, host, port, log_file -------------------------------------------------------------------------------

@@ -70,6 +70,22 @@ def test_busy_is_told_from_dead(results: str, verdict: Verdict) -> None:
     assert health_after(results).verdict is verdict
 
 
+def test_a_good_answer_begins_the_count_of_bad_ones_again_though_one_alone_mends_nothing() -> None:
+    two = Probe(tcp="127.0.0.1:1", rise=2, fall=2)
+    adopted = ProbeHealth(ready=True)
+
+    assert health_after("ggyybgb", two).verdict is Verdict.BUSY, "not failing: the two bad ones are not in a row"
+    assert health_after("ggyybb", two).verdict is Verdict.FAILING
+    assert health_after("ygy", two, adopted).verdict is Verdict.UNKNOWN, "not busy: the two busy ones are not in a row"
+    assert health_after("yy", two, adopted).verdict is Verdict.BUSY
+
+
+def test_while_it_is_healthy_there_is_no_reason_whatever_was_answered_last() -> None:
+    assert health_after("ggb").reason == ""
+    assert health_after("ggu").reason == ""
+    assert health_after("ggbbbgg").reason == ""
+
+
 def test_busy_while_starting_does_not_make_it_ready() -> None:
     health = health_after("yyyyyyTTTT")
 

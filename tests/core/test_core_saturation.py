@@ -56,6 +56,23 @@ def test_there_is_none(seen: Measures | None) -> None:
     assert saturated(seen) == ""
 
 
+@pytest.mark.parametrize(
+    ("at", "below"),
+    [
+        pytest.param({"cpu_waiting": 0.25, "cpu_cores": 0.25}, {"cpu_waiting": 0.24, "cpu_cores": 0.1}, id="a quarter of the time without"),
+        pytest.param({"cpu_waiting": 0.4, "cpu_cores": 0.4}, {"cpu_waiting": 0.4, "cpu_cores": 0.41}, id="no longer than it had one"),
+        pytest.param({"cpu_waiting": 0.25}, {"cpu_waiting": 0.2}, id="what it used is not known"),
+        pytest.param({"cpu_pressure": 0.5}, {"cpu_pressure": 0.49}, id="half of the time by pressure"),
+        pytest.param({"cpu_cores": 0.9}, {"cpu_cores": 0.89}, id="nine tenths of a core"),
+        pytest.param({"memory_pressure": 0.3}, {"memory_pressure": 0.29}, id="three tenths short of memory"),
+        pytest.param({"io_pressure": 0.5}, {"io_pressure": 0.49}, id="half of the time short of I/O"),
+    ],
+)
+def test_each_number_is_a_reason_from_itself_on(at: dict[str, float], below: dict[str, float]) -> None:
+    assert saturated(measures(**at)) != ""
+    assert saturated(measures(**below)) == ""
+
+
 shares = st.one_of(st.none(), st.floats(0, 4))
 
 

@@ -41,6 +41,12 @@ def test_it_is_crossed_once_it_lasted() -> None:
     assert reasons(every_5_s(*[95] * 7), MEMORY) == ["memory is at 95.0 %, the limit is 90 %, for 30 s"]
 
 
+def test_the_time_that_is_told_is_since_it_was_reached_and_not_since_anything_else() -> None:
+    moments = [(1000.0 + at_s, measures) for at_s, measures in every_5_s(10, 10, *[95] * 9)]
+
+    assert reasons(moments, MEMORY) == ["memory is at 95.0 %, the limit is 90 %, for 40 s"]
+
+
 def test_reaching_the_limit_is_enough_so_that_100_per_cent_can_be_reached() -> None:
     disk = Threshold(kind=ThresholdKind.DISK, percent=100, path="/var", for_s=0)
     full = Measures(disks={"/var": DiskUse(used=1.0, inodes=0.1)})
@@ -104,6 +110,12 @@ def test_once_crossed_it_stays_so_until_the_value_is_clearly_below_the_limit() -
             id="threads",
         ),
         pytest.param(
+            Threshold(kind=ThresholdKind.DISK, percent=95, path="/var", for_s=0),
+            Measures(disks={"/var": DiskUse(used=0.97, inodes=0.1), "/": DiskUse(used=1.0, inodes=1.0)}),
+            "disk of /var is at 97.0 %, the limit is 95 %, for 0 s",
+            id="space of the path that is named",
+        ),
+        pytest.param(
             Threshold(kind=ThresholdKind.INODES, percent=90, path="/var", for_s=0),
             Measures(disks={"/var": DiskUse(used=0.1, inodes=0.93), "/": DiskUse(used=1.0, inodes=1.0)}),
             "inodes of /var is at 93.0 %, the limit is 90 %, for 0 s",
@@ -133,6 +145,13 @@ def test_what_is_not_measured_is_told_once_and_crosses_nothing() -> None:
     assert crossed(states, [MEMORY], now_s=now_s) == ()
     assert warnings(states, [MEMORY], now_s=now_s) == {"memory": "memory cannot be measured here"}
     assert warnings(*states_after(moments[:2], MEMORY)[:1], [MEMORY], now_s=5) == {}, "the first reading of some needs a second one"
+
+
+def test_what_is_missing_is_told_once_it_was_missing_for_longer_than_a_gap_whenever_that_began() -> None:
+    states, _ = states_after([(1000.0, memory(50)), (1005.0, memory(None))], MEMORY)
+
+    assert warnings(states, [MEMORY], now_s=1005 + GAP_S) == {}
+    assert warnings(states, [MEMORY], now_s=1006 + GAP_S) == {"memory": "memory cannot be measured here"}
 
 
 def test_a_percentage_of_an_unknown_limit_is_not_measured() -> None:
