@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +101,12 @@ def _starve(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _feed(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
-    """End what keeps the processor busy on a machine, and let the process's session weigh what others weigh."""
+    """End what keeps the processor busy on a machine, and let the session of the process, if it lives, weigh what others weigh."""
     for process in machines(world).processes(a["instance"]):
         if process["argv"][-1:] == [_BURNER]:
             os.kill(int(process["pid"]), signal.SIGKILL)
-    inside.weigh_session(_pid_on(world, a), 0)
+    with suppress(LookupError, FileNotFoundError, ProcessLookupError):  # it was ended meanwhile: then its session is, too
+        inside.weigh_session(_pid_on(world, a), 0)
     world.journal.say("drill", f"gave the processor back on {a['instance']}", instance=a["instance"])
     return {"at": world.clock.now()}
 

@@ -61,7 +61,8 @@ def starve_application(stage: Stage, before: Situation, limit_s: float) -> Outco
     finally:
         fed_at = float(node.do("feed", pid=old.pid)["at"])
     wait_for(node.is_well, timeout_s=_PATIENCE_S)
-    well_after = time.time() - fed_at if node.is_well() else None
+    stage.unwell_until = time.time()
+    well_after = stage.unwell_until - fed_at if node.is_well() else None
     same = node.server()
     promises = (
         served_again(stage, fed_at),

@@ -19,7 +19,7 @@ def why_not_calm(node: Node, penalty_max: float, now: float) -> str:
     if penalty > penalty_max:
         return f"earlier failures still weigh {penalty:.1f}, more than {penalty_max:g}"
     # An agent knows since when all is well only of its own run.
-    well_s = now - max(server.started_at, agent.started_at)
+    well_s = now - max(server.started_at, agent.started_at, node.unwell_until)
     if restarts and well_s < SPELL_S:
         return f"its application was restarted, and has been well for {well_s:.0f} s only"
     return ""

@@ -107,6 +107,11 @@ class Node:
         status = self.status()
         return status is not None and status.get("verdict") == "healthy"
 
+    @property
+    def unwell_until(self) -> float:
+        """When it was last seen unwell without a restart, seconds since the epoch; 0: never."""
+        return self.stage.unwell_until
+
     def journal(self) -> str:
         """What the agent has written so far."""
         path = self.stage.journal.parent / "machines" / self.instance / "journal-understudy-agent.log"

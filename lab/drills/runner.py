@@ -13,7 +13,7 @@ from lab.drills import measure, report, timeline
 from lab.drills.calm import wait_calm, why_not_calm
 from lab.drills.drill import Drill
 from lab.drills.guests import Guests
-from lab.drills.model import Moment, Promise, Result
+from lab.drills.model import Moment, Outcome, Promise, Result
 from lab.drills.node import Node
 from lab.drills.stage import Stage
 from lab.journal import read
@@ -44,6 +44,9 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
     teller.start()
     try:
         outcome = drill.play(stage, before, drill.limit)
+    except LookupError as error:  # what it breaks or asks is not there: the machine may have been replaced under its hands
+        say(f"  could not be played to its end: {error}")
+        outcome = Outcome((Promise(f"played to its end: {error}", False, 0, 1, "count"),), None, time.time())
     finally:
         teller.stop()
     gap = measure.longest_gap(stage.samples(since), since=since)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.drills.cloud import Cloud, wait_for
+from lab.drills.node_sabotage import Edit, in_settings, in_unit
 from lab.drills.stage import CALL_S, Stage
 from lab.world import ACCOUNT, REGION
 
@@ -147,6 +148,15 @@ def _enable_actions(cloud: Cloud) -> None:
     cloud.clients["cloudwatch"].enable_alarm_actions(AlarmNames=_callers(cloud))
 
 
+# --- the node's own -----------------------------------------------------------------------------------------
+
+
+def _on_node(name: str, what: str, edit: Edit) -> Sabotage:
+    return Sabotage(name, what, edit.apply, edit.undo)
+
+
+_NO_FAILURE = {"failures": 0, "window_s": 300.0}
+
 SABOTAGES: dict[str, Sabotage] = {
     sabotage.name: sabotage
     for sabotage in (
@@ -154,5 +164,15 @@ SABOTAGES: dict[str, Sabotage] = {
         Sabotage("recover-code", "recover_assembly raises", _raise, _restore_code),
         Sabotage("recover-hangs", "recover_assembly sleeps past its timeout", _hang, _restore_code),
         Sabotage("alarm-action", "the alarms that call a function lose their actions", _disable_actions, _enable_actions),
+        _on_node("no-probes", "the node's settings name no probes", in_settings(probes=[])),
+        _on_node("no-thresholds", "the node's settings name no thresholds", in_settings(thresholds=[])),
+        _on_node("no-patience", "by the node's settings what is busy for a second is failing", in_settings(busy_budget_s=1.0)),
+        _on_node("no-tolerance", "by the node's settings the first failure asks for another node", in_settings(tolerance=_NO_FAILURE)),
+        _on_node("no-watchdog", "the agent's unit has no watchdog", in_unit("WatchdogSec", "")),
+        _on_node(
+            "kill-group",
+            "by the agent's unit its applications are killed with it",
+            in_unit("KillMode", "KillMode=control-group", anew=False),
+        ),
     )
 }

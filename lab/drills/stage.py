@@ -37,6 +37,7 @@ class Stage:
         self.cloud, self.slot, self.journal, self.patience_s = cloud, slot, journal, patience_s
         self.client = Client(slot.front, slot.ports[0])
         self.restarts_before = 0
+        self.unwell_until = 0.0  # when a drill last had an application that was not restarted but not well either
         self.census = Census(lambda: cloud.addresses(slot), slot.ports[0])
 
     def __enter__(self) -> Stage:

@@ -16,7 +16,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 _ENTER = "import sys; from lab import space; sys.exit(space.enter(sys.argv[1:]))"
-_LIMIT_S = 540.0
+_LIMIT_S = 900.0
 Step = tuple[str, str, str | None, int]  # its name, the drill, the sabotage, the patience in seconds
 
 SERVED = "clients are served again at the same address"
@@ -27,16 +27,28 @@ ALARM = "the alarm noticed it"
 TWICE = "moments with two nodes serving"
 NEWCOMER_SERVED = "moments in which it served"
 
+Rule = tuple[str, str, str]  # a file of ours, a text that stands there once, and what stands there instead
+
 # In a copy, an agent that waits for its permit starts its applications instead of holding them down.
-_PERMIT_RULE = """    actions: list[Action] = list(_stops(memory, snapshot, assembly, alive, why, hard=hard or waiting))
-"""
-_NO_PERMIT_RULE = """    from core.node_state import Start
+WITHOUT_PERMIT_RULE: tuple[Rule, ...] = (
+    (
+        "core/node_leaving.py",
+        """    actions: list[Action] = list(_stops(memory, snapshot, assembly, alive, why, hard=hard or waiting))
+""",
+        """    from core.node_state import Start
     actions: list[Action] = list(_stops(memory, snapshot, assembly, alive, why, hard=hard))
     if waiting:
         actions = [Start(name, memory.epoch) for name in start_order(assembly) if not snapshot.applications[name].alive]
-"""
-# What runs without a permit would else be taken for a former life's, and the node would not say that it waits.
-_ADOPTED_RULE = " and not (memory.newest == 0 and _anything_lives(snapshot))"
+""",
+    ),
+    # What runs without a permit would else be taken for a former life's, and the node would not say that it waits.
+    ("core/node.py", " and not (memory.newest == 0 and _anything_lives(snapshot))", ""),
+)
+# In a copy, what an application left in another session is not known for its own, and an agent ends when its notes cannot be written.
+WITHOUT_CLEANING_AND_PATIENCE_WITH_THE_DISK: tuple[Rule, ...] = (
+    ("agent/runs/group.py", "return environment is not None and has_mark(environment, self.mark)", "return False"),
+    ("agent/notebook.py", "self._again_at_s = time.monotonic() + AGAIN_S", "raise error"),
+)
 
 
 @dataclass(frozen=True)
@@ -114,8 +126,8 @@ def _processes_in(folder: Path) -> list[str]:
     return found
 
 
-def copy_without_permit_rule(to: Path) -> Path:
-    """The repository's files, with what is installed linked, and the permit's rule turned round."""
+def copy_without(rules: Sequence[Rule], to: Path) -> Path:
+    """The repository's files, with what is installed linked, and some rules turned round."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY,
@@ -130,9 +142,9 @@ def copy_without_permit_rule(to: Path) -> Path:
             shutil.copy2(source, target)
     for installed in (".venv", "node_modules", ".build"):
         (to / installed).symlink_to(REPOSITORY / installed)
-    for path, rule, instead in (("core/node_leaving.py", _PERMIT_RULE, _NO_PERMIT_RULE), ("core/node.py", _ADOPTED_RULE, "")):
+    for path, rule, instead in rules:
         text = (to / path).read_text()
-        assert text.count(rule) == 1, f"{path} has changed: the rule that a waiting node runs nothing is not where it was"
+        assert text.count(rule) == 1, f"{path} has changed, and with it the rule that a copy is to be without: {rule}"
         (to / path).write_text(text.replace(rule, instead))
     return to
 

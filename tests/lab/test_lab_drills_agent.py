@@ -23,7 +23,12 @@ class FakeNode:
     counted: int | None = 0
     weighs: float | None = 0.0
     agent_started_s_ago: float = 1000.0
+    unwell_s_ago: float = 1000.0
     instance: str = "i-1"
+
+    @property
+    def unwell_until(self) -> float:
+        return NOW - self.unwell_s_ago
 
     def server(self) -> Process:
         return Process(7, ("counter",), NOW - self.started_s_ago)
@@ -46,6 +51,10 @@ class FakeNode:
         (
             FakeNode(started_s_ago=70, agent_started_s_ago=20, counted=1, weighs=0.9),
             "its application was restarted, and has been well for 20 s only",
+        ),
+        (
+            FakeNode(started_s_ago=70, unwell_s_ago=10, counted=1, weighs=0.9),
+            "its application was restarted, and has been well for 10 s only",
         ),
         (FakeNode(started_s_ago=70, counted=1, weighs=0.9), ""),
         (FakeNode(started_s_ago=70, counted=3, weighs=2.1), "earlier failures still weigh 2.1, more than 1.4"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from proofs import CLOSED, FRONT, NEWCOMER_SERVED, REPOSITORY, SERVED, TWICE, Lab, copy_without_permit_rule, playing
+from proofs import CLOSED, FRONT, NEWCOMER_SERVED, REPOSITORY, SERVED, TWICE, WITHOUT_PERMIT_RULE, Lab, copy_without, playing
 
 pytestmark = pytest.mark.lab
 
@@ -25,7 +25,7 @@ _WITHOUT_PERMIT_RULE = (("second node", "second-node", None, 60),)
 @pytest.fixture(scope="module")
 def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Lab]]:
     folder = tmp_path_factory.mktemp("proofs")
-    copy = copy_without_permit_rule(folder / "copy")
+    copy = copy_without(WITHOUT_PERMIT_RULE, folder / "copy")
     with playing(folder, [(REPOSITORY, _AS_IT_IS), (copy, _WITHOUT_PERMIT_RULE)]) as (as_it_is, without):
         yield as_it_is, without
 
