@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Coroutine
 from contextlib import suppress
 
@@ -26,7 +27,7 @@ from core.application import Application
 from core.health import ProbeResult
 
 CLEAN_STOP_S = 10.0  # for the stop action after a clean: it has nothing left to wait for
-_LOOK_S, _LOOK_S_MAX = 0.01, 1.0
+_LOOK_S, _LOOK_S_MAX, _ASKED_S_MAX = 0.01, 1.0, 0.1
 _MEMBERS_EVERY_S = 5.0  # without a cgroup, looking for marks reads every process's environment
 
 
@@ -155,7 +156,10 @@ class ManagedRun:
             await self._kill_all()
             return self._end(f"cannot start: {error}")
         if came.trouble is not None:
-            return await self._clean(came.trouble)
+            with suppress(OSError, Refused):
+                await self._look()
+            words = self._manager.last_words()
+            return await self._clean(f"{words}; {came.trouble}" if words else came.trouble)
         self._is_up_now(came.degraded)
 
     async def _resume(self) -> None:
@@ -186,6 +190,8 @@ class ManagedRun:
         self._group.cgroup = self._manager.cgroup() or self._group.cgroup
 
     async def _stop(self) -> None:
+        if self._manager.asks_processes:
+            await self._ask_processes()
         try:
             trouble = self._manager.stop_trouble(await self._act(STOP))
         except OSError as error:
@@ -195,6 +201,24 @@ class ManagedRun:
         self._cleaning = True
         await self._kill_all()
         self._end("stopped")
+
+    async def _ask_processes(self) -> None:
+        """Until they have ended; the end of the grace interrupts it."""
+        pause_s, asked = _LOOK_S, set[int]()
+        while True:
+            with suppress(OSError, Refused):
+                if not asked:
+                    await self._look()
+                live = self._group.live()
+                if not live:
+                    return
+                for process in (proc.read_process(pid) for pid in live if pid not in asked):
+                    if process is not None:
+                        proc.send(process, signal.SIGTERM)
+                        proc.send(process, signal.SIGCONT)  # as systemd.kill(5) has it: one that is stopped would hear of it only then
+                asked |= set(live)
+            await asyncio.sleep(pause_s)
+            pause_s = min(_ASKED_S_MAX, 2 * pause_s)
 
     async def _clean(self, why: str) -> None:
         self.stopping = self._cleaning = True

@@ -26,9 +26,13 @@ class Came:
 
 
 class Manager(Protocol):
-    """is_ours: what its start action starts belongs to the agent, which gives it a cgroup and knows it by its mark."""
+    """is_ours: what its start action starts belongs to the agent, which gives it a cgroup and knows it by its mark.
+
+    asks_processes: they are asked to end by signals of the agent's, and its stop action tidies up after them.
+    """
 
     is_ours: bool
+    asks_processes: bool
     user: str | None  # whom its actions run as
     directory: str
     monitor_action: str
@@ -81,6 +85,7 @@ class Scripted:
     """The answers of those who have only actions to tell by: whatever else there is to know is seen from its processes."""
 
     is_ours = True
+    asks_processes = False
 
     async def look(self) -> None:
         return None

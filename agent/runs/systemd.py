@@ -25,9 +25,16 @@ RUNNING = Path("/run/systemd/system")  # sd_booted(3)
 AGENT_UNIT = "understudy-agent.service"
 ASK_TIMEOUT_S = 10.0
 SLACK_S = 5.0  # systemd's own time to kill, beyond the grace that a unit has
-_SHOWN = "LoadState,ActiveState,SubState,MainPID,InvocationID,ControlGroup,ExecMainCode,ExecMainStatus,Result"
+_SHOWN = "LoadState,ActiveState,SubState,MainPID,InvocationID,ControlGroup,ExecMainCode,ExecMainStatus,Result,Job"
 _NOT_LOADED = 5  # systemctl's exit status for a unit that there is not, as LSB has it for a program
 _UP = ("active", "reloading")
+_BEFORE = {  # systemd.exec(5), process exit codes: it could not even begin
+    200: "its working directory cannot be entered",
+    203: "its program cannot be executed",
+    209: "its output file cannot be opened",
+    216: "its group cannot be taken on",
+    217: "its user cannot be taken on",
+}
 _KILLED = ("2", "3")  # CLD_KILLED and CLD_DUMPED of siginfo_t, as ExecMainCode has them
 
 
@@ -49,10 +56,13 @@ class UnitState:
     code: str = "0"
     status: int = 0
     result: str = "success"
+    job: int = 0
 
     def end(self) -> str:
         """Why its main process ended, and what systemd makes of it where that says more."""
         why = words_for_wait(-self.status if self.code in _KILLED else self.status)
+        if self.code not in _KILLED and self.status in _BEFORE:
+            return f"{_BEFORE[self.status]} (systemd's status {self.status})"
         return why if self.result in ("success", "exit-code", "signal", "core-dump") else f"{why} ({self.result})"
 
 
@@ -69,6 +79,7 @@ def parse_show(text: str) -> UnitState:
         code=said.get("ExecMainCode", "0"),
         status=int(said.get("ExecMainStatus") or 0),
         result=said.get("Result", "success"),
+        job=int(said.get("Job", "").partition(" ")[0] or 0),
     )
 
 
@@ -77,6 +88,7 @@ class Unit:
 
     monitor_action = "show"
     is_ours = False
+    asks_processes = False
     user: str | None = None
     directory = "/"
 
@@ -93,7 +105,7 @@ class Unit:
     def command(self, action: str) -> Sequence[str]:
         if action == self.monitor_action:
             return ("systemctl", "show", "--property", _SHOWN, "--", self.unit)
-        return ("systemctl", "--quiet", "--no-ask-password", action, "--", self.unit)
+        return ("systemctl", "--no-ask-password", action, "--", self.unit)
 
     def environment(self, action: str) -> Mapping[str, str]:
         return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
@@ -167,8 +179,11 @@ class Transient(Unit):
     """A program in a unit of its own, which goes on without the agent.
 
     Its exit status can be asked for afterwards, for the unit stays (RemainAfterExit=) until the next run. Before= has the agent stopped
-    first when the machine goes down, while the applications still run: so that it can stop them in its own order.
+    first when the machine goes down, while the applications still run: so that it can stop them in its own order. It asks their
+    processes itself then, for a stop asked of systemd would wait for the agent's own end.
     """
+
+    asks_processes = True
 
     def __init__(self, application: Application, environment: Mapping[str, str], mark: str, log: str | None) -> None:
         super().__init__(application, f"understudy-{application.name}.service")
@@ -177,7 +192,7 @@ class Transient(Unit):
     async def prepare(self) -> None:
         """What the last run left of the unit is let go; a unit that is up is not: then the start fails, as it must."""
         await self.look()
-        if self.state.sub == "exited":
+        if self.state.sub == "exited" or self.state.active == "deactivating":
             await self._ask("stop")
         if self.state.active == "failed":
             await self._ask("reset-failed")
@@ -187,13 +202,15 @@ class Transient(Unit):
         await running.end(ASK_TIMEOUT_S)
 
     def command(self, action: str) -> Sequence[str]:
+        if action == STOP and self.state.job:  # one is under way already, and may be waiting for the agent's end
+            return ("systemctl", "--no-ask-password", "--no-block", STOP, "--", self.unit)
         if action != START:
             return super().command(action)
         assert self._application.run.exec is not None, f"{self._application.name} runs by {self._application.run.kind}"
         variables = [f"--setenv={name}={value}" for name, value in self._variables().items()]
         properties = [f"--property={key}={value}" for key, value in self._properties().items()]
         words = [escaped(word) for word in self._application.run.exec]
-        return ("systemd-run", f"--unit={self.unit}", "--quiet", "--no-ask-password", *properties, *variables, "--", *words)
+        return ("systemd-run", f"--unit={self.unit}", "--no-ask-password", *properties, *variables, "--", *words)
 
     def environment(self, action: str) -> Mapping[str, str]:
         """Of systemd-run itself: it looks for the program where the application would."""
