@@ -89,7 +89,7 @@ class _HaConnection(Connection):
             if chars > WRITE_BUFFER_BYTES:
                 self.transport.write("".join(texts).encode("ascii", "replace"))
                 texts, chars = [], 0
-                if self.slow:
+                if self.slow or self.transport.is_closing():  # it does not read, or has left
                     self._left = lines[index + 1 :]
                     self.server.lines -= len(self._left)
                     return

@@ -18,6 +18,9 @@ from operator import attrgetter
 
 WRITE_TIMEOUT_S = 5.0
 WRITE_BUFFER_BYTES = 16384
+# In the kernel, each way. Left to itself it keeps up to 4 MiB for a reader who takes nothing (tcp_wmem), and a thousand of
+# them would leave no TCP memory to anybody on the machine (tcp_mem in tcp(7)).
+SOCKET_BYTES = 65536
 READ_BYTES = 4096  # at a time; all connections of a port share the buffer, for it is emptied before the next is read
 ACCEPT_AT_ONCE = 64  # so that a flood of newcomers leaves turns to those who are in
 BACKLOG = 1024
@@ -170,6 +173,8 @@ class Server:
             except OSError as error:
                 await self.close()
                 raise PortInUse(f"{self._purpose}: cannot listen on {host} port {port}: {error.strerror or error}") from error
+            for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                listener.setsockopt(socket.SOL_SOCKET, buffer, SOCKET_BYTES)  # handed on to each connection
             self.listen(listener)
 
     def listen(self, listener: socket.socket) -> None:

@@ -8,6 +8,7 @@ import json
 import resource
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from agent import ha_log, serving
 from agent.ha_log import HaLog
 from agent.ha_port import EVICTED, HaServer, ha_server
-from agent.serving import PortInUse
+from agent.serving import SOCKET_BYTES, PortInUse
 from core.ha_port import ERRORS_MAX, Told, View
 from core.model import Verdict
 from tests.agent.holders import converse, with_server
@@ -136,7 +137,7 @@ def test_an_idle_connection_is_closed_and_one_that_only_drips_is_idle(monkeypatc
 
     async def story(port: int) -> None:
         silent, dripping = await talk(port), await talk(port)
-        while not dripping[0].at_eof():
+        while not dripping[0].at_eof() and dripping[0].exception() is None:  # a byte that crosses the close is answered by a reset
             dripping[1].write(b"p")
             await asyncio.sleep(0.01)
         assert await silent[0].read() == b""
@@ -188,6 +189,47 @@ def test_a_connection_reset_before_its_answer_hurts_nobody() -> None:
         assert await converse(port, b"ping\nexit\n") == b"OK\r\n"
 
     with_server(server(), story)
+
+
+def test_who_left_amid_his_answers_is_answered_no_more() -> None:
+    """asyncio warns at each write to a connection that is lost, in a text of its own: a flood of them would fill the journal."""
+
+    class Lost(asyncio.Transport):
+        writes = 0
+
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            self.writes += 1
+
+        def is_closing(self) -> bool:
+            return self.writes > 0
+
+    async def run() -> None:
+        lost, long = Lost(), replace(VIEW, status={"text": "x" * 4000})
+        for asked in (b"status\n" * 500, b"status\n" * 500 + b"quit\n", b"nonsense\n" * 400):
+            connection = server(long)()._kind(server(long)())
+            connection.transport, lost.writes = lost, 0
+            connection.received(asked)
+            assert lost.writes == 1
+
+    asyncio.run(run())
+
+
+def test_a_connection_takes_no_more_of_the_kernels_memory_than_its_share() -> None:
+    """Left to itself the kernel keeps megabytes for a reader who takes nothing, of what the whole machine has for TCP (tcp(7), tcp_mem)."""
+
+    async def run() -> None:
+        it = server()()
+        await it.open(["127.0.0.1"], 0)
+        connection = await talk(it.port)
+        assert await ping(connection) == b"OK\r\n"
+        (of_server,) = (one for connections in it._by_address.values() for one in connections)
+        own = of_server.transport.get_extra_info("socket")
+        for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            assert own.getsockopt(socket.SOL_SOCKET, buffer) <= 2 * SOCKET_BYTES, "the kernel doubles it for itself (socket(7))"
+        leave(connection)
+        await it.close()
+
+    asyncio.run(run())
 
 
 def test_without_a_free_descriptor_accept_pauses_and_the_newcomer_is_served_once_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

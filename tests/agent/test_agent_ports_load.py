@@ -17,6 +17,10 @@ ROOT = Path(__file__).parents[2]
 IDLE = 5000
 DESCRIPTORS = IDLE + 1000
 GROWTH_KIB_MAX = 16 * 1024  # 1,100 connections take 5 MiB; 5,000 kept would take 25
+SLOW = 500
+SLOW_KIB_MAX = 32 * 1024  # so many with a full buffer of agent.serving.WRITE_BUFFER_BYTES and one answer over it
+HALF_OPEN = 1500  # more than there is room for
+ANSWER_S_MAX = 2.0  # a probe's own timeout where the settings say nothing else: later is no answer
 SERVER = """
 import asyncio
 from agent.ha_port import ha_server
@@ -24,7 +28,7 @@ from core.ha_port import Told, View
 from core.model import Verdict
 
 async def main():
-    view = View(subject=Told(Verdict.HEALTHY), applications={}, status={})
+    view = View(subject=Told(Verdict.HEALTHY), applications={}, status={"long": "x" * 2000})
     server = ha_server(lambda: view, "test")
     await server.open(["127.0.0.1"], 0)
     print(server.port, flush=True)
@@ -70,8 +74,25 @@ def connect(port: int) -> socket.socket:
 
 
 def ping(connection: socket.socket) -> bytes:
+    """Raises TimeoutError: not within ANSWER_S_MAX."""
+    connection.settimeout(ANSWER_S_MAX)
     connection.sendall(b"ping\r\n")
     return connection.recv(100)
+
+
+def ask_for_more_than_is_read(connection: socket.socket) -> None:
+    """Until nothing more goes out: the server has stopped to read, for its answers are not taken."""
+    connection.setblocking(False)
+    try:
+        while True:
+            connection.send(b"status\r\n" * 1000)
+    except BlockingIOError:
+        pass
+
+
+def say_half_and_be_gone(connection: socket.socket) -> None:
+    """Its last word is half a line, and no end is ever told, as when a cable is pulled: the descriptor stays open."""
+    connection.sendall(b"pin")
 
 
 def test_five_thousand_idle_connections_neither_silence_ping_nor_take_the_memory(server: subprocess.Popen[str]) -> None:
@@ -86,6 +107,29 @@ def test_five_thousand_idle_connections_neither_silence_ping_nor_take_the_memory
         with connect(port) as prober:
             for _ in range(100):
                 assert ping(prober) == b"OK\r\n"
+        assert memory_kib(server.pid) - before_kib < GROWTH_KIB_MAX
+
+
+def test_readers_who_take_nothing_neither_silence_ping_nor_take_the_memory(server: subprocess.Popen[str]) -> None:
+    port = port_of(server)
+    before_kib = memory_kib(server.pid)
+    with ExitStack() as held, connect(port) as prober:
+        for number in range(SLOW):
+            ask_for_more_than_is_read(held.enter_context(connect(port)))
+            if number % 10 == 0:
+                assert ping(prober) == b"OK\r\n"
+                assert memory_kib(server.pid) - before_kib < SLOW_KIB_MAX
+
+
+def test_half_open_connections_neither_silence_ping_nor_take_the_memory(server: subprocess.Popen[str]) -> None:
+    port = port_of(server)
+    before_kib = memory_kib(server.pid)
+    with ExitStack() as held:
+        for number in range(HALF_OPEN):
+            say_half_and_be_gone(held.enter_context(connect(port)))
+            if number % 100 == 0:
+                with connect(port) as newcomer:
+                    assert ping(newcomer) == b"OK\r\n"
         assert memory_kib(server.pid) - before_kib < GROWTH_KIB_MAX
 
 
