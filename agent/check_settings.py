@@ -21,7 +21,9 @@ def read_settings(path: str) -> NodeSettings:
             for probe in application.probes:
                 check_probe(probe)
         return settings
-    except (OSError, UnicodeDecodeError, BadSettings) as error:
+    except OSError as error:
+        raise BadSettings(f"{path}: cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, BadSettings) as error:
         raise BadSettings(f"{path}: {error}") from error
 
 
@@ -41,7 +43,9 @@ def _check_properties(path: str) -> Iterator[str]:
     try:
         properties = parse_properties(Path(path).read_text(encoding="latin-1"))  # as java.util.Properties.load(InputStream) does
         ha, counters, warnings = ha_from_properties(properties)
-    except (OSError, BadSettings) as error:
+    except OSError as error:
+        raise BadSettings(f"{path}: cannot be read: {error.strerror}") from error
+    except BadSettings as error:
         raise BadSettings(f"{path}: {error}") from error
     yield from (f"warning: {warning}" for warning in warnings)
     if not any(key.startswith(PREFIX) for key in properties):

@@ -23,7 +23,7 @@ Ports = Callable[[], Iterable[tuple[str, Server]]]
 
 # A key of an application's status or of its measures, the metric's name after understudy_application_, its help.
 _GAUGES = (
-    ("penalty", "penalty", "Decaying penalty for restarting often; later restarts wait longer the higher it is."),
+    ("penalty", "penalty", "Decaying penalty for failing often; from 4 on a healthy spell no longer resets the waits between restarts."),
     ("busy_s", "busy_seconds", "How long it has been busy on end."),
     ("held", "held", "1 while an operator holds it offline."),
     ("adopted", "adopted", "1 when its run was begun by a former agent and taken over."),

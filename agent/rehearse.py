@@ -30,7 +30,10 @@ def rehearse_file(path: str, settings: str | None, read_settings: Callable[[str]
             lines = chain(["\n" if named is not None else first], file)
             for told in rehearse(chosen.assembly, lines):
                 print(told)
-    except (OSError, UnicodeDecodeError, BadObservation) as error:
+    except OSError as error:
+        print(f"understudy rehearse: {path}: cannot be read: {error.strerror}", file=sys.stderr)
+        return 2
+    except (UnicodeDecodeError, BadObservation) as error:
         print(f"understudy rehearse: {path}: {error}", file=sys.stderr)
         return 2
     return 0

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agent.control_socket import NoAgent, NoAnswer, call, socket_path
+from agent.control_socket import ENVIRONMENT, NoAgent, NoAnswer, call, socket_path
 
 TIMEOUT_S = 5.0
 
@@ -16,7 +16,11 @@ def why(application: str | None, *, as_json: bool) -> int:
     """Exit status: 0 printed, 1 the agent could not be asked or does not know that application."""
     try:
         answer = call(socket_path(), {"do": "why", "application": application}, TIMEOUT_S)
-    except (NoAgent, NoAnswer) as error:
+    except NoAgent as error:
+        remedy = f"does the agent run (systemctl status understudy-agent), are you root, is {ENVIRONMENT} as the agent has it?"
+        print(f"understudy why: no agent answers: {error}; {remedy}", file=sys.stderr)
+        return 1
+    except NoAnswer as error:
         print(f"understudy why: {error}", file=sys.stderr)
         return 1
     if not answer.get("ok"):
@@ -52,7 +56,8 @@ def lines_of(name: str, told: Mapping[str, Any]) -> Iterator[str]:
 def _limits(told: Mapping[str, Any]) -> Iterator[str]:
     for one in told["thresholds"]:
         limit = f"{one['percent']:g} %" if one["percent"] is not None else f"{one['amount']}"
-        value = "not measured" if one["value"] is None else f"{one['value']:.1f}"
+        digits = 1 if one["percent"] is not None else 0
+        value = "not measured" if one["value"] is None else f"{one['value']:.{digits}f}"
         crossed = ", crossed" if one["crossed"] else ""
         yield f"  threshold {one['threshold']}: {value}, limit {limit} for {one['for_s']:g} s, then {one['then']}{crossed}"
     if told["counters"] is not None:

@@ -46,7 +46,7 @@ def ha_from_properties(properties: Mapping[str, str]) -> tuple[HaPort | None, Co
     values = {key: properties.get(key, "").strip() or default for key, default in DEFAULTS.items()}
     enabled = _boolean(ENABLED, values[ENABLED])
     port, warnings = _port(values, enabled=enabled), []
-    interval_s = float(_whole(INTERVAL, values[INTERVAL], at_least=-COUNT_MAX, unit=" seconds"))
+    interval_s = float(_whole(INTERVAL, values[INTERVAL], at_least=-COUNT_MAX, unit=" of seconds"))
     if interval_s < COUNTER_INTERVAL_S_MIN:
         warnings.append(f"{INTERVAL} is {interval_s:g}: raised to {COUNTER_INTERVAL_S_MIN:g} seconds, the least there is")
         interval_s = COUNTER_INTERVAL_S_MIN

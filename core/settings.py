@@ -42,7 +42,9 @@ def parse_node_settings(text: str) -> NodeSettings:
     try:
         value = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:  # the latter: nested more deeply than any settings are
-        raise BadSettings(f"settings are not JSON: {error}") from error
+        raise BadSettings(
+            f"settings are not JSON: {error}; use a node's agent.json (`understudy validate` reads a deployable file)"
+        ) from error
     if not isinstance(value, dict):
         raise BadSettings(f"settings are {_brief(value)}, expected an object")
     version = value.pop("version", None)

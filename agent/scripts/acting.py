@@ -12,14 +12,24 @@ import sys
 from typing import Any
 
 from agent.control_socket import NoAgent, NoAnswer, call, socket_path
-from agent.scripts.arguments import TIMEOUT_S_MAX, Arguments, BadArguments, complain, parse
+from agent.scripts.arguments import TIMEOUT_S_MAX, Arguments, BadArguments, complain, parse, usage, wants_help
 
 DONE, NOT_DONE, LATER_S = 0, 1, 10
+HELP = {
+    "offline": "Stops the application (or all) behind that HA port gracefully, and holds it down until `online`.",
+    "clean": "Kills all that belongs to the application (or to all) behind that HA port, and holds it down until `online`.",
+    "online": "Starts the application (or all) behind that HA port and waits until it is up; what fails is cleaned first.",
+}
+CODES = f"""The first three arguments are not used. It asks the agent of this machine, as root.
+Exit status: {DONE} done, {NOT_DONE} not done, {LATER_S} under way or nobody answered: look again after so many seconds."""
 TIMEOUT_S = 300.0  # the agent bounds each by the application's own settings, which are shorter as a rule
 MARGIN_S = 0.5  # the agent is given a little less than we wait, so that its words arrive
 
 
 def main(verb: str, words: list[str]) -> int:
+    if wants_help(words):
+        print(f"{usage(verb)}\n{HELP[verb]}\n{CODES}")
+        return DONE
     try:
         asked = parse(words, timeout_s=TIMEOUT_S)
         _must_be_here(asked.host)

@@ -61,4 +61,12 @@ def parse(words: list[str], *, timeout_s: float) -> Arguments:
 
 def complain(script: str, error: BadArguments) -> None:
     print(f"{script}: {error}", file=sys.stderr)
-    print(f"usage: {script} JAVA_HOME MZ_HOME username port [host] [sec_timeout] [debug]", file=sys.stderr)
+    print(usage(script), file=sys.stderr)
+
+
+def usage(script: str) -> str:
+    return f"usage: {script} JAVA_HOME MZ_HOME username port [host] [sec_timeout] [debug]"
+
+
+def wants_help(words: list[str]) -> bool:
+    return words in (["-h"], ["--help"])

@@ -13,11 +13,13 @@ import socket
 import time
 from typing import Any
 
-from agent.scripts.arguments import Arguments, BadArguments, complain, parse
+from agent.scripts.arguments import Arguments, BadArguments, complain, parse, usage, wants_help
 from core.confidence import FAILED, HEALTHY, UNKNOWN, monitor_code
 from core.ha_port import UNKNOWN as UNSURE
 from core.model import Verdict
 
+HELP = """Asks the HA port how the application (or the node) behind it is. The first three arguments are not used.
+Exit status: 110 healthy, 105 busy, 101 to 109 in between, 100 failed or held offline, 99 unknown."""
 TIMEOUT_S = 10.0
 REFUSED_S = 3.0  # systemd starts the agent again after one second, and it listens after another
 REFUSED_PAUSE_S = 0.1
@@ -25,6 +27,9 @@ ANSWER_BYTES_MAX = 4 << 20
 
 
 def main(words: list[str]) -> int:
+    if wants_help(words):
+        print(f"{usage('monitor')}\n{HELP}")
+        return 0
     try:
         asked = parse(words, timeout_s=TIMEOUT_S)
     except BadArguments as error:

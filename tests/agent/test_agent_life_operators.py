@@ -168,7 +168,9 @@ def test_why_without_an_agent_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("UNDERSTUDY_SOCKET", str(tmp_path / "agent.sock"))
 
     assert main(["why"]) == 1
-    assert "No such file or directory" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "No such file or directory" in told
+    assert "does the agent run" in told
 
 
 def test_rehearse_prints_what_would_be_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -228,6 +228,15 @@ def test_99_and_the_usage_when_the_arguments_are_wrong(words: tuple[object, ...]
     assert "usage: monitor JAVA_HOME MZ_HOME username port [host] [sec_timeout] [debug]" in done.err
 
 
+@pytest.mark.parametrize("script", ["monitor", "online", "offline", "clean"])
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_help_says_what_it_does_and_what_its_exit_codes_mean(script: str, word: str) -> None:
+    said = subprocess.run([sys.executable, "-s", str(SCRIPTS / script), word], capture_output=True, text=True, timeout=60, check=True)
+
+    assert said.stdout.startswith(f"usage: {script} JAVA_HOME MZ_HOME username port")
+    assert "Exit status: " in said.stdout
+
+
 def test_debug_tells_what_was_asked_and_answered_and_without_it_nothing_is_printed(node: Node) -> None:
     told = run("monitor", node.port, "localhost", 5, "debug").out
     assert f"asking localhost port {node.port}" in told

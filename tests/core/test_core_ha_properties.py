@@ -151,7 +151,7 @@ def test_a_lower_interval_is_raised_to_40_with_a_warning(value: str) -> None:
 
 
 def test_an_interval_is_a_whole_number_of_seconds() -> None:
-    with pytest.raises(BadSettings, match=r"mz\.ha\.interval is '1m': use a whole number seconds"):
+    with pytest.raises(BadSettings, match=r"mz\.ha\.interval is '1m': use a whole number of seconds"):
         counters(interval="1m")
 
 
