@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.application import Counters, HaPort
-from core.ha_properties import ha_from_properties, parse_properties
+from core.ha_properties import PREFIX, ha_from_properties, parse_properties
 from core.settings import BadSettings
 
 TEXT_CHARS_MAX = 65_536
@@ -40,6 +40,8 @@ def complaint(value: object) -> tuple[str | None, str] | None:
         if not isinstance(properties, dict) or not all(isinstance(text, str) for pair in properties.items() for text in pair):
             return None
         read_properties(properties)
+        if isinstance(value, str) and not any(key.startswith(PREFIX) for key in properties):
+            return None, f"no line of the text names a property {PREFIX}...: if it is the path of a file, put the file's text here"
     except BadSettings as error:
         named = [key for key in value if str(error).startswith(f"{key} is ")] if isinstance(value, dict) else []
         return (named[0] if named else None), str(error)

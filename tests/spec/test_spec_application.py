@@ -66,6 +66,8 @@ def test_a_run_that_cannot_be_is_one_problem_at_its_key(text: str, key: str, wor
         ("{systemd: a.service}", "output: {file: /var/log/a}", "output"),
         ("{ocf: {type: a}}", "user: ledger", "user"),
         ("{lsb: /etc/init.d/a}", "user: ledger", "user"),
+        ("{ocf: {type: a}}", "limits: {open_files: 4096}", "limits.open_files"),
+        ("{lsb: /etc/init.d/a}", "limits: {open_files: 4096, memory: 1G}", "limits.open_files"),
         ("{exec: [/bin/a]}", "drain_timeout: 5s", "drain_timeout"),
     ],
 )
@@ -177,6 +179,7 @@ def test_the_seeds_properties_may_be_the_text_of_their_file(of: Of) -> None:
         ("{mz.ha.enabled: true}", "ha_properties.mz.ha.enabled", "string"),
         ('"mz.ha.enabled=\\\\u12"', "ha_properties", "four hexadecimal digits"),
         ("7", "ha_properties", "dictionary"),
+        ("/etc/mz/ha.properties", "ha_properties", "put the file's text here"),
     ],
 )
 def test_a_property_that_is_wrong_is_told_at_its_place(text: str, key: str, words: str, problems_of: ProblemsOf) -> None:
