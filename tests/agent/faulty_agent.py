@@ -1,8 +1,9 @@
-"""An agent that dies at a chosen effect, as a program: python faulty_agent.py FOLDER STORY FAULT.
+"""An agent that dies at a chosen effect, as a program: python -m tests.agent.faulty_agent FOLDER STORY FAULT.
 
 FAULT is `none`, or `EFFECT:NUMBER:before` or `:after`: at the NUMBER-th call of that effect the process is gone, without another
 instruction. Effects are the agent's own functions, wrapped here by their names, so that the agent has no seam for it. What was
-reached is written to FOLDER/effects, a line each.
+reached is written to FOLDER/effects, a line each; and so is, as `missed:...`, whatever the interpreter was seen to change outside
+of all of them, so that a new way to change the world cannot go without its fault.
 """
 
 from __future__ import annotations
@@ -13,20 +14,19 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from agent.cycle import Cycle
 from agent.daemon import World, live
-from agent.holder import NodeHolder
 from agent.log import Log
-from agent.ports import Trouble
 from agent.systemd import Notifier
-from core.model import Verdict
-from core.records import Item, Permit, Phase, Report, Request, parse_permit, report_item, request_item
+from core.records import Item, Permit, Report, Request, parse_permit, report_item, request_item
 from core.settings import parse_node_settings
+from tests.agent import faulty_stories
 from tests.agent.worlds import FakeBucket, FakeMetadata
 
 EFFECTS = {
@@ -34,17 +34,31 @@ EFFECTS = {
     "rename": ("pathlib", "Path.rename"),
     "fsync": ("os", "fsync"),
     "begin": ("agent.supervised", "Supervised.begin"),
-    "spawn": ("agent.runs.launch", "spawn"),
     "started": ("agent.supervised", "Supervised.start"),
+    "spawn": ("agent.runs.launch", "spawn"),
+    "program": ("subprocess", "Popen.__init__"),
+    "acted": ("agent.runs.actions", "Action._read"),
+    "cgroup": ("agent.runs.cgroups", "_make"),
+    "place": ("agent.runs.cgroups", "Cgroup.place"),
+    "unprotect": ("agent.runs.launch", "unprotect"),
     "stop": ("agent.runs.children", "ProcessRun.stop"),
     "clean": ("agent.runs.children", "ProcessRun.clean"),
+    "managed-stop": ("agent.runs.managed", "ManagedRun.stop"),
+    "managed-clean": ("agent.runs.managed", "ManagedRun.clean"),
+    "signal": ("os", "killpg"),
+    "send": ("agent.runs.proc", "send"),
+    "cgroup-kill": ("agent.runs.cgroups", "Cgroup.kill"),
     "collect": ("agent.runs.children", "Own.collect"),
     "adopt": ("agent.supervised", "adopt"),
+    "adopt-stranger": ("agent.succession", "adopt"),
+    "clear": ("agent.runs.children", "_clear"),
     "give-up": ("agent.notebook", "write_given_up"),
     "report": ("__main__", "FileTable.write_report"),
     "ask": ("__main__", "FileTable.write_request"),
 }
-PATIENCE_S = 20.0
+# Audit events (library reference, "Audit events table") of what changes something outside of this process.
+CHANGES = {"subprocess.Popen", "os.kill", "os.killpg", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.link", "os.symlink"}
+WRITES = os.O_WRONLY | os.O_RDWR
 
 
 class FileTable:
@@ -70,6 +84,7 @@ class FileTable:
 def inject(folder: Path, fault: str) -> None:
     """Wrap every effect; the wrapper of the chosen one ends the process."""
     calls: Counter[str] = Counter()
+    inside = threading.local()
     said = os.open(folder / "effects", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def wrapped(effect: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,12 +94,22 @@ def inject(folder: Path, fault: str) -> None:
             os.write(said, f"{effect}:{number}\n".encode())
             if fault == f"{effect}:{number}:before":
                 os._exit(9)
-            result = function(*arguments, **named)
+            depth = getattr(inside, "depth", 0)
+            inside.depth = depth + 1
+            try:
+                result = function(*arguments, **named)
+            finally:
+                inside.depth = depth
             if fault == f"{effect}:{number}:after":
                 os._exit(9)
             return result
 
         return call
+
+    def audit(event: str, arguments: tuple[Any, ...]) -> None:
+        changes = event in CHANGES or (event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES)
+        if changes and not getattr(inside, "depth", 0) and not faulty_stories.acting:
+            os.write(said, f"missed:{event}:{str(arguments[0])[:200]}\n".encode())
 
     for effect, (module, path) in EFFECTS.items():
         holder: Any = importlib.import_module(module)
@@ -92,78 +117,11 @@ def inject(folder: Path, fault: str) -> None:
         for each in classes:
             holder = getattr(holder, each)
         setattr(holder, name, wrapped(effect, getattr(holder, name)))
+    sys.addaudithook(audit)
 
 
-# --- stories -------------------------------------------------------------------------------------------------------
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not holds():
-            await asyncio.sleep(0.005)
-
-
-def is_well(cycle: Cycle) -> bool:
-    told = cycle.concluded.applications
-    return (
-        cycle.memory.confirmed
-        and all(verdict is Verdict.HEALTHY for verdict, _ in told.values())
-        and all(application.alive for application in cycle.applications.values())
-    )
-
-
-async def be_well(cycle: Cycle) -> None:
-    """Everything runs, also what a former life was told to hold down; then the agent is told to stop."""
-    await until(lambda: cycle.memory.confirmed)
-    for name in list(cycle.knowledge.held):
-        await NodeHolder(cycle).online(name)
-    await until(lambda: is_well(cycle))
-
-
-async def crash(cycle: Cycle) -> None:
-    """Everything runs; then the agent is gone."""
-    await be_well(cycle)
-    os._exit(9)
-
-
-async def work(cycle: Cycle) -> None:
-    """Everything runs, is killed and restarted, taken offline and brought online again."""
-    await be_well(cycle)
-    web, before = cycle.applications["web"], cycle.applications["web"].run
-    os.kill(web.pid or 0, signal.SIGKILL)
-    await until(lambda: web.run > before and is_well(cycle))
-    holder = NodeHolder(cycle)
-    try:
-        await holder.offline("db")
-        await holder.online("db")
-    except Trouble as trouble:
-        print(f"trouble: {trouble}", flush=True)
-    await be_well(cycle)
-
-
-async def be_released(cycle: Cycle) -> None:
-    """The permit goes to another: nothing runs any more, and that is written down; a node that held none waits."""
-    folder = Path(sys.argv[1])
-    (folder / "permit").write_text((folder / "another").read_text())
-    epoch = json.loads((folder / "another").read_text())["epoch"]
-    await until(lambda: cycle.memory.newest == epoch and cycle.concluded.phase in (Phase.RELEASED, Phase.WAITING))
-
-
-async def be_superseded(cycle: Cycle) -> None:
-    await be_well(cycle)
-    await be_released(cycle)
-
-
-STORIES: dict[str, Callable[[Cycle], Awaitable[None]]] = {
-    "be-well": be_well,
-    "crash": crash,
-    "work": work,
-    "be-superseded": be_superseded,
-    "be-released": be_released,
-}
-
-
-async def main(folder: Path, story: str, fault: str) -> None:
+async def main(folder: Path, name: str, fault: str) -> None:
+    story = faulty_stories.STORIES[name]
     cycles: list[Cycle] = []
     build = Cycle.__init__
 
@@ -172,8 +130,9 @@ async def main(folder: Path, story: str, fault: str) -> None:
         cycles.append(self)
 
     Cycle.__init__ = note  # type: ignore[method-assign]  # the story looks at the agent from inside
-    inject(folder, fault)
+    faulty_stories.prepare(story)
     metadata = FakeMetadata(instance=(folder / "instance").read_text())
+    settings = parse_node_settings((folder / story.settings).read_text())
     world = World(
         identity=metadata.identity(),
         metadata=metadata,
@@ -184,11 +143,11 @@ async def main(folder: Path, story: str, fault: str) -> None:
         log=Log(),
         notifier=Notifier(None),
     )
-    settings = parse_node_settings((folder / "agent.json").read_text())
+    inject(folder, fault)
 
     async def tell() -> None:
-        await until(lambda: bool(cycles))
-        await STORIES[story](cycles[0])
+        await faulty_stories.until(lambda: bool(cycles))
+        await story.tell(faulty_stories.Stage(cycles[0], metadata, folder))
         os.kill(os.getpid(), signal.SIGTERM)
 
     telling = asyncio.create_task(tell())
