@@ -117,6 +117,8 @@ class _HttpConnection(Connection):
                 if not _small(event):
                     self._write(said(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"error": f"body over {BODY_BYTES_MAX} bytes"}), last=True)
                     return
+                if self._h11.they_are_waiting_for_100_continue:  # RFC 9110 10.1.1: it sends its body only after this word
+                    self.transport.write(self._h11.send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")) or b"")
             elif isinstance(event, h11.EndOfMessage):
                 self._answer()
             elif not isinstance(event, h11.Data):
@@ -126,7 +128,7 @@ class _HttpConnection(Connection):
         assert self._request is not None
         self.server.requests += 1
         self.heard()
-        method, path = self._request.method, self._request.target.partition(b"?")[0].decode("ascii", "replace")
+        method, path = self._request.method, _path(self._request.target)
         action = answers.action(path) if self.server.token_file is not None else None
         if action is not None:
             self._act(method, action)
@@ -205,6 +207,14 @@ class _HttpConnection(Connection):
 
     def _state(self) -> object:
         return self._h11.our_state
+
+
+def _path(target: bytes) -> str:
+    """Without its query. Also of the absolute form, which is meant for proxies and must be understood (RFC 9112 3.2.2)."""
+    scheme, _, rest = target.partition(b"://")
+    if scheme.lower() in (b"http", b"https"):
+        target = b"/" + rest.partition(b"/")[2]
+    return target.partition(b"?")[0].decode("ascii", "replace")
 
 
 def _small(request: h11.Request) -> bool:
