@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,14 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 from spec.schema import json_schema  # noqa: E402  # the repository is not installed: found by the line above
+from tools.agent_events import MEANINGS, events  # noqa: E402
+from tools.agent_numbers import NUMBERS  # noqa: E402
+from tools.agent_words import WORDS_AND_CODES, Table  # noqa: E402
 
 PAGE = ROOT / "docs/agent.md"
 
 
-def markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def markdown(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
 
@@ -25,9 +28,18 @@ def markdown(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 # --- settings -----------------------------------------------------------------------------------------------------
 
 
+FILE = "DeployableFile"
+
+
+def sections() -> dict[str, Any]:
+    """Every section of the file; the file itself is one."""
+    schema = json_schema()
+    return {FILE: schema, **schema["$defs"]}
+
+
 def settings(section: str) -> str:
     """One section of the deployable file: key, what it may be, its default, what it means."""
-    schema = json_schema()["$defs"][section]
+    schema = sections()[section]
     required = set(schema.get("required", ()))
     rows: list[tuple[str, ...]] = []
     for key, value in schema["properties"].items():
@@ -62,9 +74,45 @@ def _kind(schema: Mapping[str, Any]) -> str:
     return {"string": "text", "integer": "number", "boolean": "yes or no", "number": "number"}.get(schema.get("type", ""), "value")
 
 
+def levels() -> str:
+    """What may stand at each threshold, and what follows where the file says nothing."""
+    schema = sections()
+    rows: list[tuple[str, ...]] = []
+    for key, value in schema["ThresholdsSection"]["properties"].items():
+        name = re.search(r"#/\$defs/(\w+Level)", str(value))
+        assert name is not None, f"thresholds.{key} has no level"
+        about = schema[name[1]]["properties"]
+        where = f"`{key}: {{PATH: ...}}`" if value.get("type") == "object" else f"`{key}`"
+        rows.append((where, about["above"]["description"], about["for"]["default"], about["then"]["default"]))
+    return markdown(("threshold", "`above`", "`for`", "`then`"), rows)
+
+
+# --- everything else ------------------------------------------------------------------------------------------------
+
+
+def log_lines() -> str:
+    """Raises KeyError for an event that nobody has described."""
+    found = events()
+    assert not MEANINGS.keys() - found.keys(), f"nobody says {sorted(MEANINGS.keys() - found.keys())}"
+    return markdown(("event", "keys", "meaning"), [(f"`{event}`", _keys(keys), MEANINGS[event]) for event, keys in found.items()])
+
+
+def _keys(keys: tuple[str, ...]) -> str:
+    return ", ".join(f"`{key}`" for key in keys)
+
+
+def _fact(make: Callable[[], Table]) -> Callable[[], str]:
+    return lambda: markdown(*make())
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
-    f"settings-{section}": (lambda section=section: settings(section))  # type: ignore[misc]  # a lambda with a default
-    for section in json_schema()["$defs"]
+    **{
+        f"settings-{section}": (lambda section=section: settings(section))  # type: ignore[misc]  # a lambda with a default
+        for section in sections()
+    },
+    "threshold-levels": levels,
+    "log-lines": log_lines,
+    **{name: _fact(make) for name, make in (WORDS_AND_CODES | NUMBERS).items()},
 }
 
 
