@@ -10,10 +10,10 @@ CODE   := $(wildcard agent app.py bench cli core deployables lab lambdas spec st
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check lint test test-fast test-lab test-pythons demo bench drills heavy synth lock format clean
+.PHONY: help setup check lint test test-fast test-lab test-pythons demo bench drills heavy heavy-sample synth lock format clean
 
 help:  ## say what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-8s  %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s  %s\n' "$$name" "$$text"; done
 
 setup: $(STAMPS)/venv $(STAMPS)/vendor $(STAMPS)/node .venv/bin/understudy  ## install everything into this folder
 	@echo "setup: done; the command is .venv/bin/understudy"
@@ -61,8 +61,9 @@ test-pythons: setup
 test-lab: setup
 	$(PYTEST) -q -m "lab and not heavy"
 
+DRILLS := kill-application kill-instance freeze-instance
 demo: setup  ## break the demo three ways on a local cloud and watch it come back
-	.venv/bin/understudy drill kill-application kill-instance freeze-instance
+	.venv/bin/understudy drill $(DRILLS)
 
 bench: setup  ## medians and tails of the drills, five runs each: the better part of an hour
 	$(PY) bench/recovery.py
@@ -72,6 +73,13 @@ drills: setup  ## every drill there is
 
 heavy: setup  ## the tests that take many minutes
 	$(PYTEST) -q -m heavy
+
+# One of each kind: what needs a booted systemd, a life cut off at each of its effects, and a whole slice of the fuzzing.
+HEAVY_SAMPLE := tests/programs/test_programs_systemd.py tests/agent/test_agent_unit_booted.py \
+	'tests/agent/test_agent_chaos.py::test_killed_before_and_after_every_effect_of_a_life[-be-superseded-be-released]' \
+	tests/fuzz/test_fuzz_state.py
+heavy-sample: setup  ## a fixed sample of them, for CI
+	$(PYTEST) -q -n 2 --dist loadfile -m heavy $(HEAVY_SAMPLE)
 
 synth: setup  ## write the demo's template to cdk.out
 	.venv/bin/understudy synth deployables/demo.yaml
