@@ -72,11 +72,11 @@ def get(pk: str, sk: str) -> Item | None:
     return plain_item(answer["Item"]) if "Item" in answer else None
 
 
-def query(pk: str) -> list[Item]:
-    return list(_pages(pk))
+def query(pk: str, *, consistent: bool = True) -> list[Item]:
+    return list(_pages(pk, consistent))
 
 
-def _pages(pk: str) -> Iterator[Item]:
+def _pages(pk: str, consistent: bool) -> Iterator[Item]:
     start: dict[str, Any] = {}
     for _ in range(PAGES_MAX):
         with calling(f"read {pk}"):
@@ -85,7 +85,7 @@ def _pages(pk: str) -> Iterator[Item]:
                 KeyConditionExpression="#pk = :pk",
                 ExpressionAttributeNames={"#pk": names.PK},
                 ExpressionAttributeValues={":pk": {"S": pk}},
-                ConsistentRead=True,
+                ConsistentRead=consistent,
                 **start,
             )
         yield from (plain_item(item) for item in answer["Items"])
@@ -105,16 +105,16 @@ def _readable(items: list[Item], parse: Callable[[Item], Record]) -> list[Record
     return found
 
 
-def node_records(deployable: str, assembly: str) -> tuple[dict[str, Report], dict[str, Request]]:
-    """What the assembly's nodes say: reports and requests by instance."""
-    items = query(names.node_pk(deployable, assembly))
+def node_records(deployable: str, assembly: str, *, consistent: bool = True) -> tuple[dict[str, Report], dict[str, Request]]:
+    """What the assembly's nodes say: reports and requests by instance. consistent: pay twice for the newest, as who decides must."""
+    items = query(names.node_pk(deployable, assembly), consistent=consistent)
     reports = _readable([i for i in items if str(i[names.SK]).startswith(names.REPORT_PREFIX)], parse_report)
     requests = _readable([i for i in items if str(i[names.SK]).startswith(names.REQUEST_PREFIX)], parse_request)
     return {r.instance: r for r in reports}, {r.instance: r for r in requests}
 
 
-def looks(deployable: str, assembly: str) -> dict[str, Looks]:
-    return {r.instance: r for r in _readable(query(names.look_pk(deployable, assembly)), parse_looks)}
+def looks(deployable: str, assembly: str, *, consistent: bool = True) -> dict[str, Looks]:
+    return {r.instance: r for r in _readable(query(names.look_pk(deployable, assembly), consistent=consistent), parse_looks)}
 
 
 def permit(deployable: str, assembly: str) -> Permit | None:

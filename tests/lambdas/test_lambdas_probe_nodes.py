@@ -14,6 +14,7 @@ import pytest
 from core.model import Verdict
 from lambdas import probe_nodes
 from lambdas.adapters import asking, table
+from lambdas.adapters.clients import client
 
 NODE = "i-0aaa"
 
@@ -201,3 +202,24 @@ def test_a_node_that_never_reported_is_looked_at_by_its_address(cloud: Any) -> N
 
     assert seen["answered"] is False
     assert seen["report_age_s"] is None
+
+
+def test_a_sweep_reads_at_half_the_price_and_whoever_acts_gets_the_newest(cloud: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    asked: list[bool] = []
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        asked.append(params["ConsistentRead"])
+
+    events = client("dynamodb").meta.events
+    events.register("before-parameter-build.dynamodb.Query", note)
+    try:
+        with node() as n:
+            cloud.report(NODE, address="127.0.0.1", ha_port=n.ha_port, http_port=n.http_port)
+            sweep(cloud, capsys)
+            swept, asked = asked, []
+            look(cloud)
+    finally:
+        events.unregister("before-parameter-build.dynamodb.Query", note)
+
+    assert swept == [False, False]
+    assert asked == [True, True]
