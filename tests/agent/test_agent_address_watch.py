@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pytest
 
 from agent.address_watch import Addresses, NoAddress, resolve, run_hook, watch_addresses
 from agent.log import Log
+from tests.agent.programs import eventually
 
 OLD, NEW = ("10.0.0.1",), ("10.0.0.2",)
 
@@ -59,12 +60,6 @@ def events(log: Log) -> list[str]:
     return [line["event"] for line in said(log)]
 
 
-async def until(claim: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not claim():
-            await asyncio.sleep(0.002)
-
-
 def watching(names: Names, log: Log, command: list[str] | None = None, *watched: str) -> asyncio.Task[None]:
     return asyncio.create_task(
         watch_addresses(watched or ("db",), command, log=log, resolve=names, every_s=0.002, look_up_s=0.05, command_s=5)
@@ -81,9 +76,9 @@ def test_a_changed_address_runs_the_command_with_old_and_new(names: Names, log: 
     async def story() -> None:
         names.answers["db"] = OLD
         task = watching(names, log, [str(hook), "argument"])
-        await until(lambda: names.asked.get("db", 0) > 2)
+        await eventually(lambda: names.asked.get("db", 0) > 2)
         names.answers["db"] = ("10.0.0.2", "10.0.0.3")
-        await until(lambda: b"address-hook" in log.tail())
+        await eventually(lambda: b"address-hook" in log.tail())
         task.cancel()
 
     asyncio.run(story())
@@ -97,7 +92,7 @@ def test_the_first_answer_is_no_change_and_the_same_answer_is_none_either(names:
     async def story() -> None:
         names.answers["db"] = OLD
         task = watching(names, log, ["/bin/false"])
-        await until(lambda: names.asked.get("db", 0) > 5)
+        await eventually(lambda: names.asked.get("db", 0) > 5)
         task.cancel()
 
     asyncio.run(story())
@@ -109,13 +104,13 @@ def test_a_name_that_cannot_be_looked_up_has_not_changed(names: Names, log: Log)
     async def story() -> None:
         names.answers["db"] = OLD
         task = watching(names, log)
-        await until(lambda: names.asked.get("db", 0) > 1)
+        await eventually(lambda: names.asked.get("db", 0) > 1)
         names.answers["db"] = NoAddress("Temporary failure in name resolution")
-        await until(lambda: b"trouble" in log.tail())
+        await eventually(lambda: b"trouble" in log.tail())
         names.answers["db"] = OLD
-        await until(lambda: b"well-again" in log.tail())
+        await eventually(lambda: b"well-again" in log.tail())
         names.answers["db"] = NEW
-        await until(lambda: b"address-changed" in log.tail())
+        await eventually(lambda: b"address-changed" in log.tail())
         task.cancel()
 
     asyncio.run(story())
@@ -129,12 +124,12 @@ def test_a_resolver_that_hangs_costs_one_thread_and_no_other_name(names: Names, 
         names.answers |= {"db": OLD, "queue": OLD}
         names.hang["db"] = threading.Event()
         task = watching(names, log, None, "db", "queue")
-        await until(lambda: names.asked.get("queue", 0) > 2)
+        await eventually(lambda: names.asked.get("queue", 0) > 2)
         names.answers["queue"] = NEW
-        await until(lambda: b"address-changed" in log.tail())
+        await eventually(lambda: b"address-changed" in log.tail())
         assert names.asked["db"] == 1
         names.hang.pop("db").set()
-        await until(lambda: b"well-again" in log.tail())
+        await eventually(lambda: b"well-again" in log.tail())
         task.cancel()
 
     asyncio.run(story())
@@ -151,7 +146,7 @@ def test_an_answer_that_comes_after_the_agent_has_left_disturbs_nobody(names: Na
         names.answers["db"] = OLD
         names.hang["db"] = threading.Event()
         task = watching(names, log)
-        await until(lambda: names.asked.get("db"))
+        await eventually(lambda: names.asked.get("db"))
         task.cancel()
 
     asyncio.run(story())

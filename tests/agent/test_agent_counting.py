@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from hypothesis import strategies as st
 from agent import counting
 from agent.counting import Counting
 from core.application import Application, CounterRule, Counters, Run
+from tests.agent.programs import eventually
 
 RULES = (CounterRule(name="aborts", at_most=5, needs=("activations", 10)),)
 
@@ -34,12 +34,6 @@ def heard(*datagrams: bytes) -> Counting:
     for datagram in datagrams:
         ears.heed(datagram)
     return ears
-
-
-async def until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5.0):
-        while not fact():
-            await asyncio.sleep(0.005)
 
 
 # --- lines -------------------------------------------------------------------------------------------------------
@@ -214,8 +208,8 @@ def test_an_application_is_told_where_to_send_and_is_heard(folder: Path, monkeyp
         script = "import os, socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
         script += "for _ in range(5): s.sendto(b'activations:2|c', os.environ['UNDERSTUDY_COUNTERS'])"
         await asyncio.to_thread(subprocess.run, [sys.executable, "-c", script], env=ears.environment, check=True)
-        await until(lambda: ears.totals == {"activations": 10})
-        await until(lambda: len(told) > 0)
+        await eventually(lambda: ears.totals == {"activations": 10})
+        await eventually(lambda: len(told) > 0)
         ears.close()
         ears.close()
         assert not (folder / "ledger.sock").exists()

@@ -19,6 +19,7 @@ from agent.hosts import Written, keep_host_names, write_block
 from agent.log import Log
 from core.hosts import BEGIN, END
 from core.model import HostName, Resolves
+from tests.agent.programs import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRIES = (("10.20.0.5", "platform"),)
@@ -142,23 +143,16 @@ def said(log: Log) -> list[dict[str, object]]:
     return [json.loads(line) for line in log.tail().splitlines()]
 
 
-async def until(claim: object) -> None:
-    """Wait for a claim to become true."""
-    async with asyncio.timeout(5):
-        while not claim():  # type: ignore[operator]
-            await asyncio.sleep(0.002)
-
-
 def test_whoever_writes_the_file_anew_does_not_take_our_names_away(file: Path) -> None:
     log = Log(io.StringIO())
 
     async def story() -> None:
         names = (HostName(name="platform"), HostName(name="front", resolves=Resolves.FRONT))
         task = asyncio.create_task(keep_host_names(names, own="10.20.0.5", front=None, log=log, path=file, every_s=0.005))
-        await until(lambda: file.read_bytes().startswith(BLOCK))
+        await eventually(lambda: file.read_bytes().startswith(BLOCK))
         file.write_bytes(b"127.0.0.1 localhost\n")
-        await until(lambda: file.read_bytes() == BLOCK + b"127.0.0.1 localhost\n")
-        await until(lambda: log.tail().count(b"host-names-written") == 2)
+        await eventually(lambda: file.read_bytes() == BLOCK + b"127.0.0.1 localhost\n")
+        await eventually(lambda: log.tail().count(b"host-names-written") == 2)
         task.cancel()
 
     asyncio.run(story())
@@ -177,10 +171,10 @@ def test_a_file_that_cannot_be_written_is_said_once_and_tried_again(file: Path) 
         task = asyncio.create_task(
             keep_host_names((HostName(name="platform"),), own="10.20.0.5", front=None, log=log, path=file, every_s=0.005)
         )
-        await until(log.tail)
+        await eventually(log.tail)
         file.write_bytes(b"")
-        await until(lambda: file.read_bytes() == BLOCK)
-        await until(lambda: b"written" in log.tail())
+        await eventually(lambda: file.read_bytes() == BLOCK)
+        await eventually(lambda: b"written" in log.tail())
         task.cancel()
 
     asyncio.run(story())

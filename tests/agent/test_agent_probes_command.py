@@ -8,7 +8,6 @@ import os
 import pwd
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from agent.probes import ProbeContext, ask
 from agent.probes.child import awaited_pids
 from core.application import Probe
 from core.health import Outcome, ProbeResult
+from tests.agent.programs import eventually
 
 SHELL = {"PATH": "/usr/bin:/bin"}
 
@@ -27,16 +27,10 @@ def ran(script: str, *, context: ProbeContext | None = None, timeout_s: float = 
         result = await ask(
             Probe(command=("/bin/sh", "-c", script), timeout_s=timeout_s, **probe), context or ProbeContext(environment=SHELL)
         )
-        await until(lambda: not awaited_pids())
+        await eventually(lambda: not awaited_pids())
         return result
 
     return asyncio.run(story())
-
-
-async def until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5.0):
-        while not fact():
-            await asyncio.sleep(0.005)
 
 
 def is_alive(pid: int) -> bool:
@@ -79,7 +73,7 @@ def test_it_is_killed_with_its_whole_group_when_time_is_up(tmp_path: Path) -> No
 
     assert result.outcome is Outcome.TIMEOUT
     assert result.took_s < 1.0
-    asyncio.run(until(lambda: not is_alive(int(note.read_text()))))
+    asyncio.run(eventually(lambda: not is_alive(int(note.read_text()))))
 
 
 def test_what_it_leaves_behind_neither_holds_up_its_answer_nor_stays(tmp_path: Path) -> None:
@@ -88,7 +82,7 @@ def test_what_it_leaves_behind_neither_holds_up_its_answer_nor_stays(tmp_path: P
 
     assert result.outcome is Outcome.GOOD
     assert result.took_s < 2.0
-    asyncio.run(until(lambda: not is_alive(int(note.read_text()))))
+    asyncio.run(eventually(lambda: not is_alive(int(note.read_text()))))
 
 
 def test_it_is_killed_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
@@ -97,11 +91,11 @@ def test_it_is_killed_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
     async def story() -> None:
         command = ("/bin/sh", "-c", f"echo $$ > {note}; exec sleep 60")
         task = asyncio.create_task(ask(Probe(command=command, every_s=100.0, timeout_s=60.0), ProbeContext(environment=SHELL)))
-        await until(lambda: note.exists() and note.read_text() != "")
+        await eventually(lambda: note.exists() and note.read_text() != "")
         task.cancel()
         await asyncio.wait([task])
         assert task.cancelled()
-        await until(lambda: not awaited_pids() and not is_alive(int(note.read_text())))
+        await eventually(lambda: not awaited_pids() and not is_alive(int(note.read_text())))
 
     asyncio.run(story())
 
@@ -145,7 +139,7 @@ def test_a_status_that_somebody_else_collected_is_not_taken_for_well() -> None:
         task = asyncio.create_task(
             ask(Probe(command=("/bin/sh", "-c", "sleep 0.1; exit 1"), timeout_s=2.0), ProbeContext(environment=SHELL))
         )
-        await until(lambda: bool(awaited_pids()))
+        await eventually(lambda: bool(awaited_pids()))
         (pid,) = awaited_pids()
         os.waitpid(pid, 0)
         return await task
@@ -162,7 +156,7 @@ def test_commands_leave_no_descriptor_and_no_zombie_behind() -> None:
         before = len(os.listdir("/proc/self/fd"))
         await asyncio.gather(*(ask(Probe(command=("/bin/sh", "-c", "echo x")), context) for _ in range(10)))
         await asyncio.gather(*(ask(Probe(command=("/bin/sleep", "9"), timeout_s=0.1), context) for _ in range(10)))
-        await until(lambda: not awaited_pids())
+        await eventually(lambda: not awaited_pids())
         return before, len(os.listdir("/proc/self/fd"))
 
     before, after = asyncio.run(story())
