@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from agent import address_watch, cycle, ha_port, hosts, metrics, operators, watchers
+from agent import address_watch, control_socket, counting, cycle, ha_port, hosts, metrics, operators, state_file, watchers
 from agent.control_server import CONNECTIONS_MAX as CONTROL_CONNECTIONS_MAX
 from agent.control_server import IDLE_S as CONTROL_IDLE_S
 from agent.control_server import REQUEST_BYTES_MAX
@@ -15,7 +15,7 @@ from agent.http import answers
 from agent.http import server as http
 from agent.reporter import EVERY_S as REPORT_EVERY_S
 from agent.scripts import acting, monitoring
-from core import damping, node_leaving, node_running, supervision
+from core import damping, names, node_leaving, node_running, supervision
 from core.ha_port import ERRORS_MAX, LINE_BYTES_MAX
 from core.model import Verdict
 from core.records import Phase
@@ -83,6 +83,22 @@ def numbers() -> Table:
     return ("what", "number"), list(said.items())
 
 
+def places() -> Table:
+    rows = [
+        (f"{names.NODE_HOME}/current", "the bundle: `agent/` with its `vendor`, and `agent.json`, the settings"),
+        (f"{names.NODE_ETC}/agent.env", "the agent's environment: table, bucket, settings, front"),
+        (f"/etc/systemd/system/{names.NODE_UNIT}", "the unit; `systemctl status` shows phase, verdict and reason"),
+        (
+            f"{names.NODE_STATE}/{state_file.NOTES_FILE}",
+            "which runs there are, their failures, what operators hold down",
+        ),
+        (f"{names.NODE_STATE}/{state_file.FILE}", "the epoch that was given up here; never remove it"),
+        (control_socket.DEFAULT_PATH, "the local socket that `why` and the scripts ask; root alone"),
+        (f"{counting.FOLDER}/NAME.sock", "the counters' socket of an application; open to its user alone"),
+    ]
+    return ("place on the node", "what it is"), [(f"`{place}`", about) for place, about in rows]
+
+
 # --- metrics --------------------------------------------------------------------------------------------------------
 
 
@@ -116,4 +132,4 @@ def _unit(name: str) -> str:
     return match[1] if match is not None else ""
 
 
-NUMBERS = {"ports": ports, "paths": paths, "numbers": numbers, "metrics": all_metrics}
+NUMBERS = {"ports": ports, "paths": paths, "numbers": numbers, "places": places, "metrics": all_metrics}
