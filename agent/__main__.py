@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from agent.state_file import BadState
 from agent.systemd import notifier_from_environment
 from agent.why import why
 from core import names
+from core.hosts import parse_neighbours
 from core.settings import BadSettings, NodeSettings
 
 ABOUT = """\
@@ -35,6 +37,7 @@ Environment of `run`:
   UNDERSTUDY_SOCKET     the local socket that `why` and the scripts ask; default /run/understudy/agent.sock; notes of
                         what runs are kept beside it
   UNDERSTUDY_FRONT      the address that clients use, for host names that mean it
+  UNDERSTUDY_NEIGHBOURS other assemblies' addresses, as NAME=ADDRESS,NAME=ADDRESS, likewise
   AWS_EC2_METADATA_SERVICE_ENDPOINT, AWS_ENDPOINT_URL   as for every AWS SDK; for a local cloud
 SIGTERM ends the agent and leaves the applications running, for the next agent adopts them; when the machine goes down, or
 Auto Scaling takes it away, they are stopped in reverse order first. Exit status: 0 told to stop, 1 failed, 2 bad settings."""
@@ -68,8 +71,17 @@ async def run(settings: NodeSettings, *, table: str, bucket: str, state: Path, m
         log=log,
         notifier=notifier,
         front=os.environ.get(names.ENV_FRONT) or None,
+        neighbours=_neighbours(),
     )
     await live(settings, world)
+
+
+def _neighbours() -> Mapping[str, str]:
+    """Raises BadSettings naming the variable."""
+    try:
+        return parse_neighbours(os.environ.get(names.ENV_NEIGHBOURS, ""))
+    except ValueError as error:
+        raise BadSettings(f"the environment variable {names.ENV_NEIGHBOURS}: {error}") from error
 
 
 def main(arguments: list[str]) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from agent.supervised import Supervised
 from agent.systemd import GoingDown, Notifier, going_down
 from agent.watchers import watch_permit, watch_target_state
 from core import names
+from core.hosts import NO_NEIGHBOURS
 from core.node import Memory
 from core.settings import NodeSettings
 
@@ -33,7 +35,8 @@ from core.settings import NodeSettings
 class World:
     """All that the agent touches, found or made at start.
 
-    control: the path of its local socket; its folder is in memory (tmpfs). front: the address that clients use, if any.
+    control: the path of its local socket; its folder is in memory (tmpfs). front: the address that clients use, if any;
+    neighbours: those of other assemblies, by name.
     """
 
     identity: Identity
@@ -45,6 +48,7 @@ class World:
     log: Log
     notifier: Notifier
     front: str | None = None
+    neighbours: Mapping[str, str] = NO_NEIGHBOURS
     hosts_file: Path = hosts.PATH
 
 
@@ -102,8 +106,14 @@ async def _parts(cycle: Cycle, reporter: Reporter, world: World) -> None:
         ]
         assembly, log = cycle.settings.assembly, world.log
         if assembly.host_names:
-            own, front = world.identity.address, world.front
-            names_kept = hosts.keep_host_names(assembly.host_names, own=own, front=front, log=log, path=world.hosts_file)
+            names_kept = hosts.keep_host_names(
+                assembly.host_names,
+                own=world.identity.address,
+                front=world.front,
+                neighbours=world.neighbours,
+                log=log,
+                path=world.hosts_file,
+            )
             others.append(parts.create_task(names_kept, name="host names"))
         if assembly.depends_on:
             watched = watch_addresses(assembly.depends_on, assembly.on_address_change, log=log)

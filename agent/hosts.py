@@ -7,12 +7,12 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 
 from agent.log import Log, Once
-from core.hosts import meanings, with_block
+from core.hosts import NO_NEIGHBOURS, meanings, with_block
 from core.model import HostName
 
 PATH = Path("/etc/hosts")
@@ -94,12 +94,19 @@ def _overwrite(path: Path, content: bytes) -> None:
 
 
 async def keep_host_names(
-    host_names: Sequence[HostName], *, own: str, front: str | None, log: Log, path: Path = PATH, every_s: float = LOOK_EVERY_S
+    host_names: Sequence[HostName],
+    *,
+    own: str,
+    front: str | None,
+    neighbours: Mapping[str, str] = NO_NEIGHBOURS,
+    log: Log,
+    path: Path = PATH,
+    every_s: float = LOOK_EVERY_S,
 ) -> None:
     """Write the block now and whenever it is no longer there or no longer right; trouble is said once. Never returns."""
-    found = meanings(host_names, own=own, front=front)
+    found = meanings(host_names, own=own, front=front, neighbours=neighbours)
     if found.unknown:
-        log.say("host-names-unknown", names=list(found.unknown), reason="this node knows no address of the front")
+        log.say("host-names-unknown", names=list(found.unknown), reason="this node knows no address of that front")
     trouble = Once(log, "hosts-file")
     while True:
         try:

@@ -81,6 +81,10 @@ def _assembly(assembly: Assembly) -> Iterator[str]:
         yield f"    clients: an Elastic IP, port {', '.join(map(str, assembly.front.ports))}"
     else:
         yield "    clients: no fixed address"
+    if assembly.after:
+        yield f"    let in once {' and '.join(assembly.after)} {'serves' if len(assembly.after) == 1 else 'serve'}"
+    if assembly.reaches:
+        yield f"    talks to: {', '.join(assembly.reaches)}"
     yield f"    state: {_LOST}"
     tls = "HTTP with TLS" if assembly.http.certificate is not None else "HTTP"
     token = ", with a token for what changes something" if assembly.http.token_file is not None else ""
@@ -95,7 +99,10 @@ def _assembly(assembly: Assembly) -> Iterator[str]:
 def _names(assembly: Assembly) -> Iterator[str]:
     means = {Resolves.NODE: "this node", Resolves.FRONT: "the clients' address"}
     if assembly.host_names:
-        told = (f"{name.name} is {means.get(name.resolves, name.address)}" for name in assembly.host_names)
+        told = (
+            f"{name.name} is {f'the address of {name.of}' if name.of else means.get(name.resolves, name.address)}"
+            for name in assembly.host_names
+        )
         yield f"    in its hosts file: {', '.join(told)}"
     if assembly.depends_on:
         hook = f"; at a change it runs {shlex.join(assembly.on_address_change)}" if assembly.on_address_change else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.model import Verdict
-from core.outlook import SERVES, failing_for_s
+from core.outlook import failing_for_s, not_serving
 from core.records import Permit, Phase, Report
 from core.snapshot import View
 
@@ -102,6 +102,8 @@ def _before_permit(view: View, instance: str, permit: Permit | None) -> Step:
         if up_s > BOOT_S and deaf_s is not None and deaf_s >= DEAF_S:
             return Abandon(f"{instance} reports but does not answer from outside (HA port: {fresh.look.ha})", keep_evidence=True)
         return Wait(f"{instance} does not answer from outside yet (HA port: {fresh.look.ha})", heartbeat=False)
+    if view.unmet:
+        return Wait(f"{instance} is to start after others: {'; '.join(view.unmet)}")
     new = Permit(
         deployable=view.watched.deployable,
         assembly=view.watched.name,
@@ -150,8 +152,7 @@ def _how_gone(view: View, permit: Permit) -> str:
 
 def _after_permit(view: View, instance: str, permit: Permit) -> Step:
     report = view.reports.get(instance)
-    ready = report is not None and report.epoch == permit.epoch and report.phase is Phase.RUNNING and report.verdict in SERVES
-    if ready:
+    if not_serving(permit, view.reports) is None:
         return Complete(f"{instance} runs under epoch {permit.epoch} and is well")
     waited_s = (view.now_ms - permit.at_ms) / 1000
     stands = "no report" if report is None else f"{report.phase.value}, {Verdict(report.verdict).value}, epoch {report.epoch}"

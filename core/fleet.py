@@ -34,6 +34,7 @@ class Watched:
     start_grace_s: float
     tolerance: Tolerance
     on_disagreement: OnDisagreement
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,7 @@ def fleet_to_json(deployable: Deployable) -> str:
                     "g": assembly.start_grace_s,
                     "t": [assembly.tolerance.failures, assembly.tolerance.window_s],
                     "o": assembly.on_disagreement.value,
+                    **({"a": list(assembly.after)} if assembly.after else {}),
                 }
                 for assembly in deployable.assemblies
             ]
@@ -147,7 +149,14 @@ def _watched(deployable: str, index: int, entry: Any) -> Watched:
         start_grace_s=float(grace),
         tolerance=_tolerance(f"{where}.t", entry.get("t")),
         on_disagreement=on_disagreement,
+        after=_names(f"{where}.a", entry.get("a", [])),
     )
+
+
+def _names(where: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) and NAME.fullmatch(name) for name in value):
+        raise BadFleet(f"{where} is {value!r}: expected a list of names")
+    return tuple(value)
 
 
 def _port(where: str, value: Any) -> int:

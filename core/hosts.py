@@ -7,14 +7,16 @@ top, unless it was moved: then it stays where it is.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from core.model import HostName, Resolves
+from core.model import NAME, HostName, Resolves
 
 BEGIN = "# understudy begin (what stands between these two lines is written by the agent)"
 END = "# understudy end"
 # Blocks are known by these alone: the words in brackets may change with a version.
+NO_NEIGHBOURS: Mapping[str, str] = MappingProxyType({})
 _BEGIN_KEY = "# understudy begin"
 
 
@@ -26,16 +28,23 @@ class Meanings:
     unknown: tuple[str, ...]
 
 
-def meanings(host_names: Sequence[HostName], *, own: str, front: str | None) -> Meanings:
+def meanings(host_names: Sequence[HostName], *, own: str, front: str | None, neighbours: Mapping[str, str] = NO_NEIGHBOURS) -> Meanings:
     """What the names mean here. own: the node's private address; front: the clients' address, None when there is none.
 
-    Raises ValueError for an address that is not IPv4: nothing else is ever written.
+    neighbours: the fronts of other assemblies, by assembly. Raises ValueError for an address that is not IPv4: nothing
+    else is ever written.
     """
-    addresses = {Resolves.NODE: own, Resolves.FRONT: front}
     entries: list[tuple[str, str]] = []
     unknown: list[str] = []
+    address: str | None
     for host_name in host_names:
-        address = addresses.get(host_name.resolves, host_name.address)
+        match host_name.resolves:
+            case Resolves.NODE:
+                address = own
+            case Resolves.FRONT:
+                address = front if host_name.of is None else neighbours.get(host_name.of)
+            case Resolves.ADDRESS:
+                address = host_name.address
         if address is None:
             unknown.append(host_name.name)
         else:
@@ -87,3 +96,22 @@ def _strays(lines: Sequence[str], blocks: Sequence[tuple[int, int]]) -> set[int]
     """Markers that belong to no block."""
     inside = {number for begin, end in blocks for number in range(begin, end + 1)}
     return {number for number, line in enumerate(lines) if _kind(line) is not None and number not in inside}
+
+
+def neighbours_to_text(neighbours: Mapping[str, str]) -> str:
+    """As a node finds it in its environment: `platform=203.0.113.7,ui=203.0.113.9`."""
+    return ",".join(f"{assembly}={address}" for assembly, address in neighbours.items())
+
+
+def parse_neighbours(text: str) -> dict[str, str]:
+    """Raises ValueError naming the part that is not ASSEMBLY=ADDRESS with an IPv4 address."""
+    found: dict[str, str] = {}
+    for part in text.split(",") if text else ():
+        assembly, equals, address = part.partition("=")
+        try:
+            if not equals or not NAME.fullmatch(assembly):
+                raise ValueError("expected ASSEMBLY=ADDRESS")
+            found[assembly] = str(ipaddress.IPv4Address(address))
+        except ValueError as error:
+            raise ValueError(f"{part!r}: {error}") from error
+    return found

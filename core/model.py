@@ -79,13 +79,16 @@ class Resolves(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostName:
-    """A name in the managed block of the hosts file."""
+    """A name in the managed block of the hosts file. of: the assembly whose front is meant; None: this one's own."""
 
     name: str
     resolves: Resolves = Resolves.NODE
     address: str | None = None
+    of: str | None = None
 
     def __post_init__(self) -> None:
+        if self.of is not None and self.resolves is not Resolves.FRONT:
+            raise ValueError(f"host name {self.name}: of says whose front is meant, and it resolves to {self.resolves.value}")
         if (self.address is not None) != (self.resolves is Resolves.ADDRESS):
             raise ValueError(f"host name {self.name}: resolves: address and the address belong together")
 
@@ -94,6 +97,7 @@ class HostName:
 class Assembly:
     """A machine image with its applications; a slot to be filled by one node at a time.
 
+    after: assemblies that must serve before a node of this one is let in. reaches: assemblies whose fronts its nodes may talk to.
     depends_on: host names whose addresses its applications rely on; on_address_change: a command run when one of them changes.
     """
 
@@ -111,6 +115,8 @@ class Assembly:
     host_names: tuple[HostName, ...] = ()
     depends_on: tuple[str, ...] = ()
     on_address_change: tuple[str, ...] | None = None
+    after: tuple[str, ...] = ()
+    reaches: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_bounds(1, PORT_MAX, ha_port=self.ha_port, http_port=self.http_port)

@@ -89,6 +89,7 @@ ENV_FUNCTION_MOVE_FRONT = "UNDERSTUDY_FUNCTION_MOVE_FRONT"
 
 # --- environment of a node's agent, beside the table and the bucket ----------------------------------
 ENV_FRONT = "UNDERSTUDY_FRONT"  # the clients' address, where there is one
+ENV_NEIGHBOURS = "UNDERSTUDY_NEIGHBOURS"  # fronts of other assemblies, as ASSEMBLY=ADDRESS,ASSEMBLY=ADDRESS
 ENV_HOSTS = "UNDERSTUDY_HOSTS"  # the hosts file to keep, when it is not /etc/hosts
 
 # --- ports -----------------------------------------------------------------------------------------

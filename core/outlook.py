@@ -9,7 +9,7 @@ from typing import TypeVar
 from core import ha_port
 from core.guards import Policy
 from core.model import Verdict
-from core.records import Look, Looks, Phase, Report, Request
+from core.records import Look, Looks, Permit, Phase, Report, Request
 from core.snapshot import View
 
 LOOKS_KEPT = 6  # a minute of sweeps; an item of less than 1 KB
@@ -123,6 +123,18 @@ def holder_of(reports: Iterable[Report]) -> Report | None:
     """The report to judge the assembly by: the highest epoch ever reported; None while no node held a permit."""
     held = [r for r in reports if r.epoch > 0]
     return max(held, key=lambda r: (r.epoch, r.seq), default=None)
+
+
+def not_serving(permit: Permit | None, reports: Mapping[str, Report]) -> str | None:
+    """Why no node of an assembly serves, by its own word; None when the holder of the permit does."""
+    if permit is None:
+        return "no node of it was let in yet"
+    report = reports.get(permit.instance)
+    if report is None:
+        return f"{permit.instance} has not reported"
+    if report.epoch == permit.epoch and report.phase is Phase.RUNNING and report.verdict in SERVES:
+        return None
+    return f"{permit.instance} is {report.phase.value} and {report.verdict.value} under epoch {report.epoch}"
 
 
 def healthy_value(reports: Mapping[str, Report], looks: Mapping[str, Looks], policy: Policy) -> int | None:

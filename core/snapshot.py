@@ -68,7 +68,7 @@ class Front:
 class View:
     """Everything a decision may depend on. now_ms: the reader's wall clock. group: None when there is none.
 
-    reports and requests: those that have not expired.
+    reports and requests: those that have not expired. unmet: why an assembly that has to serve before this one does not.
     """
 
     watched: Watched
@@ -87,6 +87,7 @@ class View:
     fresh: Mapping[str, FreshLook] = field(default_factory=dict)
     front: Front | None = None
     assemblies: int = 1
+    unmet: tuple[str, ...] = ()
 
     def is_gone(self, instance: str) -> bool:
         """EC2 says that it does not run any more, or nobody knows it any more (see is_dead)."""

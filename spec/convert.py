@@ -43,10 +43,12 @@ def _assembly(section: AssemblySection) -> Assembly:
         host_names=tuple(_host_name(entry) for entry in section.host_names),
         depends_on=tuple(section.depends_on),
         on_address_change=tuple(section.on_address_change) if section.on_address_change is not None else None,
+        after=tuple(section.after),
+        reaches=tuple(section.reaches),
     )
 
 
 def _host_name(section: HostNameSection) -> HostName:
     if section.resolves in (Resolves.NODE.value, Resolves.FRONT.value):
-        return HostName(name=section.name, resolves=Resolves(section.resolves))
+        return HostName(name=section.name, resolves=Resolves(section.resolves), of=section.of)
     return HostName(name=section.name, resolves=Resolves.ADDRESS, address=section.resolves)

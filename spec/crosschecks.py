@@ -6,11 +6,12 @@ These read the plain values, not the checked ones, so that they can speak beside
 from __future__ import annotations
 
 from collections.abc import Iterator
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from core import names
 from spec.application_checks import check_application, ha_port_of
+from spec.neighbours import check_neighbours
+from spec.ordering import order_check
 from spec.problems import Finding, KeyPath
 
 
@@ -26,10 +27,11 @@ def cross_check(data: Any) -> Iterator[Finding]:
         yield from _ports_once(here, assembly, placed)
         yield from _folders_apart(placed)
         yield from _files_apart(placed)
-        yield from _order(placed)
+        yield from order_check(placed, "application of this assembly")
         for path, application in placed:
             yield from check_application(path, application)
         yield from _host_names(here, assembly)
+    yield from check_neighbours([((("assemblies", index)), assembly) for index, assembly in assemblies])
 
 
 def _list(data: Any, key: str) -> list[tuple[int, dict[str, Any]]]:
@@ -115,7 +117,7 @@ def _host_names(here: KeyPath, assembly: dict[str, Any]) -> Iterator[Finding]:
             if name.lower() in seen:
                 yield (*here, "host_names", index, "name"), name, "is given twice", "keep one: a name has one meaning on a node"
             seen.add(name.lower())
-        if entry.get("resolves") == "front" and _section(assembly, "front").get("kind", "none") == "none":
+        if entry.get("resolves") == "front" and entry.get("of") is None and _section(assembly, "front").get("kind", "none") == "none":
             yield (
                 (*here, "host_names", index, "resolves"),
                 "front",
@@ -124,21 +126,3 @@ def _host_names(here: KeyPath, assembly: dict[str, Any]) -> Iterator[Finding]:
             )
     if assembly.get("on_address_change") is not None and not assembly.get("depends_on"):
         yield (*here, "on_address_change"), None, "has nothing to wait for", "list the host names to watch: depends_on: [NAME]"
-
-
-def _order(placed: list[tuple[KeyPath, dict[str, Any]]]) -> Iterator[Finding]:
-    """`after` names applications of this assembly, and never in a circle."""
-    known = {application["name"]: path for path, application in placed if isinstance(application.get("name"), str)}
-    graph: dict[str, set[str]] = {name: set() for name in known}
-    for path, application in placed:
-        after = application.get("after")
-        for index, name in enumerate(after if isinstance(after, list) else ()):
-            if isinstance(name, str) and name not in known:
-                yield (*path, "after", index), name, "is no application of this assembly", f"there are: {', '.join(sorted(known))}"
-            elif isinstance(name, str) and isinstance(application.get("name"), str):
-                graph[application["name"]].add(name)
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        circle = list(reversed(error.args[1]))  # graphlib names each node after what it waits for
-        yield (*known[circle[0]], "after"), None, f"makes a circle: {' after '.join(circle)}", "let one of them start first"

@@ -51,6 +51,13 @@ class HostNameSection(Section):
     resolves: ResolvesText = Field(
         default="node", description="node: the node's own private address; front: the clients' address; or an IPv4 address"
     )
+    of: Name | None = Field(default=None, description="with `resolves: front`: the assembly whose front is meant, when it is another one's")
+
+    @model_validator(mode="after")
+    def _of_a_front(self) -> Self:
+        if self.of is not None and self.resolves != "front":
+            raise wrong(f"says whose front is meant, but resolves to {self.resolves}", "write resolves: front, or leave `of` out")
+        return self
 
 
 class StateSection(Section):
@@ -86,6 +93,12 @@ class AssemblySection(Section):
     tolerance: ToleranceSection = Field(
         default_factory=lambda: ToleranceSection.model_validate({"failures": 2, "window": "1h"}),
         description="replacements before a person is told; it goes on being replaced while the budget lasts",
+    )
+    after: list[Name] = Field(
+        default_factory=list, max_length=19, description="assemblies that must serve before a node of this one is let in"
+    )
+    reaches: list[Name] = Field(
+        default_factory=list, max_length=19, description="assemblies whose fronts this one's nodes may talk to; nothing else is open"
     )
     applications: list[ApplicationSection] = Field(min_length=1, max_length=20, description="the programs to keep alive, in order")
 

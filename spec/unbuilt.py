@@ -61,8 +61,6 @@ UNBUILT = (
     Unbuilt((*_ASSEMBLY, "state", "path"), _given, "leave it out: with keep: none nothing is carried over"),
     Unbuilt((*_ASSEMBLY, "state", "persist"), _given, "leave it out: with keep: none nothing is carried over"),
     Unbuilt((*_ASSEMBLY, "on_disagreement"), _not("report"), "write report: people are told and decide"),
-    Unbuilt((*_ASSEMBLY, "after"), _given, "leave it out: a deployable has one assembly so far"),
-    Unbuilt((*_ASSEMBLY, "reaches"), _given, "leave it out: nothing but the front's ports is open"),
 )
 
 
@@ -95,10 +93,6 @@ def strip(data: Any, line: Callable[[KeyPath], int | None]) -> Stripped:
             refuse(path, value, rule.remedy)
             del holder[rule.path[-1]]
             hidden.add(path)
-    assemblies = data.get("assemblies") if isinstance(data, dict) else None
-    for index, assembly in enumerate(assemblies[1:] if isinstance(assemblies, list) else (), start=1):
-        name = assembly.get("name") if isinstance(assembly, dict) else assembly
-        refuse(("assemblies", index), name, "keep one assembly in a file; several in one deployable come later")
     return Stripped(data, tuple(problems), frozenset(hidden))
 
 

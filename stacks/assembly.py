@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -16,6 +16,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct, IDependable
 
 from core import names
+from core.hosts import neighbours_to_text
 from core.model import Assembly, Deployable
 from core.settings import node_settings_to_json
 from stacks import permissions as may
@@ -62,30 +63,37 @@ class NodeAssembly(Construct):
         assembly: Assembly,
         network: NodeNetwork,
         foundation: Foundation,
-        front: ElasticIpFront | None,
+        fronts: Mapping[str, ElasticIpFront | None],
         prober: ec2.SecurityGroup,
         stage: Stage,
     ) -> None:
+        """fronts: every assembly's, by name; this one's is what its clients use, the others' are its neighbours."""
         super().__init__(scope, id_)
         self._deployable = deployable
         self._assembly = assembly
         self._network = network
         self._foundation = foundation
-        self._front = front
+        self._front = fronts[assembly.name]
+        self._neighbours = {name: fronts[name] for name in _neighbours_of(assembly)}
         self._stage = stage
         self._assets: list[s3_assets.Asset] = []
-        self._security = self._security_group(front, prober)
+        self._security = self._security_group(prober)
         script = self._user_data()
         self._role = self._node_role()
         self._template = self._launch_template(script)
 
-    def _security_group(self, front: ElasticIpFront | None, prober: ec2.SecurityGroup) -> ec2.SecurityGroup:
+    def _security_group(self, prober: ec2.SecurityGroup) -> ec2.SecurityGroup:
         assembly = self._assembly
         group = self._network.security_group(self, "NodeGroup", f"Nodes of {self._deployable.name}/{assembly.name}")
         for port in (assembly.ha_port, assembly.http_port):
             group.add_ingress_rule(prober, ec2.Port.tcp(port), "the prober's looks")
-        for port in front.ports if front else ():
+        for port in self._front.ports if self._front else ():
             group.add_ingress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(port), "clients, by the front")
+        for name in assembly.reaches:
+            neighbour = self._neighbours[name]
+            assert neighbour is not None, "spec refuses to reach what has no front"
+            for port in neighbour.ports:
+                group.add_egress_rule(ec2.Peer.ipv4(f"{neighbour.address}/32"), ec2.Port.tcp(port), f"the front of {name}")
         return group
 
     def _user_data(self) -> str:
@@ -100,6 +108,7 @@ class NodeAssembly(Construct):
                 archive = self._stage.folder / f"{self._assembly.name}.{application.name}.zip"
                 part = artifact_bundle(archive, self._stage.artifacts / application.install.source)
                 items.append(self._publish(f"Artifact-{application.name}", part, "zip", application.install.to))
+        neighbours = neighbours_to_text({name: front.address for name, front in self._neighbours.items() if front})
         return user_data(
             bucket=self._assets[0].s3_bucket_name,
             region=Aws.REGION,
@@ -112,6 +121,7 @@ class NodeAssembly(Construct):
                 ("UNDERSTUDY_SETTINGS", f"{names.NODE_HOME}/current/agent.json"),
                 # The address stays while nodes come and go, so it may stand in what every node of the assembly boots with.
                 *([(names.ENV_FRONT, self._front.address)] if self._front else []),
+                *([(names.ENV_NEIGHBOURS, neighbours)] if neighbours else []),
             ),
         )
 
@@ -239,3 +249,9 @@ class NodeAssembly(Construct):
                 ),
             )
         }
+
+
+def _neighbours_of(assembly: Assembly) -> Iterator[str]:
+    """The assemblies whose fronts its nodes must know: those it talks to, and those that host names mean."""
+    told = [host_name.of for host_name in assembly.host_names if host_name.of is not None]
+    yield from dict.fromkeys([*assembly.reaches, *told])

@@ -57,7 +57,7 @@ class DeployableStack(Stack):
                 assembly=assembly,
                 network=network,
                 foundation=foundation,
-                front=front,
+                fronts=fronts,
                 prober=functions.prober_group,
                 stage=stage,
             )

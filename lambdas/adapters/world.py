@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from core.budget import Budget
 from core.fleet import Watched
 from core.model import Verdict
-from core.outlook import without_expired
+from core.outlook import not_serving, without_expired
 from core.records import Look
-from core.snapshot import FreshLook, Front, View
+from core.snapshot import FreshLook, Front, Member, View
 from core.wakes import BadEvent
 from lambdas.adapters import clock, environment, functions, groups, instances, log, table
 from lambdas.adapters.clients import WorldFailed
@@ -58,7 +58,21 @@ def observe(
         assemblies=len(environment.fleet().assemblies),
         budget=table.budget() if for_recovery else Budget(),
         paused=table.pause(*name, now_ms) if for_recovery else None,
+        unmet=_unmet(watched, members, now_ms),
     )
+
+
+def _unmet(watched: Watched, members: Mapping[str, Member], now_ms: int) -> tuple[str, ...]:
+    """Which of the assemblies that come first do not serve; read only while a node waits to be let in."""
+    if not any(member.lifecycle.startswith("Pending") for member in members.values()):
+        return ()
+    found = []
+    for first in watched.after:
+        reports, _ = table.node_records(watched.deployable, first)
+        why = not_serving(table.permit(watched.deployable, first), without_expired(reports, now_ms))
+        if why is not None:
+            found.append(f"{first} does not serve: {why}")
+    return tuple(found)
 
 
 def look_at(view: View, instance: str, function: str) -> FreshLook:

@@ -119,6 +119,7 @@ def application(name: str, after: tuple[str, ...]) -> st.SearchStrategy[Applicat
 host_names = st.one_of(
     st.builds(HostName, name=names, resolves=st.sampled_from([Resolves.NODE, Resolves.FRONT])),
     st.builds(HostName, name=names, resolves=st.just(Resolves.ADDRESS), address=texts),
+    st.builds(HostName, name=names, resolves=st.just(Resolves.FRONT), of=names),
 )
 https = st.one_of(st.builds(Http, token_file=maybe(paths)), st.builds(Http, certificate=paths, key=paths))
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.admission import Abandon, Complete, Done, TakeLook, Wait, WritePermit, next_step
 from core.fleet import Watched
 from core.model import Front, OnDisagreement, Tolerance, Verdict
+from core.outlook import not_serving
 from core.records import Look, Looks, Permit, Phase, Report
 from core.snapshot import FreshLook, Machine, Member, View
 
@@ -223,3 +224,38 @@ def test_no_permit_is_ever_given_while_the_predecessor_may_run(
         # One above every epoch that was permitted or heard of, whatever became of the stored permit.
         assert step.permit.epoch == 1 + max(epoch, *(r[1] for r in (old_report, new_report) if r), 0)
         assert step.over == world.permit
+
+
+def test_nobody_is_permitted_before_what_it_starts_after_serves_and_its_hook_is_kept_alive() -> None:
+    step = next_step(view(unmet=("platform does not serve: no node of it was let in yet",)), NEW)
+
+    assert step == Wait(f"{NEW} is to start after others: platform does not serve: no node of it was let in yet", heartbeat=True)
+
+
+def test_once_it_is_permitted_it_goes_on_whatever_becomes_of_the_others() -> None:
+    permit = replace(HELD, instance=NEW, epoch=5)
+    running = report(NEW, Phase.RUNNING, epoch=5, verdict=Verdict.HEALTHY)
+
+    step = next_step(view(permit=permit, reports={NEW: running}, unmet=("platform does not serve",)), NEW)
+
+    assert isinstance(step, Complete)
+
+
+@pytest.mark.parametrize(
+    ("permit", "said", "why"),
+    [
+        (None, None, "no node of it was let in yet"),
+        (HELD, None, "i-0aaa has not reported"),
+        (HELD, (Phase.RUNNING, 4, Verdict.HEALTHY), None),
+        (HELD, (Phase.RUNNING, 4, Verdict.BUSY), None),
+        (HELD, (Phase.RUNNING, 4, Verdict.FAILING), "i-0aaa is running and failing under epoch 4"),
+        (HELD, (Phase.RUNNING, 3, Verdict.HEALTHY), "i-0aaa is running and healthy under epoch 3"),
+        (HELD, (Phase.STARTING, 4, Verdict.UNKNOWN), "i-0aaa is starting and unknown under epoch 4"),
+    ],
+)
+def test_an_assembly_serves_when_the_holder_of_its_permit_says_so(
+    permit: Permit | None, said: tuple[Phase, int, Verdict] | None, why: str | None
+) -> None:
+    reports = {} if said is None else {OLD: report(OLD, said[0], epoch=said[1], verdict=said[2])}
+
+    assert not_serving(permit, reports) == why

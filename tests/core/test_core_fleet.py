@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -36,6 +37,16 @@ def test_what_is_written_reads_back() -> None:
     assert counter.on_disagreement is OnDisagreement.REPORT
 
 
+def test_whom_an_assembly_starts_after_is_kept_and_costs_nothing_where_it_is_nobody() -> None:
+    first, second = _assembly("first"), replace(_assembly("second"), after=("first",))
+    text = fleet_to_json(Deployable(name="demo", assemblies=(first, second)))
+
+    fleet = parse_fleet(text)
+
+    assert (fleet.find("demo", "first").after, fleet.find("demo", "second").after) == ((), ("first",))
+    assert text.count('"a":') == 1
+
+
 def test_an_unknown_assembly_is_named_with_those_there_are() -> None:
     fleet = parse_fleet(fleet_to_json(Deployable(name="demo", assemblies=(_assembly("counter"),))))
 
@@ -54,6 +65,8 @@ def test_a_fleet_too_big_for_the_environment_is_refused_when_written() -> None:
     ("change", "complaint"),
     [
         ({"ha": 0}, "ha is 0"),
+        ({"a": "first"}, "a is 'first'"),
+        ({"a": [7]}, r"a is \[7\]"),
         ({"ha": True}, "ha is True"),
         ({"p": 8080}, "p is 8080"),
         ({"p": [99999]}, r"p\[0\] is 99999"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.hosts import BEGIN, END, meanings, with_block
+from core.hosts import BEGIN, END, meanings, neighbours_to_text, parse_neighbours, with_block
 from core.model import HostName, Resolves
 
 DEBIAN = "127.0.0.1\tlocalhost\n127.0.1.1\tcounter\n\n# The following lines are desirable for IPv6\n::1 localhost ip6-localhost\n"
@@ -28,6 +28,29 @@ def test_names_mean_the_node_the_front_or_the_address_that_is_given() -> None:
     )
 
     assert (found.entries, found.unknown) == ((("10.20.0.5", "a"), ("203.0.113.7", "b"), ("10.0.0.9", "c")), ())
+
+
+def test_a_name_may_mean_another_assemblys_front() -> None:
+    platform = HostName(name="platform", resolves=Resolves.FRONT, of="platform")
+
+    found = meanings((platform,), own="10.20.0.5", front="203.0.113.7", neighbours={"platform": "203.0.113.9"})
+    lost = meanings((platform,), own="10.20.0.5", front="203.0.113.7")
+
+    assert (found.entries, found.unknown) == ((("203.0.113.9", "platform"),), ())
+    assert (lost.entries, lost.unknown) == ((), ("platform",))
+
+
+def test_neighbours_read_back_as_they_were_written() -> None:
+    neighbours = {"platform": "203.0.113.9", "ui": "203.0.113.10"}
+
+    assert parse_neighbours(neighbours_to_text(neighbours)) == neighbours
+    assert parse_neighbours("") == {}
+
+
+@pytest.mark.parametrize("text", ["platform", "platform=", "=203.0.113.9", "platform=here", "A B=203.0.113.9", "platform=203.0.113.9,"])
+def test_what_is_no_neighbour_is_refused_by_its_part(text: str) -> None:
+    with pytest.raises(ValueError, match=":"):
+        parse_neighbours(text)
 
 
 def test_a_name_whose_address_is_not_known_is_left_out_and_named() -> None:

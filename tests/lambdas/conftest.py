@@ -83,11 +83,17 @@ class Cloud:
         self, instance: str, *, epoch: int = 1, phase: Phase = Phase.RUNNING, verdict: Verdict = Verdict.HEALTHY, **more: Any
     ) -> None:
         report = Report(
-            deployable=D, assembly=A, instance=instance, boot="b", seq=more.pop("seq", 1), epoch=epoch, at_ms=self.now_ms, phase=phase,
-            verdict=verdict, applications=(), address=more.pop("address", "10.20.0.5"), ha_port=more.pop("ha_port", 7810),
-            http_port=more.pop("http_port", 7880), agent="1", expires_at=self.now_ms // 1000 + 3600,
+            deployable=D, assembly=more.pop("assembly", A), instance=instance, boot="b", seq=more.pop("seq", 1), epoch=epoch,
+            at_ms=self.now_ms, phase=phase, verdict=verdict, applications=(), address=more.pop("address", "10.20.0.5"),
+            ha_port=more.pop("ha_port", 7810), http_port=more.pop("http_port", 7880), agent="1",
+            expires_at=self.now_ms // 1000 + 3600,
         )  # fmt: skip
         self.put(report_item(report))
+
+    def serves(self, assembly: str, instance: str) -> None:
+        """Another assembly's node holds its permit and is well."""
+        self.put(permit_item(Permit(deployable=D, assembly=assembly, instance=instance, epoch=1, at_ms=self.now_ms)))
+        self.report(instance, assembly=assembly)
 
     def looks(self, instance: str, verdicts: list[Verdict], *, silent_s: float = 0) -> None:
         taken = tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from core.incident import Cause, Incident, State, incident_item
 from core.model import Verdict
 from core.records import Phase
 from lambdas import admit_node, move_front, retire_node
-from lambdas.adapters import fronts, table
+from lambdas.adapters import environment, fronts, table
 from lambdas.adapters.clients import Unknown
 
 MOVE = {"assembly": {"deployable": "demo", "assembly": "counter"}}
@@ -51,6 +52,23 @@ def test_the_first_node_is_permitted_let_in_and_given_the_front(cloud: Any) -> N
     assert (permit.instance, permit.epoch) == (node, 1)
     assert cloud.hooks == [("admit", node, "CONTINUE")]
     assert cloud.front_holder() == node
+
+
+def test_a_node_is_let_in_only_once_the_assembly_before_it_serves(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = launched(cloud)
+    fleet = environment.fleet()
+    waits = replace(fleet, assemblies=(replace(fleet.assemblies[0], after=("platform",)),))
+    monkeypatch.setattr(environment, "fleet", lambda: waits)
+
+    admit(cloud, node, 5)
+    assert table.permit("demo", "counter") is None
+    assert cloud.hooks == [("admit", node, "ALIVE")]
+
+    cloud.serves("platform", "i-0ffffffffffffffff")
+    starts_when_permitted(cloud, node)
+    admit(cloud, node)
+
+    assert cloud.hooks[-1] == ("admit", node, "CONTINUE")
 
 
 def test_nobody_is_permitted_while_the_predecessor_runs_and_the_hook_is_kept_alive(cloud: Any) -> None:

@@ -84,8 +84,6 @@ def test_the_file_that_these_tests_change_is_right(problems: Problems) -> None:
         ("state", "{keep: none, path: /var/lib/x}", "assemblies[0].state.path"),
         ("state", "{keep: none, persist: AUTO}", "assemblies[0].state.persist"),
         ("assembly", "on_disagreement: {replace: 10m}", "assemblies[0].on_disagreement"),
-        ("assembly", "after: [database]", "assemblies[0].after"),
-        ("assembly", "reaches: [database]", "assemblies[0].reaches"),
     ],
 )
 def test_what_is_not_built_is_refused_by_name_and_once(place: str, text: str, key: str, problems: Problems) -> None:
@@ -95,19 +93,8 @@ def test_what_is_not_built_is_refused_by_name_and_once(place: str, text: str, ke
     assert problem.remedy
 
 
-def test_a_second_assembly_is_refused_by_name_and_still_checked(problems: Problems) -> None:
-    found = problems(
-        second="{name: other, run: {exec: [/bin/other]}}\n  - {name: web, image: debian-12, instances: [t4g.nano], state: {keep: none}}"
-    )
-
-    assert [(problem.key, problem.message, problem.value) for problem in found] == [
-        ("assemblies[1]", "is not built yet", '"web"'),
-        ("assemblies[1].applications", "is missing", None),
-    ]
-
-
 def test_an_empty_list_of_something_not_built_asks_for_nothing(problems: Problems) -> None:
-    assert problems(assembly="reaches: []") == ()
+    assert problems(top="database: {}") == ()
 
 
 @pytest.mark.parametrize(

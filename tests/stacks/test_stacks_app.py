@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import filecmp
-import json
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.stacks.conftest import ROOT, Synth, Template
+from tests.stacks.conftest import ROOT, Synth
 
 DEPLOYABLE = """\
 deployable: ledger
@@ -67,24 +66,3 @@ def test_a_malformed_deployable_is_refused_with_its_key(synth: Synth, tmp_path: 
     assert done.returncode == 2
     assert "colour" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_an_assembly_without_a_front_has_no_address_and_tries_its_instance_types_in_order(synth: Synth, tmp_path: Path) -> None:
-    file = tmp_path / "other.yaml"
-    file.write_text(DEPLOYABLE.format(assemblies=ASSEMBLY.format(name="my-other", instance="m7i.large, m7i.xlarge")))
-    done = synth(tmp_path / "out", file)
-    assert done.returncode == 0, done.stderr
-
-    template = Template(json.loads((tmp_path / "out" / "understudy-ledger.template.json").read_text()))
-    assert template.of("AWS::EC2::EIP") == []
-    (image,) = (parameter["Default"] for parameter in template.body["Parameters"].values() if "debian" in parameter["Default"])
-    assert image.endswith("/amd64")
-    outputs = template.body["Outputs"]
-    assert (outputs["MyOtherFront"]["Value"], outputs["MyOtherPorts"]["Value"]) == ("-", "-")
-    assert "MyOtherGroup" in outputs
-    inline = [rule for group in template.of("AWS::EC2::SecurityGroup") for rule in group.get("SecurityGroupIngress", [])]
-    assert inline == [], "nothing is open to clients"
-
-    group = template.only("AWS::AutoScaling::AutoScalingGroup")["MixedInstancesPolicy"]
-    assert [override["InstanceType"] for override in group["LaunchTemplate"]["Overrides"]] == ["m7i.large", "m7i.xlarge"]
-    assert group["InstancesDistribution"] == {"OnDemandAllocationStrategy": "prioritized", "OnDemandPercentageAboveBaseCapacity": 100}

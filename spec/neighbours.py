@@ -1,0 +1,59 @@
+"""What one assembly says of another: who starts first, whom it may talk to, whose address a name means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from spec.ordering import order_check
+from spec.problems import Finding, KeyPath
+
+Placed = list[tuple[KeyPath, dict[str, Any]]]
+
+
+def check_neighbours(assemblies: Placed) -> Iterator[Finding]:
+    """assemblies: with their places, as plain values; parts of the wrong shape are passed over, for others report them."""
+    yield from order_check(assemblies, "assembly of this deployable")
+    kinds = {item["name"]: _front(item) for _, item in assemblies if isinstance(item.get("name"), str)}
+    for path, item in assemblies:
+        reaches = item.get("reaches")
+        for index, name in enumerate(reaches if isinstance(reaches, list) else ()):
+            yield from _reach((*path, "reaches", index), name, item, kinds)
+        host_names = item.get("host_names")
+        for index, entry in enumerate(host_names if isinstance(host_names, list) else ()):
+            of = entry.get("of") if isinstance(entry, dict) else None
+            if isinstance(of, str):
+                yield from _named((*path, "host_names", index, "of"), of, kinds)
+
+
+def _front(item: dict[str, Any]) -> str:
+    front = item.get("front")
+    return str(front.get("kind", "none")) if isinstance(front, dict) else "none"
+
+
+def _named(path: KeyPath, name: str, kinds: dict[str, str]) -> Iterator[Finding]:
+    if name not in kinds:
+        yield path, name, "is no assembly of this deployable", f"there are: {', '.join(sorted(kinds))}"
+    elif kinds[name] == "none":
+        yield path, name, "has no front", f"give {name} one, such as {{kind: elastic_ip, ports: [8080]}}: its nodes come and go"
+
+
+def _reach(path: KeyPath, name: object, item: dict[str, Any], kinds: dict[str, str]) -> Iterator[Finding]:
+    if not isinstance(name, str):
+        return
+    if name == item.get("name"):
+        yield path, name, "is this assembly itself", "leave it out: a node reaches itself by 127.0.0.1"
+        return
+    if name == "database" and name not in kinds:
+        yield path, name, "is not there: a database is not built yet", "leave it out"
+        return
+    yield from _named(path, name, kinds)
+    if kinds.get(name) == "elastic_ip" and _front(item) != "elastic_ip":
+        # https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html: without a public address of its own
+        # a node reaches no public address, its neighbour's included.
+        yield (
+            path,
+            name,
+            "has an Elastic IP, which a node without a public address cannot reach",
+            "give this assembly a front of kind elastic_ip too",
+        )
