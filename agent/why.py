@@ -39,7 +39,7 @@ def lines_of(name: str, told: Mapping[str, Any]) -> Iterator[str]:
     yield f"{name}: {told['verdict']}{_because(told['reason'])}"
     run = f"run {told['run']}" + (f", pid {told['pid']}" if told["pid"] is not None else ", not running")
     notes = [word for word, said in (("adopted", told["adopted"]), ("held offline by an operator", told["held"])) if said]
-    yield "  " + ", ".join([run, f"{told['restarts']} restarts", *notes])
+    yield "  " + ", ".join([run, _several(told["restarts"], "restart"), *notes])
     if told["busy_s"]:
         yield f"  busy for {told['busy_s']:.0f} s"
     for probe in told["probes"]:
@@ -70,7 +70,7 @@ def _limits(told: Mapping[str, Any]) -> Iterator[str]:
 def _history(history: Mapping[str, Any], penalty: float) -> Iterator[str]:
     ago = ", ".join(f"{ago_s:.0f} s" for ago_s in history["failures_ago_s"][-10:])
     tolerated = "any number" if history["tolerated"] is None else history["tolerated"]
-    counted = f"{len(history['failures_ago_s'])} failures counted" + (f" ({ago} ago)" if ago else "")
+    counted = f"{_several(len(history['failures_ago_s']), 'failure')} counted" + (f" ({ago} ago)" if ago else "")
     yield f"  {counted}; {tolerated} tolerated in {history['window_s']:g} s; penalty {penalty:g}"
     if history["last"]:
         yield f"  the last: {history['last']}"
@@ -78,6 +78,10 @@ def _history(history: Mapping[str, Any], penalty: float) -> Iterator[str]:
         yield f"  next start in {history['next_start_in_s']:g} s"
     if history["asks"]:
         yield f"  asks to be replaced: {history['asks']}"
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _because(reason: str) -> str:
