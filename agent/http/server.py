@@ -46,6 +46,7 @@ class HttpServer(Server):
         self.requests = 0  # since the start
         self._acting: set[asyncio.Task[None]] = set()
         self._date = (0, b"")
+        self._complained = ""  # of the token file
 
     def date(self) -> bytes:
         """For the Date header, which RFC 9110 6.6.1 asks of whoever has a clock."""
@@ -53,6 +54,18 @@ class HttpServer(Server):
         if self._date[0] != now_s:
             self._date = (now_s, formatdate(now_s, usegmt=True).encode())
         return self._date[1]
+
+    def token(self, path: str) -> bytes:
+        """Raises BadToken, and says why once while it stays the same: whoever asks must not be able to fill the log."""
+        try:
+            token = tokens.read_token(path)
+        except tokens.BadToken as error:
+            if str(error) != self._complained:
+                self._complained = str(error)
+                self.trouble(str(error))
+            raise
+        self._complained = ""
+        return token
 
     def act(self, action: Action, answer: Callable[[Answer], None]) -> bool:
         """Begin it; `answer` is called when it is done. It goes on when the client has left, for half an action helps nobody."""
@@ -146,9 +159,8 @@ class _HttpConnection(Connection):
         assert self.server.token_file is not None
         authorization = next((value for name, value in self._request.headers if name == b"authorization"), b"")
         try:
-            token = tokens.read_token(self.server.token_file)
-        except tokens.BadToken as error:
-            self.server.trouble(str(error))
+            token = self.server.token(self.server.token_file)
+        except tokens.BadToken:
             self._write(said(HTTPStatus.SERVICE_UNAVAILABLE, {"error": "the token file cannot be used; the agent's log says why"}))
             return
         if not tokens.opens(authorization, token):

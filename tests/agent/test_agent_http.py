@@ -340,6 +340,7 @@ def test_a_token_file_that_cannot_be_trusted_opens_nothing_and_is_complained_of_
         code, _, body = await ask(port, OFFLINE, "POST", bearer("short" if spoil == "too short" else TOKEN))
         assert code == 503
         assert str(token_file).encode() not in body
+        assert (await ask(port, OFFLINE, "POST"))[0] == 503  # and the log is not filled by whoever asks again
 
     with_server(lambda: HttpServer(holder, Http(token_file=str(token_file)), trouble=complaints.append), story)
     assert holder.done == []
