@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from agent.log import Log
 from agent.notebook import Notebook
@@ -154,17 +155,17 @@ class Cycle:
     # --- perform ---------------------------------------------------------------------------------------------------
 
     def _perform(self, decision: Decision) -> Decision:
-        """Do what was decided, and say each thing in a line.
+        """Do what was decided, then say each thing in a line: a program that is down does not wait for the journal.
 
         What is about to happen is noted first: that a run begins, that a failure was counted; so that an agent which dies
         at any point here is followed by one that neither starts a second copy nor forgets why the first was stopped.
         """
+        before, lines = self.memory, list[tuple[str, dict[str, Any]]]()
         releases = [action for action in decision.actions if isinstance(action, GiveUp)]
         if releases and not self._released(releases[0].epoch):
             memory = replace(decision.memory, given_up=self.memory.given_up)
             why = f"{decision.concluded.reason}; its release is not written down yet"
             decision = replace(decision, memory=memory, concluded=replace(decision.concluded, phase=Phase.STOPPING, reason=why))
-        self._say_failures(decision.memory)
         self.memory = decision.memory
         starts = [action for action in decision.actions if isinstance(action, Start)]
         for start in starts:
@@ -174,18 +175,21 @@ class Cycle:
         for action in decision.actions:
             match action:
                 case Start(name, epoch):
-                    self.applications[name].start()  # and said afterwards: it is down, and the journal may be slow
-                    self.log.say("start", application=name, epoch=epoch)
+                    self.applications[name].start()
+                    lines.append(("start", {"application": name, "epoch": epoch}))
                 case Stop(name, grace_s, reason, drain):
                     if not self.applications[name].seen().stopping:
-                        self.log.say("stop", application=name, grace_s=round(grace_s, 1), reason=reason)
+                        lines.append(("stop", {"application": name, "grace_s": round(grace_s, 1), "reason": reason}))
                     self.applications[name].stop(grace_s, drain=drain)
                 case AskReplacement(name, reason):
-                    self.log.say("ask-replacement", application=name, reason=reason)
+                    lines.append(("ask-replacement", {"application": name, "reason": reason}))
                     self.wanted_requests[name] = reason
                     self.told.set()
                 case GiveUp():
                     continue
+        self._say_failures(before)
+        for event, fields in lines:
+            self.log.say(event, **fields)
         return decision
 
     def _released(self, epoch: int) -> bool:
@@ -238,13 +242,13 @@ class Cycle:
             self._notifier.say(f"STATUS={concluded.phase.value}, {concluded.verdict.value}: {concluded.reason}")
             self.told.set()
 
-    def _say_failures(self, memory: Memory) -> None:
-        """One line for each that was counted now, and when it is tried again."""
-        for name, history in memory.histories.items():
-            before = self.memory.histories.get(name, _NO_HISTORY)
-            if history.failed_at_s and history.failed_at_s[-1:] != before.failed_at_s[-1:]:
+    def _say_failures(self, before: Memory) -> None:
+        """One line for each that was counted since then, and when it is tried again."""
+        for name, history in self.memory.histories.items():
+            former = before.histories.get(name, _NO_HISTORY)
+            if history.failed_at_s and history.failed_at_s[-1:] != former.failed_at_s[-1:]:
                 again_s = max(0.0, (history.retry_at_s or 0.0) - self.clock())
-                self.log.say("failed", application=name, run=memory.counted[name], reason=history.last, again_in_s=round(again_s, 1))
+                self.log.say("failed", application=name, run=self.memory.counted[name], reason=history.last, again_in_s=round(again_s, 1))
 
     def _say_warnings(self) -> None:
         """Each once for as long as it lasts."""
