@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from agent.reporter import REPORT_BYTES_MAX, fit
 from core import records
-from core.records import BadRecord
+from core.model import Verdict
+from core.records import ApplicationReport, BadRecord, Phase, Report, parse_report, report_item
 from tests.fuzz.shapes import Among, Fields, Many, Maybe, Table, Text, Whole, names_one_of, values
-from tests.fuzz.tally import amounts, judge, rng
+from tests.fuzz.tally import amounts, corpus, judge, rng
 
 VERDICT = Among(("healthy", "busy", "failing", "unknown"))
 PHASE = Among(("waiting", "starting", "running", "stopping", "released"))
@@ -113,3 +118,68 @@ def check(case: tuple[str, Any]) -> None:
 @pytest.mark.parametrize("count", amounts("records"))
 def test_an_item_is_read_as_it_was_meant_or_refused_by_its_key_and_field(count: int) -> None:
     judge("records", items(rng("records"), count), check)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = {kind: sorted({"pk", "sk", "version", *shape.must, *shape.may}) for kind, (shape, _) in KINDS.items()}
+
+
+@given(
+    st.sampled_from(sorted(KINDS)).flatmap(lambda kind: st.tuples(st.just(kind), st.dictionaries(st.sampled_from(KEYS[kind]), anything)))
+)
+@settings(max_examples=500, deadline=None, database=None)
+def test_an_item_of_anything_at_all_is_refused_by_its_key_and_field(case: tuple[str, Any]) -> None:
+    kind, item = case
+    judge("records", [(kind, {"pk": "NODE##", **item} if not isinstance(item.get("pk", ""), str) else item)], check)
+
+
+def test_the_corpus_of_records_holds() -> None:
+    for text in corpus("records"):
+        case = json.loads(text)
+        check((case["kind"], case["item"]))
+
+
+# --- what the agent writes ---------------------------------------------------------------------------------------
+
+told = st.builds(ApplicationReport, verdict=st.sampled_from(Verdict), restarts=st.integers(0, 2**31), reason=st.text(max_size=300))
+names = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True)
+texts = st.text(max_size=40)
+reports = st.builds(
+    Report,
+    deployable=names,
+    assembly=names,
+    instance=st.just("i-0123456789abcdef0"),
+    boot=st.just("2f6b1a0e-6e1c-4c5e-9d0e-0123456789ab"),
+    seq=st.integers(1, 2**40),
+    epoch=st.integers(0, 2**40),
+    at_ms=st.integers(0, 2**42),
+    phase=st.sampled_from(Phase),
+    verdict=st.sampled_from(Verdict),
+    applications=st.dictionaries(names, told, max_size=40).map(lambda by_name: tuple(by_name.items())),
+    address=st.just("10.20.30.40"),
+    ha_port=st.integers(1, 65535),
+    http_port=st.integers(1, 65535),
+    agent=texts,
+    expires_at=st.integers(0, 2**33),
+)
+
+
+@given(reports)
+@settings(max_examples=60, deadline=None, database=None)
+def test_whatever_happened_the_report_fits_is_read_again_and_makes_nothing_better_than_it_is(whole: Report) -> None:
+    fitted = fit(whole)
+    item = report_item(fitted)
+
+    assert len(json.dumps(item, ensure_ascii=False).encode()) <= REPORT_BYTES_MAX
+    check(("report", item))
+    again = parse_report(item)
+    assert dataclasses.replace(again, applications=()) == dataclasses.replace(whole, applications=())
+    known = dict(whole.applications)
+    assert len(known) < 5 or again.applications, "some are always told of"
+    assert all(known[name].verdict is about.verdict for name, about in again.applications)
+    if any(about.verdict is Verdict.FAILING for about in known.values()):
+        assert any(about.verdict is Verdict.FAILING for _, about in again.applications), "who fails is told of first"
