@@ -7,7 +7,7 @@ import secrets
 import signal
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent import hosts, state_file
@@ -26,7 +26,6 @@ from agent.supervised import Supervised
 from agent.systemd import GoingDown, Notifier, going_down
 from agent.watchers import watch_permit, watch_target_state
 from core import names
-from core.hosts import NO_NEIGHBOURS
 from core.node import Memory
 from core.settings import NodeSettings
 
@@ -48,7 +47,7 @@ class World:
     log: Log
     notifier: Notifier
     front: str | None = None
-    neighbours: Mapping[str, str] = NO_NEIGHBOURS
+    neighbours: Mapping[str, str] = field(default_factory=dict)
     hosts_file: Path = hosts.PATH
 
 
