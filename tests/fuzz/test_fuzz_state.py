@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agent.notes import notes_to_json
 from agent.state_file import BadState, read_given_up, read_notes, write_given_up, write_notes
@@ -138,6 +140,20 @@ def test_the_notes_of_a_former_life_are_understood_or_refused_by_file_and_key(co
 @pytest.mark.parametrize("count", amounts("given up"))
 def test_a_permit_given_up_is_understood_or_the_agent_does_not_start(count: int, tmp_path: Path) -> None:
     judge("given up", files(GIVEN_UP, rng("given up"), count), lambda text: check_given_up(tmp_path, text))
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*NOTES.must, *NOTE.must, "epoch", "web"]), inner),
+    max_leaves=8,
+)
+
+
+@given(st.binary(max_size=200) | anything.map(lambda value: json.dumps(value).encode()))
+@settings(max_examples=200, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_file_of_anything_at_all_is_understood_or_refused_by_its_name(tmp_path: Path, text: bytes) -> None:
+    judge("state", [text], lambda text: check_notes(tmp_path, text))
+    judge("given up", [text], lambda text: check_given_up(tmp_path, text))
 
 
 def test_the_corpus_of_state_files_holds(tmp_path: Path) -> None:
