@@ -93,7 +93,7 @@ def leak_memory(stage: Stage, before: Situation, limit_mb: float) -> Outcome:
     reasons = [line for line in node.journal()[told:].splitlines() if "memory" in line]
     promises = (
         served_again(stage, new.started_at if new else at),
-        at_most("most memory it had", most if new else None, limit_mb, "MB"),
+        at_most("most memory it had", most, limit_mb, "MB"),
         exactly("the agent says that its memory was the reason", int(bool(reasons)), 1),
         exactly("the leaking process is gone", int(not _exists(node, old)), 1),
         restarted(node, restarts, 1),
