@@ -29,7 +29,8 @@ a_turn = asyncio.sleep  # the real one
 class MadeRun:
     """As much of agent.runs.RunState as is looked at. says: what its own monitor action answers."""
 
-    alive = started = True
+    alive = True
+    started = True
     says: ProbeResult | None = None
 
     def members(self) -> list[int]:
@@ -291,10 +292,56 @@ def test_counters_are_looked_at_each_second_and_one_violation_over_their_window_
     assert stage.now_s - BEGAN_S == 40
 
 
-def test_its_own_monitor_action_counts_like_a_probe_and_where_it_says_nothing_nothing_is_counted() -> None:
+def test_its_own_monitor_action_counts_like_a_probe_every_10_s_and_where_it_says_nothing_nothing_is_counted() -> None:
     stage = Stage(run=Run(lsb="/etc/init.d/web"))
     stage.play(lambda it: stage.measured >= 5, ready=True)
     assert stage.changes == []
 
-    stage.run.says = ProbeResult(Outcome.BAD, "dead")
+    stage.run.says, stage.pauses = ProbeResult(Outcome.BAD, "dead"), {}
     assert stage.play(is_failing, ready=True) == (Verdict.FAILING, "dead")
+    assert len(stage.pauses["monitor of web"]) == 2, "one that says not running may be a slip, two are not"
+
+    stage.run.says, stage.pauses = GOOD, {}
+    assert stage.play(lambda it: counted(it) >= 3)[0] is Verdict.HEALTHY
+    assert stage.pauses["monitor of web"] == [10.0] * 3, "up with the first good one"
+
+
+def test_without_anything_to_ask_it_is_healthy_from_its_start_on() -> None:
+    stage = Stage()
+    since_s: list[float | None] = []
+
+    assert stage.play(lambda it: bool(since_s.append(it.healthy_since_s)) or stage.measured >= 3) == (Verdict.HEALTHY, "")
+    assert set(since_s) == {BEGAN_S}
+
+
+def test_while_its_own_start_is_under_way_it_is_not_yet_well_whatever_answers() -> None:
+    stage = Stage(probes=(probe(),))
+    stage.answers["web"], stage.run.started = [GOOD], False
+    seen: list[tuple[bool, float | None]] = []
+
+    stage.play(lambda it: bool(seen.append((it.ready, it.healthy_since_s))) or counted(it) >= 5)
+
+    assert set(seen) == {(False, None)}
+
+
+def test_what_is_told_of_a_question_is_in_plain_values() -> None:
+    stage = Stage(probes=(probe(rise=1, fall=3),))
+    stage.answers["web"] = [ProbeResult(Outcome.GOOD, took_s=0.0123456), ProbeResult(Outcome.BAD, "refused", took_s=0.0123456)]
+    told: list[dict[str, Any]] = []
+
+    def until(it: Examiner) -> bool:
+        told.append(it.questions[0].told())
+        return counted(it) == 2
+
+    stage.play(until)
+    assert told[-1] == {
+        "probe": "process web",
+        "verdict": "healthy",
+        "reason": "",
+        "in_a_row": 1,
+        "rise": 1,
+        "fall": 3,
+        "every_s": 5.0,
+        "took_s": 0.0123,
+        "outcomes": {"good": 1, "bad": 1},
+    }
