@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import spec
-from cli import programs
+from cli import estimate, programs
 from cli.programs import ROOT, Trouble
 from cli.validate import losses, say_problems, validate
 from core.model import NAME
@@ -77,6 +77,17 @@ _SYNTH = """\
 Write the CloudFormation template of a deployable file and what it ships: byte for byte what drills deploy on the
 local cloud. Put it on AWS with the CDK command line: cdk deploy --app FOLDER.
 """
+_ESTIMATE = """\
+Tell what a deployable file costs a month on AWS, line by line: what Understudy adds and what the service needs
+anyway, with how each quantity was reckoned; and how long a recovery is expected to take, our share and AWS's.
+Nothing of AWS's free tier is counted. Rates, their date and sources: spec/rates.yaml.
+"""
+_ESTIMATE_MORE = """\
+examples:
+  understudy estimate deployables/demo.yaml
+  understudy estimate deployables/demo.yaml --rates frankfurt.yaml   what that file names replaces the shipped rates
+  understudy estimate deployables/demo.yaml --json
+"""
 
 
 def _verb(commands: Any, name: str, about: str, text: str, more: str = "") -> argparse.ArgumentParser:
@@ -116,6 +127,13 @@ def parser() -> argparse.ArgumentParser:
     _add_name(action)
     down = "examples:\n  understudy lab down\n  understudy lab down --name b\n"
     _add_name(_verb(actions, "down", "end it from another terminal; nothing is left behind", _DOWN, down))
+
+    command = _verb(
+        commands, "estimate", "tell what a deployable file costs a month, and how long recoveries take", _ESTIMATE, _ESTIMATE_MORE
+    )
+    command.add_argument("file", type=Path, metavar="FILE", help="the deployable file")
+    command.add_argument("--rates", type=Path, metavar="FILE", help="rates of your own, of the form of spec/rates.yaml")
+    command.add_argument("--json", action="store_true", help="print lines, totals and times as JSON")
 
     example = "example:\n  understudy synth deployables/demo.yaml --output cdk.out\n"
     command = _verb(commands, "synth", "write the CloudFormation template of a deployable file", _SYNTH, example)
@@ -173,6 +191,8 @@ def _run(given: argparse.Namespace) -> int:
         case "schema":
             print(json.dumps(spec.json_schema(), indent=2))
             return 0
+        case "estimate":
+            return estimate.tell(given.file, own_rates=given.rates, as_json=given.json)
         case "synth":
             spec.load(given.file)
             return programs.synth(given.file, given.output)

@@ -1,0 +1,66 @@
+"""What else Understudy adds a month: watching the watchers, acting on failures, and keeping what was seen.
+
+A feature that brings something to pay for adds a function here and a row to `ADDED`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from core.costs import MINUTES_A_MONTH, Group, Line, Pricing, Rates
+from core.costs_detection import polls_a_minute
+from core.model import Deployable
+
+REPLACEMENTS_A_MONTH = 4  # assumed, and generous: what is paid for by the incident must not look free
+# What one replacement takes of the functions that act, by the timeline of `understudy drill kill-instance` with AWS's own waits.
+ACTING_S = 115.0  # recover_assembly 60, admit_node 45, retire_node 5, move_front 5
+ACTING_MB = 512
+ACTING_CALLS = 12
+EVIDENCE_PUTS = 6  # an incident's: what was seen, the console, the journal
+EVIDENCE_GB = 0.01  # assumed: three months of it
+MESSAGES_A_REPLACEMENT = 2  # when it begins and when it ends
+TABLE_GB = 0.001  # a few items of 1 KB an assembly, and a month's incidents
+
+
+def ours(deployable: Deployable, rates: Rates) -> Iterator[Line]:
+    pricing = Pricing(rates, Group.OURS)
+    for lines in ADDED:
+        yield from lines(deployable, pricing)
+
+
+def _watcher(_: Deployable, pricing: Pricing) -> Iterator[Line]:
+    """Silence of the sweeps. They are the foundation's, so that one metric and one alarm speak for all that is on it."""
+    yield pricing.line("metrics", "Sweeps", 1, "cloudwatch_metric", "1: completed sweeps")
+    yield pricing.line("alarms", "of our own", 2, "cloudwatch_alarm", "2: silent sweeps, lost work")
+
+
+def _steps(_: Deployable, pricing: Pricing) -> Iterator[Line]:
+    """The queue of incidents' delayed steps: nearly always empty, and polled all the same."""
+    how = f"{polls_a_minute(0):g} polls a minute, empty or not"
+    yield pricing.line("queue", "steps of incidents", polls_a_minute(0) * MINUTES_A_MONTH, "sqs_request", how)
+
+
+def _acting(_: Deployable, pricing: Pricing) -> Iterator[Line]:
+    how = f"{REPLACEMENTS_A_MONTH} replacements a month (assumed)"
+    yield pricing.line("functions", "replacements: calls", REPLACEMENTS_A_MONTH * ACTING_CALLS, "lambda_request", how)
+    gb_s = REPLACEMENTS_A_MONTH * ACTING_S * ACTING_MB / 1024
+    how = f"{how}, {ACTING_S:g} s each at {ACTING_MB} MB"
+    yield pricing.line("functions", "replacements: time", gb_s, "lambda_gb_second", how)
+
+
+def _kept(_: Deployable, pricing: Pricing) -> Iterator[Line]:
+    """What is at rest: the table's items and their continuous backup, the evidence."""
+    yield pricing.line("table", "at rest", TABLE_GB, "dynamodb_stored_gb", f"{TABLE_GB:g} GB (assumed)")
+    yield pricing.line("table", "point-in-time recovery", TABLE_GB, "dynamodb_recovery_gb", "of the same")
+    yield pricing.line("bucket", "evidence", EVIDENCE_GB, "s3_stored_gb", f"{EVIDENCE_GB:g} GB (assumed)")
+    how = f"{EVIDENCE_PUTS} for each of {REPLACEMENTS_A_MONTH} replacements"
+    yield pricing.line("bucket", "evidence put", EVIDENCE_PUTS * REPLACEMENTS_A_MONTH, "s3_put", how)
+
+
+def _told(deployable: Deployable, pricing: Pricing) -> Iterator[Line]:
+    many = len(deployable.notify)
+    how = f"{MESSAGES_A_REPLACEMENT} for each of {REPLACEMENTS_A_MONTH} replacements to {many or 'no'} address{'' if many == 1 else 'es'}"
+    yield pricing.line("topic", "e-mails", MESSAGES_A_REPLACEMENT * REPLACEMENTS_A_MONTH * many, "sns_email", how)
+
+
+ADDED: tuple[Callable[[Deployable, Pricing], Iterator[Line]], ...] = (_watcher, _steps, _acting, _kept, _told)

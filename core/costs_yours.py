@@ -1,0 +1,36 @@
+"""What the service itself costs a month, with or without Understudy: each feature of the file a function and a row of `NEEDED`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from core.costs import HOURS_A_MONTH, Group, Line, Paid, Pricing, Rates
+from core.model import Assembly, Deployable, FrontKind
+
+ROOT_GB = 16  # stacks.assembly.ROOT_GB, of each node's gp3 disk
+
+
+def yours(deployable: Deployable, rates: Rates) -> Iterator[Line]:
+    pricing = Pricing(rates, Group.YOURS)
+    for assembly in deployable.assemblies:
+        for lines in NEEDED:
+            yield from lines(assembly, pricing)
+
+
+def _machine(assembly: Assembly, pricing: Pricing) -> Iterator[Line]:
+    """One node, on demand, of the type that is tried first."""
+    wanted = assembly.instances[0]
+    yield pricing.instance(f"{assembly.name}: {wanted}", wanted, "1 on demand, Linux, without what bursts of t types may add")
+
+
+def _disk(assembly: Assembly, pricing: Pricing) -> Iterator[Line]:
+    yield pricing.line("disk", assembly.name, ROOT_GB, "ebs_gp3_gb", f"{ROOT_GB} GB gp3, encrypted", paid=Paid.ASSEMBLY)
+
+
+def _front(assembly: Assembly, pricing: Pricing) -> Iterator[Line]:
+    if assembly.front.kind is FrontKind.ELASTIC_IP:
+        how = "1 Elastic IP, in use or not"
+        yield pricing.line("public address", assembly.name, HOURS_A_MONTH, "public_ipv4_hour", how, paid=Paid.ASSEMBLY)
+
+
+NEEDED: tuple[Callable[[Assembly, Pricing], Iterator[Line]], ...] = (_machine, _disk, _front)
