@@ -108,6 +108,20 @@ def test_what_is_not_understood_is_refused_with_a_word(asked: str) -> None:
     assert said.text == "ERROR not understood; try help\r\n"
 
 
+@pytest.mark.parametrize("asked", ["ping nobody", "ping web now", "status web", "help me", "haproxy web", "quit now", "pong", "\xff"])
+def test_whatever_is_refused_counts_as_an_error_so_that_who_goes_on_is_cut_off(asked: str) -> None:
+    said = answer(asked, WELL)
+
+    assert (said.error, said.close) == (True, False)
+    assert said.text.startswith("ERROR ")
+    assert said.text.endswith("\r\n")
+
+
+@pytest.mark.parametrize("asked", ["ping", "ping db", "status", "haproxy", "help", "quit", "exit", ""])
+def test_what_is_understood_is_no_error_also_when_the_answer_is_failed(asked: str) -> None:
+    assert not answer(asked, WELL).error
+
+
 def test_lines_arrive_in_pieces() -> None:
     reader = LineReader()
 
@@ -129,6 +143,12 @@ def test_telnet_negotiation_is_passed_over_wherever_it_is_cut(negotiation: bytes
     for cut in range(len(data)):
         reader = LineReader()
         assert [*reader.feed(data[:cut]), *reader.feed(data[cut:])] == ["ping"]
+
+
+def test_a_subnegotiation_goes_on_to_its_own_end_whatever_stands_in_it() -> None:
+    window_size = b"\xff\xfa\x1f" + b"\xf0\n\xff\xff" + b"\xff\xf0"  # RFC 1073: 255 in it is doubled, 240 alone ends nothing
+
+    assert conversation(b"pi" + window_size + b"ng\r\n") == "OK\r\n"
 
 
 def test_a_line_of_256_bytes_is_read_and_one_more_is_refused() -> None:
