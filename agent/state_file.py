@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from agent.notes import Notes, notes_from_json, notes_to_json
 VERSION = 1
 FILE = "given-up.json"
 NOTES_FILE = "applications.json"
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 NOTES_BYTES_MAX = 4 << 20  # a hundred applications that fail all the time are some 300 KB
 
 
@@ -21,13 +23,15 @@ class BadState(ValueError):
 
 
 def read_given_up(folder: Path, instance: str) -> int:
-    """Highest epoch given up by this instance; 0 for none. Makes the folder. What another instance left (a copied image) is not ours.
+    """Highest epoch given up by this instance; 0 for none. What another instance left (a copied image) is not ours.
 
-    Raises BadState: starting applications that may have been given up is worse than not starting.
+    Makes the folder; where that cannot be done (a full or read-only disk) nothing can have been given up: whoever writes
+    next says that it cannot. Raises BadState: starting applications that may have been given up is worse than not starting.
     """
     path = folder / FILE
-    try:
+    with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
         value = json.loads(path.read_text())
     except FileNotFoundError:
         return 0
@@ -82,7 +86,11 @@ def _write(path: Path, value: Mapping[str, Any], *, durable: bool) -> None:
     """Write, sync, rename, sync the folder. Nobody else writes here: one agent a folder."""
     fresh = path.with_name(f"{path.name}.new")
     text = json.dumps(value, separators=(",", ":")).encode()  # in one piece: an application that is down waits for this
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(fresh, _FLAGS, 0o600)
+    except FileNotFoundError:  # the folder could not be made at the start, or somebody took it away
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(fresh, _FLAGS, 0o600)
     try:
         while text:
             text = text[os.write(descriptor, text) :]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -199,6 +201,24 @@ def test_what_was_given_up_is_remembered_by_this_instance_alone(tmp_path: Path) 
 
     assert read_given_up(folder, INSTANCE) == 5
     assert read_given_up(folder, "i-made-from-its-image") == 0
+
+
+def test_a_folder_that_cannot_be_made_holds_nothing_that_was_given_up_and_is_made_once_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "state"
+
+    def full(*_given: object, **_words: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", full)
+        assert read_given_up(folder, INSTANCE) == 0
+        with pytest.raises(OSError, match="No space left"):
+            write_given_up(folder, INSTANCE, 3)
+    write_given_up(folder, INSTANCE, 3)
+
+    assert read_given_up(folder, INSTANCE) == 3
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 9}', '{"version": 1, "epoch": "x"}', '{"version": 1, "epoch": true}'])
