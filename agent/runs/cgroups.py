@@ -106,12 +106,14 @@ def _make(key: str) -> Cgroup | None:
     folder = top / key if top is not None else None
     if top is None or folder is None or top not in folder.parents:
         return None
+    cgroup = Cgroup(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _hand_down(top, folder.parent)
+        cgroup.is_empty()  # opens what the end of a run is learnt from
     except OSError:
         return None
-    return Cgroup(folder) if os.access(folder / "cgroup.procs", os.W_OK) else None
+    return cgroup if os.access(folder / "cgroup.procs", os.W_OK) else None
 
 
 def former_cgroup(mark: str, written: str) -> Cgroup | None:

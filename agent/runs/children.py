@@ -164,8 +164,6 @@ class ProcessRun:
 
     def _on_leader_end(self) -> None:
         """The kernel says that the leader has ended: nothing it started may outlive it. The next run waits for this, so it is short."""
-        self._loop.remove_reader(self._pidfd)
-        os.close(self._pidfd)
         self._cancel_kill()
         if not self.adopted:
             self._signal(signal.SIGKILL)  # an adopted leader may have been collected by another already
@@ -177,6 +175,11 @@ class ProcessRun:
             self.stopping = True
             self._last = self._loop.create_task(self._await_last(why), name=f"last of {self._group.mark}")
             self._changed()
+        self._loop.call_soon(self._forget_pidfd)  # after the next run's start, which this brings about
+
+    def _forget_pidfd(self) -> None:
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
 
     def _is_last_gone(self) -> bool:
         """Kill whoever is left; whether nobody was. What cannot be read is not gone."""
