@@ -42,7 +42,7 @@ class Rate:
     seen: str
 
     def __str__(self) -> str:
-        many = {1: "", 1_000_000: "million "}.get(self.per, f"{self.per:,.0f} ")
+        many = {1.0: "", 1e6: "million "}.get(self.per, f"{self.per:,.0f} ")
         cents = f"{self.usd:.2f}"
         exact = cents if float(cents) == self.usd else f"{self.usd:.10f}".rstrip("0")
         return f"${exact} per {many}{self.unit}{'s' if many else ''}"

@@ -86,7 +86,8 @@ def _replaced(assembly: Assembly, delays: Mapping[str, Delay]) -> Iterator[Expec
     yield row("an application fails past its tolerance", PAST_TOLERANCE, "stream_poll", "cold_start")
     yield row("the machine is gone", MACHINE_GONE, "event", "cold_start")
     yield row("the machine hangs or is cut off", MACHINE_HUNG, "log_to_metric", "alarm_evaluation", "cold_start")
-    yield row("the machine is gone, and every event is lost", EVENTS_LOST, "cold_start")
+    # The group finds out by itself then, by its own checks.
+    yield row("the machine is gone, and every event is lost", EVENTS_LOST, "group_detection", "cold_start")
 
 
 def hang_noticed(application: Application) -> Share | None:

@@ -9,7 +9,7 @@ import pytest
 
 import spec
 from agent import reporter, watchers
-from core.costs import Estimate, Group, Line, Paid, Rate, Rates, total
+from core.costs import Estimate, Group, Line, Paid, Pricing, Rate, Rates, total
 from core.costs_detection import SWEEP, TICK, polls_a_minute
 from core.estimating import estimate
 from core.model import Assembly, Deployable, Front, FrontKind
@@ -131,6 +131,13 @@ def test_the_foundation_is_paid_for_once() -> None:
     for part, what in shared:
         assert line(one, part, what).paid is Paid.FOUNDATION
         assert line(one, part, what).quantity == line(two, part, what).quantity
+
+
+def test_a_database_in_two_zones_is_two_machines() -> None:
+    pricing = Pricing(RATES, Group.YOURS)
+
+    assert pricing.database("ledger", "db.t4g.medium", 2, "Multi-AZ").usd == pytest.approx(2 * 730 * 0.065)
+    assert pricing.database("ledger", "db.x9.huge", 1, "one zone").usd is None
 
 
 # --- what is missing ------------------------------------------------------------------------------------------------------

@@ -67,6 +67,14 @@ def test_a_new_machine_waits_for_the_group_ec2_the_boot_and_the_address() -> Non
     assert row("the machine is gone").aws_s == pytest.approx(25.8)
 
 
+def test_with_every_event_lost_the_group_finds_out_by_itself() -> None:
+    found = row("the machine is gone, and every event is lost")
+
+    assert found.aws[0].name == "group_detection"
+    assert found.ours is not None
+    assert found.ours.typical_s + found.aws_s == pytest.approx(60.2, abs=1)  # what the drill lost-events took
+
+
 def test_without_a_front_no_address_moves() -> None:
     hidden = replace(DEMO, assemblies=(replace(COUNTER, front=Front(kind=FrontKind.NONE)),))
 
