@@ -314,6 +314,20 @@ def test_without_anything_to_ask_it_is_healthy_from_its_start_on() -> None:
     assert set(since_s) == {BEGAN_S}
 
 
+def test_since_when_it_is_healthy_is_forgotten_once_it_is_not_and_begins_anew() -> None:
+    stage = Stage(probes=(probe(fall=1),))
+    stage.answers["web"] = [GOOD, GOOD, REFUSED, GOOD, GOOD]
+    seen: list[tuple[int, float | None]] = []
+
+    def until(it: Examiner) -> bool:
+        seen.append((counted(it), it.healthy_since_s))
+        return counted(it) == 5
+
+    stage.play(until)
+    after = {count: {since_s for counted, since_s in seen if counted == count} for count in range(1, 6)}
+    assert after == {1: {BEGAN_S}, 2: {BEGAN_S}, 3: {None}, 4: {BEGAN_S + 15}, 5: {BEGAN_S + 15}}
+
+
 def test_while_its_own_start_is_under_way_it_is_not_yet_well_whatever_answers() -> None:
     stage = Stage(probes=(probe(),))
     stage.answers["web"], stage.run.started = [GOOD], False
