@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from agent.runs import launch, proc
 
 SAID_BYTES_MAX = 1 << 18  # meta-data of the longest agent there is takes a sixth of it
+LOOK_S = 0.02  # between two looks at how much it has said: what fits in between is the most it can have said past its bound
 KILLED_S = 1.0  # one that is killed and not gone by then hangs in the kernel; it is collected when it ends
 _NAME = "said by an action"
 
@@ -33,8 +34,10 @@ class Action:
     def __init__(self, argv: Sequence[str], *, environment: Mapping[str, str], directory: str, user: str | None, output: int | None = None):
         """output: where it writes; None: it is kept. Raises OSError: no such program, user, directory, not permitted.
 
-        What is kept goes to memory of a fixed size and not through a pipe: a daemon that an action leaves behind inherits it, and would
-        be killed by SIGPIPE once nobody reads, or fill our memory. Past the size it is told EPERM (memfd_create(2)).
+        What is kept goes to a file in memory and not through a pipe: a daemon that an action leaves behind inherits it, and would
+        be killed by SIGPIPE once nobody reads. The file is sealed (memfd_create(2)) when it has grown to its bound, or the action
+        has ended: past that a writer is told EPERM. It is not made of its full size at first, for whoever appends begins at
+        the end: any program may have its standard error do that, as perl does, for all who share it.
         """
         self._loop = asyncio.get_running_loop()
         self._began_s = self._loop.time()
@@ -42,8 +45,7 @@ class Action:
         self._said = os.memfd_create(_NAME, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING) if output is None else None
         try:
             if self._said is not None:
-                os.ftruncate(self._said, SAID_BYTES_MAX)
-                fcntl.fcntl(self._said, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+                fcntl.fcntl(self._said, fcntl.F_SETFL, os.O_APPEND)
             self._popen = subprocess.Popen(
                 list(argv),
                 env={**launch.home_of(who), **environment},
@@ -86,6 +88,7 @@ class Action:
         pidfd = os.pidfd_open(self.pid)
         gone = asyncio.Event()
         self._loop.add_reader(pidfd, gone.set)
+        self._keep_within_bound()
         try:
             async with asyncio.timeout(timeout_s):
                 await gone.wait()
@@ -94,7 +97,17 @@ class Action:
         finally:
             self._loop.remove_reader(pidfd)
             os.close(pidfd)
+            self._next_look.cancel()
         return True
+
+    def _keep_within_bound(self) -> None:
+        self._next_look = self._loop.call_later(LOOK_S, self._keep_within_bound)
+        if self._said is not None and os.fstat(self._said).st_size > SAID_BYTES_MAX:
+            self._seal()
+
+    def _seal(self) -> None:
+        if self._said is not None:
+            fcntl.fcntl(self._said, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
 
     def _kill(self) -> None:
         """With whatever of its session lives; what has left the session is the caller's."""
@@ -108,8 +121,8 @@ class Action:
     def _read(self) -> str:
         if self._said is None:
             return ""
-        written = os.lseek(self._said, 0, os.SEEK_CUR)  # the descriptor is shared: so far has it been written
-        return os.pread(self._said, min(written, SAID_BYTES_MAX), 0).decode(errors="replace")
+        self._seal()
+        return os.pread(self._said, SAID_BYTES_MAX, 0).decode(errors="replace")
 
     def _forget(self) -> None:
         if self._said is not None:

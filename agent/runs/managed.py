@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+import sys
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from pathlib import Path
 
 from agent import output
-from agent.runs import orphans, proc
+from agent.runs import files, orphans, proc
 from agent.runs.actions import Acted, Action
 from agent.runs.cgroups import cgroup_for, former_cgroup
 from agent.runs.group import Group
@@ -26,6 +28,7 @@ from agent.runs.under_way import await_actions
 from core.application import Application
 from core.health import ProbeResult
 
+ENTER = Path(__file__).with_name("enter.py")
 CLEAN_STOP_S = 10.0  # for the stop action after a clean: it has nothing left to wait for
 _LOOK_S, _LOOK_S_MAX, _ASKED_S_MAX = 0.01, 1.0, 0.1
 _MEMBERS_EVERY_S = 5.0  # without a cgroup, looking for marks reads every process's environment
@@ -52,7 +55,7 @@ class ManagedRun:
         self._session = 0
         orphans.listen()
         self._doing: asyncio.Task[None] | None = None
-        self._do(self._resume() if adopted else self._begin())
+        self._do(self._resume if adopted else self._begin)
 
     # --- what it is ------------------------------------------------------------------------------------------------
 
@@ -108,13 +111,13 @@ class ManagedRun:
             self._clean_at = self._loop.call_at(by_s, self.clean)
         if not self.stopping:
             self.stopping = True
-            self._do(self._stop())
+            self._do(self._stop)
 
     def clean(self) -> None:
         """Kill what it has of processes; then one more stop action, for what is not a process and for files that name the dead."""
         if self.ended is None and not self._cleaning:
             self.stopping = self._cleaning = True
-            self._do(self._clean("killed"))
+            self._do(self._clean, "killed")
 
     async def monitor(self) -> ProbeResult | None:
         """None while it comes up or goes down."""
@@ -132,7 +135,7 @@ class ManagedRun:
 
     # --- how it goes -----------------------------------------------------------------------------------------------
 
-    def _do(self, what: Coroutine[None, None, None]) -> None:
+    def _do(self, what: Callable[..., Coroutine[None, None, None]], *arguments: object) -> None:
         """One thing at a time: what was being done ends first, its action killed."""
         before = self._doing
 
@@ -140,7 +143,7 @@ class ManagedRun:
             if before is not None:
                 before.cancel()
                 await asyncio.gather(before, return_exceptions=True)
-            await what
+            await what(*arguments)
 
         self._doing = self._loop.create_task(after(), name=f"run {self._group.mark}")
 
@@ -243,12 +246,19 @@ class ManagedRun:
         if name in (START, STOP):
             told[MARK] = self._group.mark
         manager = self._manager
-        action = Action(manager.command(name), environment=told, directory=manager.directory, user=manager.user, output=file)
+        argv = [*self._entered(), *manager.command(name)] if name == START and manager.is_ours else manager.command(name)
+        action = Action(argv, environment=told, directory=manager.directory, user=manager.user, output=file)
         if name == START and manager.is_ours:
             proc.sessions.add(action.pid)
             self._session = action.pid
             settle(action, self._group)
         return await action.end(self._manager.timeout_s(name))
+
+    def _entered(self) -> tuple[str, ...]:
+        """What stands before an action that leaves a daemon, so that it and all it starts belong to the run."""
+        limit = self.application.limits.open_files
+        folder = str(self._group.cgroup.folder) if self._group.cgroup is not None else "-"
+        return (sys.executable, "-I", "-S", "-B", str(ENTER), folder, f"{limit}:{limit}" if limit is not None else files.for_children())
 
     async def _kill_all(self) -> None:
         pause_s = _LOOK_S
@@ -276,14 +286,14 @@ class ManagedRun:
             pidfd = proc.open_pidfd(self._leader)
             if pidfd is None:
                 self._leader = None
-                return self._do(self._after(main or 0))
+                return self._do(self._after, main or 0)
             self._loop.add_reader(pidfd, self._on_process_end, pidfd, self._leader.pid)
 
     def _on_process_end(self, pidfd: int, pid: int) -> None:
         self._loop.remove_reader(pidfd)
         os.close(pidfd)
         if self.ended is None and not self.stopping:
-            self._do(self._after(pid))
+            self._do(self._after, pid)
 
     async def _after(self, pid: int) -> None:
         """Its main process has ended: so has it, unless whoever holds it starts another by itself, or it has more processes than that."""
@@ -301,12 +311,18 @@ class ManagedRun:
             self._watch()
         if self._leader is None or self._leader.pid == pid:
             return await self._clean(self._manager.last_words() or "its last process has ended")
+        if self._manager.is_ours:
+            # Others of it live: whether it does without the one that has ended, its own agent or script knows.
+            with suppress(OSError):
+                acted = await self._act(self._manager.monitor_action)
+                if self._manager.is_stopped(acted):
+                    return await self._clean(self._manager.judged(acted).reason)
         self._changed()
 
     def _died(self, why: str) -> None:
         if self.ended is None and not self.stopping:
             self.stopping = self._cleaning = True
-            self._do(self._clean(why))
+            self._do(self._clean, why)
             self._changed()
 
     def _end(self, why: str) -> None:

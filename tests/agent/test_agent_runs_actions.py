@@ -1,0 +1,147 @@
+"""Actions of resource agents and init scripts: what they say is heard and bounded, and what they leave is the run's from the first."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from agent.runs import adopt_orphans, files, start
+from agent.runs.actions import SAID_BYTES_MAX, Acted, Action
+from agent.runs.enter import CANNOT
+from agent.runs.managed import ENTER
+from core.application import Application, Limits, Output, Run
+from tests.agent.programs import eventually, new_mark
+
+
+def act(*argv: str, timeout_s: float = 20.0) -> Acted:
+    async def story() -> Acted:
+        return await Action(argv, environment={"PATH": os.environ["PATH"]}, directory="/", user=None).end(timeout_s)
+
+    return asyncio.run(story())
+
+
+def test_a_program_that_makes_everybodys_standard_error_append_does_not_swallow_the_reason() -> None:
+    """As perl does, which the agent of nginx calls before it says why its parameters are wrong."""
+    appends = "import fcntl, os; fcntl.fcntl(2, fcntl.F_SETFL, os.O_APPEND)"
+
+    acted = act("sh", "-c", f"{sys.executable} -c '{appends}'; echo ocf-exit-reason:wrong >&2")
+
+    assert acted.said == "ocf-exit-reason:wrong\n"
+
+
+def test_a_script_may_open_its_standard_error_by_name() -> None:
+    acted = act("sh", "-c", "echo first >&2 && echo second >/dev/stderr && echo third >>/dev/stderr")
+
+    assert acted.status == 0
+    assert acted.said.splitlines()[-2:] == ["second", "third"]
+
+
+def test_an_action_that_says_too_much_is_cut_short_and_not_killed() -> None:
+    acted = act("sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; sleep 0.1; while echo x 2>/dev/null; do :; done; exit 4")
+
+    assert acted.status == 4
+    assert len(acted.said) == SAID_BYTES_MAX
+
+
+# --- what stands before a start action -----------------------------------------------------------------------------------
+
+
+def entered(folder: str, limit: str, *command: str) -> Acted:
+    return act(sys.executable, "-I", "-S", "-B", str(ENTER), folder, limit, *command)
+
+
+def test_what_is_entered_has_its_limit_of_open_files_from_the_first_instruction() -> None:
+    assert entered("-", "99:100", "/bin/sh", "-c", "ulimit -Sn; ulimit -Hn").said.split() == ["99", "100"]
+
+
+def test_what_is_entered_tells_its_cgroup_that_it_is_a_member(tmp_path: Path) -> None:
+    acted = entered(str(tmp_path), "-", "/bin/sh", "-c", "echo began")
+
+    assert acted.said == "began\n"
+    assert (tmp_path / "cgroup.procs").read_text() == "0", "to the kernel: whoever writes"
+
+
+def test_an_application_without_a_cgroup_runs_all_the_same() -> None:
+    assert entered("/nonexistent", "-", "/bin/sh", "-c", "echo began").said == "began\n"
+
+
+def test_what_cannot_be_executed_says_so(tmp_path: Path) -> None:
+    (tmp_path / "script").write_text("no interpreter")
+    (tmp_path / "script").chmod(0o755)
+
+    acted = entered("-", "-", str(tmp_path / "script"))
+
+    assert acted.status == CANNOT
+    assert "Exec format error" in acted.said
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    """An init script whose daemon writes down its limits, its folder and a variable, and says a word."""
+    path = tmp_path / "script"
+    path.write_text(f"""#!/bin/sh
+case "$1" in
+start) setsid sh -c 'echo "$(ulimit -Sn) $(ulimit -Hn) $PWD $LEVEL" > {tmp_path}/seen.new; mv {tmp_path}/seen.new {tmp_path}/seen
+  echo $$ > {tmp_path}/pid; echo a word; exec sleep 600' &
+  while ! [ -s {tmp_path}/pid ]; do sleep 0.01; done ;;
+stop) kill $(cat {tmp_path}/pid) 2>/dev/null; exit 0 ;;
+status) kill -0 $(cat {tmp_path}/pid) 2>/dev/null || exit 3 ;;
+esac
+""")
+    path.chmod(0o755)
+    return path
+
+
+def seen_by(daemon_of: Application, folder: Path, environment: Sequence[tuple[str, str]] = ()) -> list[str]:
+    adopt_orphans()
+
+    async def story() -> list[str]:
+        told = {"PATH": os.environ["PATH"], **dict(environment)}
+        run = start(daemon_of, environment=told, mark=new_mark(), changed=lambda: None)
+        await eventually(lambda: run.started or not run.alive)
+        assert run.started, run.ended
+        seen = (folder / "seen").read_text().split()
+        run.stop(10.0)
+        await eventually(lambda: not run.alive)
+        return seen
+
+    return asyncio.run(story())
+
+
+def test_limits_directory_environment_and_output_hold_for_the_daemon_of_an_init_script(script: Path, tmp_path: Path) -> None:
+    application = Application(
+        name="web",
+        run=Run(lsb=str(script)),
+        directory="/usr",
+        limits=Limits(open_files=123),
+        output=Output(file=str(tmp_path / "log")),
+    )
+
+    assert seen_by(application, tmp_path, [("LEVEL", "info")]) == ["123", "123", "/usr", "info"]
+    assert "a word" in (tmp_path / "log").read_text()
+
+
+def test_a_daemon_is_not_handed_the_many_descriptors_of_the_agent(script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that waits by select(2) would break above 1,023."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    monkeypatch.setattr(files, "_usual", 256)
+
+    assert seen_by(Application(name="web", run=Run(lsb=str(script))), tmp_path)[:2] == ["256", str(hard)]
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard), "the agent keeps its own"
+
+
+def test_the_agent_takes_the_descriptors_it_needs_and_no_more_than_it_may() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
+        files.take_own()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(files.OWN, hard), hard)
+        assert files.for_children() == f"{files._usual}:{hard}" or files._usual == min(files.OWN, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
