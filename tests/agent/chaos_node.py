@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from core.application import OcfAgent, Run
-from core.model import Application
+from core.model import Application, Tolerance
 from core.records import Permit, permit_item
 from core.settings import node_settings_to_json
 from tests.agent.worlds import deployable_of, end_all, living, permit
@@ -47,6 +49,9 @@ class Node:
         ours = (self._copies("web", after=("db",)), self._copies("db"))
         (folder / "agent.json").write_text(node_settings_to_json(deployable_of(*ours), "counter"))
         (folder / "former.json").write_text(node_settings_to_json(deployable_of(*ours, self._copies("old")), "counter"))
+        until_repaired = Run(exec=("/bin/sh", "-c", f"[ -e {folder}/repaired ] || exit 3; {COPY}", "copy", str(folder), "web"))
+        fragile = (replace(ours[0], run=until_repaired, tolerance=Tolerance(1, 300.0)), ours[1])
+        (folder / "fragile.json").write_text(node_settings_to_json(deployable_of(*fragile), "counter"))
         (folder / "instance").write_text(self.instance)
         self.write("permit", permit(self.instance, epoch=3))
         self.write("another", permit("i-another", epoch=4))
@@ -70,15 +75,18 @@ class Node:
     def write(self, name: str, written: Permit) -> None:
         (self.folder / name).write_text(json.dumps(permit_item(written)))
 
-    def live(self, story: str, fault: str = "none") -> int:
-        """Exit status: 0 the story came to its end, 9 the fault was met."""
+    def live(self, story: str, fault: str = "none", before: Sequence[str] = ()) -> int:
+        """Exit status: 0 the story came to its end, 9 the fault was met. before: a program that runs the agent."""
         with (self.folder / "log").open("ab") as log:
             log.write(f"--- {story} {fault}\n".encode())
             log.flush()
-            program = [sys.executable, "-m", "tests.agent.faulty_agent", str(self.folder), story, fault]
+            program = [*before, *self.program(story, fault)]
             status = subprocess.run(program, cwd=ROOT, stdout=log, stderr=log, timeout=PATIENCE_S, check=False).returncode
         assert status in (0, 9), self.log()
         return status
+
+    def program(self, story: str, fault: str = "none") -> list[str]:
+        return [sys.executable, "-m", "tests.agent.faulty_agent", str(self.folder), story, fault]
 
     def log(self) -> str:
         return (self.folder / "log").read_text()

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -146,8 +147,12 @@ async def main(folder: Path, name: str, fault: str) -> None:
     inject(folder, fault)
 
     async def tell() -> None:
-        await faulty_stories.until(lambda: bool(cycles))
-        await story.tell(faulty_stories.Stage(cycles[0], metadata, folder))
+        try:
+            await faulty_stories.until(lambda: bool(cycles))
+            await story.tell(faulty_stories.Stage(cycles[0], metadata, folder))
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)  # and not live on: the story has an end for whoever waits
         os.kill(os.getpid(), signal.SIGTERM)
 
     telling = asyncio.create_task(tell())

@@ -6,17 +6,19 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent import cycle as cycle_module
-from agent import daemon, examiner, operators, watchers
+from agent import daemon, examiner, notebook, operators, watchers
 from agent.cycle import Cycle
 from agent.holder import NodeHolder
 from agent.ports import Trouble
 from agent.systemd import GoingDown
+from core import node_running, supervision
 from core.model import Verdict
 from core.records import Phase
 from tests.agent.worlds import FakeMetadata
@@ -44,6 +46,9 @@ class Story:
 def prepare(story: Story) -> None:
     """What is seconds on a node is not worth waiting for here."""
     operators.SETTLED_S = cycle_module.CYCLE_S_MAX = 0.1
+    notebook.AGAIN_S = 0.1
+    node_running.CANNOT_TELL_S = 0.2
+    supervision.CEILING_S = 0.5
     examiner.MONITOR = replace(examiner.MONITOR, every_s=0.5, timeout_s=0.5)
     watchers.PERMIT_RUNNING_S = watchers.TARGET_STATE_S = 0.2
     daemon.going_down = lambda: story.machine  # type: ignore[attr-defined]  # as it is imported there
@@ -152,7 +157,82 @@ async def settle(stage: Stage) -> None:
     await until(lambda: is_well(cycle) or (cycle.memory.confirmed and cycle.concluded.phase is Phase.RELEASED))
 
 
+# --- a machine in trouble ------------------------------------------------------------------------------------------
+
+
+async def lose_the_disk(stage: Stage, lose: Callable[[], None], find: Callable[[], None], words: str) -> None:
+    """Without its disk an application that dies is started again, the agent says why it writes nothing, and writes when it can."""
+    cycle = stage.cycle
+    await be_well(stage)
+    web, before = cycle.applications["web"], cycle.applications["web"].run
+    with _acting():
+        lose()
+    kill(cycle, "web")
+    await until(lambda: web.run > before and is_well(cycle))
+    await until(lambda: words in cycle.notebook.trouble)
+    assert words in NodeHolder(cycle).status()["agent"]["state"]
+    with _acting():
+        find()
+    await until(lambda: not cycle.notebook.trouble)
+
+
+async def fill_the_disk(stage: Stage) -> None:
+    """Whichever of its two folders is a small disk of its own."""
+    fillers = [stage.folder / name / "filler" for name in ("state", "run") if os.path.ismount(stage.folder / name)]
+
+    def fill() -> None:
+        for filler in fillers:
+            with suppress(OSError), filler.open("wb", buffering=0) as file:
+                while file.write(b"x" * 512):
+                    pass
+
+    await lose_the_disk(stage, fill, lambda: [filler.unlink() for filler in fillers] and None, "No space left on device")
+
+
+def _remount(folder: Path, how: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,bind,{how}", str(folder)], check=True)
+
+
+async def take_writing_away(stage: Stage) -> None:
+    state = stage.folder / "state"
+    await lose_the_disk(stage, lambda: _remount(state, "ro"), lambda: _remount(state, "rw"), "Read-only file system")
+
+
+async def crash_on_a_read_only_disk(stage: Stage) -> None:
+    """Its next life finds the disk as this one left it."""
+    await be_well(stage)
+    with _acting():
+        _remount(stage.folder / "state", "ro")
+    await crash(stage)
+
+
+async def ask_and_go_on(stage: Stage) -> None:
+    """It fails beyond its tolerance and asks to be replaced; nobody answers, and it goes on trying until the trouble is over."""
+    cycle = stage.cycle
+    await until((stage.folder / "request").exists)
+    web = cycle.applications["web"]
+    asked = web.run
+    await until(lambda: web.run >= asked + 3)
+    with _acting():
+        (stage.folder / "repaired").touch()
+    repaired = web.run
+    await until(lambda: web.run > repaired and is_well(cycle))
+
+
+async def not_tell(stage: Stage) -> None:
+    """It cannot know whether its applications run: it starts nothing, says so and asks to be replaced."""
+    await until((stage.folder / "request").exists)
+    told = stage.cycle.concluded.applications.values()
+    assert all(verdict is Verdict.UNKNOWN and reason.startswith("cannot tell whether it runs") for verdict, reason in told), told
+    await until(lambda: json.loads((stage.folder / "report").read_text())["verdict"] == "unknown")
+
+
 STORIES = {
+    "fill-the-disk": Story(fill_the_disk),
+    "take-writing-away": Story(take_writing_away),
+    "crash-on-a-read-only-disk": Story(crash_on_a_read_only_disk),
+    "ask-and-go-on": Story(ask_and_go_on, settings="fragile.json"),
+    "not-tell": Story(not_tell),
     "be-well": Story(be_well),
     "crash": Story(crash),
     "crash-with-an-old-one": Story(crash, settings="former.json"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import os
 import resource
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,10 +18,13 @@ import pytest
 
 from agent.log import LINES_WAITING_MAX, Log
 from agent.ports import Refused, Unreachable
+from core.application import Output, Run
 from core.model import Verdict
 from core.records import Phase
 from tests.agent.test_agent_life import Life, sleeper
 from tests.agent.worlds import end_all, living, permit
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +61,60 @@ def test_a_clock_that_steps_an_hour_changes_nothing(tmp_path: Path, monkeypatch:
         await life.eventually(lambda: (found := living("sleeper/")) and found != before)
 
     life.run(story)
+
+
+# Where the wall clock is read, and what for. Whatever decides anything counts on the monotonic clock, which no step reaches.
+WALL_CLOCK = {
+    "agent/daemon.py": "time.time",  # handed to the reporter: stamps on reports, and their expiry
+    "agent/ha_log.py": "time.gmtime",  # a stamp on a line
+    "agent/http/server.py": "time.time",  # the Date header
+    "agent/log.py": "time.gmtime time.time_ns",  # a stamp on a line
+    "agent/operators.py": "time.time_ns",  # since when something is held, for people
+    "agent/probes/file.py": "time.time",  # a file's age; steps are told from it (agent.probes.file.sighted)
+}
+
+
+def test_no_wall_clock_decides_anything() -> None:
+    clocks = {"time", "time_ns", "gmtime", "localtime", "ctime", "now", "utcnow", "today", "CLOCK_REALTIME"}
+    found: dict[str, set[str]] = {}
+    for path in [*(ROOT / "agent").rglob("*.py"), *(ROOT / "core").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in clocks and ast.unparse(node.value) in ("time", "datetime", "date", "dt"):
+                found.setdefault(str(path.relative_to(ROOT)), set()).add(ast.unparse(node))
+            assert not (isinstance(node, ast.ImportFrom) and node.module == "time"), f"{path}: import time, so that this test sees its use"
+    assert {path: " ".join(sorted(uses)) for path, uses in found.items()} == WALL_CLOCK
+
+
+def test_ten_thousand_lines_a_second_from_an_application_cost_the_agent_nothing_and_stay_within_their_files(tmp_path: Path) -> None:
+    """Applications write to their file, or to the journal, themselves; the agent only cuts it."""
+    log, kept, bytes_max = tmp_path / "chatter.log", 2, 1_000_000
+    talk = "import sys, time\nline = 'x' * 99 + chr(10)\nwhile True: sys.stdout.write(line * 1000); sys.stdout.flush(); time.sleep(0.1)"
+    chatter = sleeper(
+        name="chatter", run=Run(exec=(sys.executable, "-c", talk)), output=Output(file=str(log), bytes_max=bytes_max, kept=kept)
+    )
+    life = Life(tmp_path, chatter, sleeper())
+    life.table.write_permit(permit())
+
+    def written() -> int:
+        """Of the application's own process, in all its life (proc(5), io)."""
+        (pid,) = living("chatter/")
+        return int(dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())["wchar"])
+
+    async def story() -> None:
+        await life.eventually(lambda: life.phase() is Phase.RUNNING)
+        events = len(life.events())
+        await life.eventually(lambda: written() > (kept + 3) * bytes_max)
+        await life.eventually(lambda: len(list(tmp_path.glob("chatter.log*"))) > 1)
+        fed = life.notes.said.count("WATCHDOG=1")
+        await life.eventually(lambda: life.notes.said.count("WATCHDOG=1") >= fed + 1)
+        assert len(life.events()) == events, "and nothing was said of it"
+        (pid,) = living("sleeper/")
+        os.kill(pid, signal.SIGKILL)
+        await life.eventually(lambda: (found := living("sleeper/")) and found != [pid])
+
+    life.run(story)
+    end_all()
+    assert len(list(tmp_path.glob("chatter.log*"))) <= kept + 1
 
 
 @pytest.mark.parametrize("trouble", [Unreachable("read permit: no answer"), Refused("read permit: ProvisionedThroughputExceeded")])
