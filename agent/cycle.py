@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from agent.announcer import Announcer
 from agent.log import Log
 from agent.notebook import Notebook
 from agent.notes import Notes
@@ -15,7 +16,6 @@ from agent.off_loop import Shortage
 from agent.runs import reap_orphans
 from agent.supervised import Supervised
 from agent.systemd import Notifier
-from core.model import Verdict
 from core.node import AskReplacement, Concluded, Decision, GiveUp, Hold, Memory, Seen, Snapshot, Start, Stop, decide, next_deadline_s
 from core.records import Permit, Phase
 from core.settings import NodeSettings
@@ -87,7 +87,7 @@ class Cycle:
         self._noted: Notes | None = None
         self._releasing: Future[None] | None = None
         self._finished_at_s: float | None = None
-        self._warned: set[tuple[str, str]] = set()
+        self._announcer = Announcer(log, notifier, clock)
         self.concluded = decide(memory, self._observe(dict.fromkeys(self._names())), settings.assembly).concluded
 
     def wake(self) -> None:
@@ -114,7 +114,7 @@ class Cycle:
         snapshot = self._observe(self.applications)
         decision = self._perform(decide(self.memory, snapshot, self.settings.assembly))
         self._conclude(decision.concluded)
-        self._say_warnings()
+        self._announcer.warnings({name: application.warnings() for name, application in self.applications.items()})
         self._note(now=False)
         self.notebook.look()
         if decision.finished and self._finished_at_s is None:
@@ -187,7 +187,7 @@ class Cycle:
                     self.told.set()
                 case GiveUp():
                     continue
-        self._say_failures(before)
+        self._announcer.failures(before, self.memory)
         for event, fields in lines:
             self.log.say(event, **fields)
         return decision
@@ -230,33 +230,11 @@ class Cycle:
             self._noted = notes
             self.notebook.write(notes, now=now)
 
-    # --- say -------------------------------------------------------------------------------------------------------
-
     def _conclude(self, concluded: Concluded) -> None:
-        """Publish; a changed phase or verdict is news, a changed wait in a reason is not."""
+        """Publish, and report what is news."""
         before, self.concluded = self.concluded, concluded
-        if _gist(before) != _gist(concluded):
-            self.log.context.update(epoch=concluded.epoch)
-            verdicts = {name: verdict.value for name, (verdict, _) in concluded.applications.items()}
-            self.log.say("now", phase=concluded.phase, verdict=concluded.verdict, reason=concluded.reason, applications=verdicts)
-            self._notifier.say(f"STATUS={concluded.phase.value}, {concluded.verdict.value}: {concluded.reason}")
+        if self._announcer.conclusion(before, concluded):
             self.told.set()
-
-    def _say_failures(self, before: Memory) -> None:
-        """One line for each that was counted since then, and when it is tried again."""
-        for name, history in self.memory.histories.items():
-            former = before.histories.get(name, _NO_HISTORY)
-            if history.failed_at_s and history.failed_at_s[-1:] != former.failed_at_s[-1:]:
-                again_s = max(0.0, (history.retry_at_s or 0.0) - self.clock())
-                self.log.say("failed", application=name, run=self.memory.counted[name], reason=history.last, again_in_s=round(again_s, 1))
-
-    def _say_warnings(self) -> None:
-        """Each once for as long as it lasts."""
-        warned = {(name, subject): text for name, held in self.applications.items() for subject, text in held.warnings().items()}
-        for (name, subject), text in warned.items():
-            if (name, subject) not in self._warned:
-                self.log.say("warning", application=name, reason=text)
-        self._warned = set(warned)
 
     def _complete(self, began_s: float) -> None:
         self._completed_at_s = self.clock()
@@ -267,8 +245,3 @@ class Cycle:
         self._notifier.say("WATCHDOG=1")
         turned, self.turned = self.turned, asyncio.Event()
         turned.set()
-
-
-def _gist(concluded: Concluded) -> object:
-    verdicts: dict[str, Verdict] = {name: verdict for name, (verdict, _) in concluded.applications.items()}
-    return concluded.phase, concluded.epoch, concluded.verdict, verdicts

@@ -71,8 +71,3 @@ def _job(line: str) -> tuple[str, str]:
     """Unit and type of a line of systemctl list-jobs: number, unit, type, state."""
     words = line.split()
     return (words[1], words[2]) if len(words) >= 4 else ("", "")
-
-
-def is_powering_off() -> bool:
-    """True when the machine goes down for good: then the permit is given up."""
-    return going_down() is GoingDown.FOR_GOOD

@@ -241,31 +241,10 @@ def test_systemd_is_told_and_is_not_missed_where_it_is_not(tmp_path: Path) -> No
     Notifier(None).say("WATCHDOG=1")
 
 
-@pytest.mark.parametrize(
-    ("jobs", "powering_off"),
-    [
-        ("12 poweroff.target start waiting\n13 systemd-poweroff.service start waiting", True),
-        ("12 halt.target start waiting", True),
-        ("12 reboot.target start waiting", False),
-        ("12 understudy-agent.service restart running", False),
-        ("", False),
-    ],
-)
-def test_only_a_machine_that_goes_down_for_good_counts_as_powering_off(
-    jobs: str, powering_off: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "systemctl"
-    program.write_text(f"#!/bin/sh\n[ \"$1\" = list-jobs ] && cat <<'END'\n{jobs}\nEND\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-
-    assert systemd.is_powering_off() is powering_off
-
-
 def test_where_systemd_cannot_be_asked_the_machine_is_not_taken_for_dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert systemd.is_powering_off() is False
+    assert systemd.going_down() is systemd.GoingDown.NO
 
 
 # --- log and reports ----------------------------------------------------------------------------------------
