@@ -17,6 +17,7 @@ from agent.log import Log
 from agent.metadata import DEFAULT_ENDPOINT, Imds
 from agent.ports import Metadata
 from agent.rehearse import rehearse_file
+from agent.runs import files
 from agent.serving import PortInUse
 from agent.state_file import BadState
 from agent.systemd import notifier_from_environment
@@ -105,6 +106,7 @@ def main(arguments: list[str]) -> int:
             return why(chosen.name, as_json=chosen.json)
         if chosen.command == "rehearse":
             return rehearse_file(chosen.file, chosen.settings, read_settings)
+        files.take_own()
         settings = read_settings(variable("UNDERSTUDY_SETTINGS"))
         table, bucket = variable(names.ENV_TABLE), variable(names.ENV_BUCKET)
         state = Path(os.environ.get("UNDERSTUDY_STATE", names.NODE_STATE))

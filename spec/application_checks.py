@@ -34,12 +34,6 @@ def _heeded(here: KeyPath, application: dict[str, Any]) -> Iterator[Finding]:
             for key in keys:
                 if application.get(key) not in (None, {}):
                     yield (*here, key), application[key], f"means nothing with run: {kind.value}", f"leave it out: {why}"
-    limits = application.get("limits")
-    if isinstance(run, dict) and isinstance(limits, dict) and limits.get("open_files") is not None:
-        for kind in (RunKind.OCF, RunKind.LSB):
-            if run.get(kind.value) is not None:
-                path, wrong = (*here, "limits", "open_files"), f"means nothing with run: {kind.value}"
-                yield path, limits["open_files"], wrong, "leave it out: the script itself sets it"
     if application.get("drain_timeout") is not None and application.get("drain") is None:
         yield (
             (*here, "drain_timeout"),

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
+from agent.runs import files
 from agent.runs.cgroups import MEMORY, PROCESSES
 from agent.runs.state import MARK
 from core.application import Application
@@ -73,13 +74,15 @@ def launcher(application: Application, environment: Mapping[str, str]) -> list[s
 
     They must hold from its first instruction, for many programs read them once at start: setting them from outside afterwards comes
     too late. Lowering the agent's own for a moment would starve its threads, and a function between fork and exec may
-    lock up in a process with threads. One more exec costs a millisecond, and only those who ask for limits pay it.
+    lock up in a process with threads. One more exec costs a millisecond: paid where limits are asked for, or the agent has raised its own.
     """
     limits = application.limits
     options = []
     if limits.open_files is not None:
         _raise_own_ceiling(resource.RLIMIT_NOFILE, limits.open_files)
         options.append(f"--nofile={limits.open_files}:{limits.open_files}")
+    elif (usual := files.for_children()) != "-" and shutil.which("prlimit") is not None:
+        options.append(f"--nofile={usual}")
     if limits.processes is not None and application.user is not None:
         options.append(f"--nproc={limits.processes}:{limits.processes}")
     if not options:

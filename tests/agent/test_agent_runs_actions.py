@@ -6,17 +6,12 @@ import asyncio
 import os
 import resource
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
-from agent.runs import adopt_orphans, files, start
+from agent.runs import files
 from agent.runs.actions import SAID_BYTES_MAX, Acted, Action
 from agent.runs.enter import CANNOT
 from agent.runs.managed import ENTER
-from core.application import Application, Limits, Output, Run
-from tests.agent.programs import eventually, new_mark
 
 
 def act(*argv: str, timeout_s: float = 20.0) -> Acted:
@@ -79,61 +74,6 @@ def test_what_cannot_be_executed_says_so(tmp_path: Path) -> None:
 
     assert acted.status == CANNOT
     assert "Exec format error" in acted.said
-
-
-@pytest.fixture
-def script(tmp_path: Path) -> Path:
-    """An init script whose daemon writes down its limits, its folder and a variable, and says a word."""
-    path = tmp_path / "script"
-    path.write_text(f"""#!/bin/sh
-case "$1" in
-start) setsid sh -c 'echo "$(ulimit -Sn) $(ulimit -Hn) $PWD $LEVEL" > {tmp_path}/seen.new; mv {tmp_path}/seen.new {tmp_path}/seen
-  echo $$ > {tmp_path}/pid; echo a word; exec sleep 600' &
-  while ! [ -s {tmp_path}/pid ]; do sleep 0.01; done ;;
-stop) kill $(cat {tmp_path}/pid) 2>/dev/null; exit 0 ;;
-status) kill -0 $(cat {tmp_path}/pid) 2>/dev/null || exit 3 ;;
-esac
-""")
-    path.chmod(0o755)
-    return path
-
-
-def seen_by(daemon_of: Application, folder: Path, environment: Sequence[tuple[str, str]] = ()) -> list[str]:
-    adopt_orphans()
-
-    async def story() -> list[str]:
-        told = {"PATH": os.environ["PATH"], **dict(environment)}
-        run = start(daemon_of, environment=told, mark=new_mark(), changed=lambda: None)
-        await eventually(lambda: run.started or not run.alive)
-        assert run.started, run.ended
-        seen = (folder / "seen").read_text().split()
-        run.stop(10.0)
-        await eventually(lambda: not run.alive)
-        return seen
-
-    return asyncio.run(story())
-
-
-def test_limits_directory_environment_and_output_hold_for_the_daemon_of_an_init_script(script: Path, tmp_path: Path) -> None:
-    application = Application(
-        name="web",
-        run=Run(lsb=str(script)),
-        directory="/usr",
-        limits=Limits(open_files=123),
-        output=Output(file=str(tmp_path / "log")),
-    )
-
-    assert seen_by(application, tmp_path, [("LEVEL", "info")]) == ["123", "123", "/usr", "info"]
-    assert "a word" in (tmp_path / "log").read_text()
-
-
-def test_a_daemon_is_not_handed_the_many_descriptors_of_the_agent(script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that waits by select(2) would break above 1,023."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    monkeypatch.setattr(files, "_usual", 256)
-
-    assert seen_by(Application(name="web", run=Run(lsb=str(script))), tmp_path)[:2] == ["256", str(hard)]
-    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard), "the agent keeps its own"
 
 
 def test_the_agent_takes_the_descriptors_it_needs_and_no_more_than_it_may() -> None:

@@ -66,8 +66,6 @@ def test_a_run_that_cannot_be_is_one_problem_at_its_key(text: str, key: str, wor
         ("{systemd: a.service}", "output: {file: /var/log/a}", "output"),
         ("{ocf: {type: a}}", "user: ledger", "user"),
         ("{lsb: /etc/init.d/a}", "user: ledger", "user"),
-        ("{ocf: {type: a}}", "limits: {open_files: 4096}", "limits.open_files"),
-        ("{lsb: /etc/init.d/a}", "limits: {open_files: 4096, memory: 1G}", "limits.open_files"),
         ("{exec: [/bin/a]}", "drain_timeout: 5s", "drain_timeout"),
     ],
 )
@@ -77,6 +75,15 @@ def test_a_key_that_would_be_read_and_not_heeded_is_refused(run: str, text: str,
     assert problem.key == f"{HERE}.{key}"
     assert problem.line == 12
     assert "leave it out" in problem.remedy
+
+
+@pytest.mark.parametrize("run", ["{ocf: {type: a}}", "{lsb: /etc/init.d/a}"])
+def test_what_a_script_starts_may_be_limited_and_told_where_it_is(run: str, of: Of) -> None:
+    """tests/agent/test_agent_runs_settings.py has each of them hold."""
+    application = of("limits: {open_files: 4096, memory: 1G}\n        directory: /srv\n        environment: {A: b}", run=run)
+
+    assert application.limits == Limits(open_files=4096, memory_bytes=1 << 30)
+    assert (application.directory, application.environment) == ("/srv", (("A", "b"),))
 
 
 def test_limits_user_and_output_become_the_models(of: Of) -> None:
