@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import stat
 import threading
@@ -152,6 +153,21 @@ def test_only_the_agent_s_own_user_may_open_it(path: Path) -> None:
 
     with_control(path, story)
     assert not path.exists()
+
+
+def test_it_is_closed_to_others_from_the_moment_it_has_a_name(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before: list[int] = []
+    monkeypatch.setattr(Path, "chmod", lambda path, mode: before.append(stat.S_IMODE(path.stat().st_mode)))
+
+    async def story(holder: FakeHolder, ask: Ask) -> None:
+        assert (await ask("status"))["ok"]
+
+    former = os.umask(0)
+    try:
+        with_control(path, story)
+    finally:
+        os.umask(former)
+    assert before == [0o600]
 
 
 def test_what_a_dead_agent_left_gives_way_and_a_living_one_does_not(path: Path) -> None:

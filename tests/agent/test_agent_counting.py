@@ -263,6 +263,23 @@ def test_the_socket_is_for_the_applications_user_alone(folder: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) & 0o011 == 0o011, "whoever may send can reach it"
 
 
+def test_the_socket_is_closed_to_others_from_the_moment_it_has_a_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before: list[int] = []
+    monkeypatch.setattr(Path, "chmod", lambda path, mode: before.append(stat.S_IMODE(path.stat().st_mode)))
+    former = os.umask(0)
+    try:
+
+        async def story() -> None:
+            ears = Counting(ledger(), folder=folder)
+            ears.open()
+            ears.close()
+
+        asyncio.run(story())
+    finally:
+        os.umask(former)
+    assert before == [0o600]
+
+
 def test_the_socket_of_an_agent_that_died_gives_way_and_a_newer_one_is_left_alone(folder: Path) -> None:
     async def story() -> None:
         dead, new = Counting(ledger(), folder=folder), Counting(ledger(), folder=folder)

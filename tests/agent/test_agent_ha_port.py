@@ -16,7 +16,7 @@ import pytest
 
 from agent import ha_log, serving
 from agent.ha_log import HaLog
-from agent.ha_port import EVICTED, HaServer, ha_server
+from agent.ha_port import EVICTED, IDLE_S, HaServer, ha_server
 from agent.serving import SOCKET_BYTES, PortInUse
 from core.ha_port import ERRORS_MAX, Told, View
 from core.model import Verdict
@@ -144,6 +144,10 @@ def test_an_idle_connection_is_closed_and_one_that_only_drips_is_idle(monkeypatc
         leave(silent, dripping)
 
     with_server(server(), story)
+
+
+def test_a_person_at_a_terminal_may_think_for_a_minute_and_nobody_for_five() -> None:
+    assert 60 <= IDLE_S <= 300
 
 
 def test_a_reader_too_slow_is_dropped_and_others_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
