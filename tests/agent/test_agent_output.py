@@ -73,6 +73,52 @@ def test_ten_thousand_lines_a_second_are_rotated_without_losing_or_doubling_one(
     assert os.path.getsize(tmp_path / "log") < 2 * log.bytes_max
 
 
+def test_a_run_that_is_ending_and_the_next_write_the_same_file_while_it_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of the one goes on writing while the other has begun: of each every line is there once, in its order."""
+    if not cuts_fronts(tmp_path):
+        pytest.skip("this file system cannot cut off a file's front (ext4 and XFS can)")
+    monkeypatch.setattr(output, "LOOK_EVERY_S", 0.01)
+    log, kept = Output(file=str(tmp_path / "log"), bytes_max=50_000, kept=60), 60
+    code = LINES.replace("argv[1]", "argv[2]").replace("line {number", "{sys.argv[3]} {number")
+
+    async def story() -> None:
+        runs = [started(program(tmp_path, code, "5000", name), output=log) for name in "ab"]
+        await eventually(lambda: not any(run.alive for run in runs))
+
+    asyncio.run(story())
+
+    lines = [line.split()[:2] for line in written(tmp_path / "log", kept).decode().splitlines()]
+    assert (tmp_path / "log.2").exists()
+    for name in "ab":
+        assert [int(number) for who, number in lines if who == name] == list(range(5000))
+
+
+def test_a_file_is_rotated_by_one_however_many_runs_write_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "LOOK_EVERY_S", 0.01)
+    under_way, most = [0], [0]
+
+    def slowly(log: Output) -> str:
+        under_way[0] += 1
+        most[0] = max(most[0], under_way[0])
+        time.sleep(0.05)
+        under_way[0] -= 1
+        calls.append(log)
+        return ""
+
+    calls: list[Output] = []
+    monkeypatch.setattr(output, "rotate", slowly)
+    log = Output(file=str(tmp_path / "log"), bytes_max=1)
+    (tmp_path / "log").write_text("more than one byte")
+
+    async def story() -> None:
+        for _ in range(3):
+            output.watch(log)
+        await eventually(lambda: len(calls) >= 3)
+
+    asyncio.run(story())
+    assert most == [1]
+
+
 def test_old_files_are_numbered_and_the_oldest_given_up(tmp_path: Path) -> None:
     log = Output(file=str(tmp_path / "log"), bytes_max=BLOCK, kept=2)
     for letter in "abcd":
