@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from agent.check_settings import check_settings, read_settings
 from agent.control_socket import socket_path
 from agent.daemon import World, identify, live
-from agent.log import Log
+from agent.log import FromLibraries, Log
 from agent.metadata import DEFAULT_ENDPOINT, Imds
 from agent.ports import Metadata
 from agent.rehearse import rehearse_file
@@ -57,6 +58,7 @@ async def run(settings: NodeSettings, *, table: str, bucket: str, state: Path, m
     # Every blocking call has its own time limit; permit, target state, report and evidence can be under way at once.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=8, thread_name_prefix="aws"))
     log, notifier = Log(), notifier_from_environment()
+    logging.getLogger().addHandler(FromLibraries(log))
     notifier.say("STATUS=asking the metadata service who this is")
     identity = await identify(metadata, log)
     from agent.aws import DynamoTable, S3Bucket  # half a second of imports: not for --help and check-settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any, TextIO
 
 LINES_KEPT = 200
 LINE_CHARS_MAX = 2000
+TEXT_CHARS_MAX = 600  # of what a library says, so that the line is not cut
 LINES_WAITING_MAX = 1000  # some 200 KB; a journal that takes nothing for longer gets told how many it missed
 
 
@@ -84,6 +86,22 @@ class Log:
                         self._waiting.append(self._line("lines-dropped", count=self._dropped))
                         self._dropped = 0
                     self._changed.notify_all()
+
+
+class FromLibraries(logging.Handler):
+    """What asyncio and the AWS client complain of, among it a fault in a callback of ours: one line of JSON each, and bounded.
+
+    Left alone, Python writes such to standard error, tracebacks on many lines, by whoever complains and as long as that takes.
+    """
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # Of a traceback the end: it tells where it was raised, and what.
+        traceback = logging.Formatter().formatException(record.exc_info)[-TEXT_CHARS_MAX:] if record.exc_info else ""
+        self._log.say("library", by=record.name, reason=record.getMessage()[:TEXT_CHARS_MAX], traceback=traceback)
 
 
 class Once:

@@ -31,6 +31,7 @@ MEANINGS = {
     "hosts-file-well-again": "it can again",
     "http-trouble": "the token file or a renewed certificate cannot be used",
     "left-alone": "something may run of an application that the settings no longer have, and it cannot be told what",
+    "library": "asyncio or the AWS client complains, or a part of the agent failed inside them; `by` says who",
     "lines-dropped": "the journal took nothing for a while: so many lines are missing",
     "metadata-trouble": "the metadata service does not answer",
     "metadata-well-again": "it does again",
