@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.measure import Meter
@@ -29,6 +29,7 @@ MEASURE_EVERY_S = 10.0
 MEASURE_CLOSELY_S = 1.0  # where a threshold or a counter waits for it
 FRESH_S = 0.1  # measures so young excuse a timeout; older ones are taken again, for it may have been stopped since
 # How the application's own monitor action counts: one "not running" may be a slip (see core.health), two are not.
+# How often it is asked is the application's own.
 MONITOR = Probe(process="monitor action", every_s=10.0, timeout_s=10.0, rise=1, fall=2)
 
 
@@ -50,7 +51,7 @@ class Question:
 
     @property
     def starting_every_s(self) -> float:
-        costly = self.probe is MONITOR or self.probe.kind is ProbeKind.COMMAND
+        costly = self.probe.process == MONITOR.process or self.probe.kind is ProbeKind.COMMAND
         return STARTING_PROGRAM_EVERY_S if costly else STARTING_EVERY_S
 
     def told(self) -> dict[str, Any]:
@@ -92,7 +93,8 @@ class Examiner:
             for probe in application.probes
         ]
         if application.run.exec is None:
-            self.questions.append(Question("monitor", MONITOR, run.monitor, ProbeHealth(ready=ready)))
+            monitor = own_monitor(application)
+            self.questions.append(Question("monitor", monitor, run.monitor, ProbeHealth(ready=ready)))
         self.ready = ready
         self.healthy_since_s: float | None = None
         self.busy_since_s: float | None = None
@@ -194,6 +196,12 @@ class Examiner:
     def _take_measures(self) -> None:
         self._measured_s = self._clock()
         self.measures = self._meter.measure(self._run.members(), self._run.cgroup())
+
+
+def own_monitor(application: Application) -> Probe:
+    """Its own monitor action as a probe."""
+    every_s = application.monitor_every_s
+    return replace(MONITOR, every_s=every_s, timeout_s=min(MONITOR.timeout_s, every_s))
 
 
 def name_of(probe: Probe) -> str:

@@ -47,6 +47,8 @@ def _facts(application: Application) -> Iterator[str]:
         log = f", with a log in {application.ha.log_folder}" if application.ha.log_folder else ""
         yield f"answers on its own HA port: {application.ha.host} port {application.ha.port}{log}"
     yield from (f"asked: {_probe(probe)}" for probe in application.probes)
+    if application.run.kind is not RunKind.EXEC:
+        yield f"asked: its own monitor action every {duration_text(application.monitor_every_s)}; failing after 2 in a row"
     if not (application.probes or application.thresholds or application.counters) and application.run.kind is RunKind.EXEC:
         yield "asked: nothing; only its exit is noticed"
     yield from (f"limit: {_threshold(threshold)}" for threshold in application.thresholds)

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 OFF = -1  # a counter's bound that is not set, as the seed's properties have it
 COUNTER_INTERVAL_S_MIN = 40.0  # mz.ha.interval: lower values are raised to it
+MONITOR_EVERY_S = 10.0
 PORT_MAX = 65535
 OPEN_FILES_MAX = 1_048_576  # fs.nr_open's default
 
@@ -289,6 +290,7 @@ class Application:
     """A program that the agent keeps alive.
 
     user: whom it runs as, None: the agent's own. drain: a command run before it is asked to stop, for at most drain_timeout_s.
+    monitor_every_s: how often its own monitor action is asked: of a unit, a resource agent, an init script; exec has none.
     busy_budget_s: how long it may be busy on end before that counts as failing.
     """
 
@@ -304,6 +306,7 @@ class Application:
     probes: tuple[Probe, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     counters: Counters | None = None
+    monitor_every_s: float = MONITOR_EVERY_S
     tolerance: Tolerance = Tolerance(3, 300.0)
     busy_budget_s: float = 600.0
     start_timeout_s: float = 60.0
@@ -314,4 +317,5 @@ class Application:
 
     def __post_init__(self) -> None:
         check_bounds(0, busy_budget_s=self.busy_budget_s, start_timeout_s=self.start_timeout_s)
+        check_bounds(0.1, monitor_every_s=self.monitor_every_s)
         check_bounds(0, drain_timeout_s=self.drain_timeout_s, stop_timeout_s=self.stop_timeout_s)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from core.settings import BadSettings
 from spec.artifact import check_artifact
@@ -88,6 +88,11 @@ class ApplicationSection(Section):
         default=ThresholdsSection(), description="what it may use, such as {memory: 90%, open_files: 80%, disk: {/var: 95%}}"
     )
     counters: CountersSection | None = Field(default=None, description="bounds on what it counts for itself")
+    monitor_every: Annotated[float, Duration("1s", "1h")] | None = Field(
+        default=None,
+        description="how often its own monitor action is asked: show of a unit, monitor of a resource agent, status of an init script; "
+        "left out, 10s",
+    )
     busy_budget: Annotated[float, Duration("1s", "7d")] = Field(
         default=600.0, description="how long it may be busy on end before that counts as failing, such as 10m"
     )
@@ -110,3 +115,9 @@ class ApplicationSection(Section):
     after: list[Name] = Field(
         default_factory=list, max_length=20, description="applications of this assembly that start first; stopping is the reverse"
     )
+
+    @model_validator(mode="after")
+    def _monitor_of_its_own(self) -> Self:
+        if self.monitor_every is not None and self.run.exec is not None:
+            raise wrong("says monitor_every, but a program that is run by exec has no monitor action", "leave it out, and add probes")
+        return self

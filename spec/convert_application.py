@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from core.application import (
     COUNTER_INTERVAL_S_MIN,
+    MONITOR_EVERY_S,
     Application,
     Artifact,
     CounterRule,
@@ -47,6 +48,7 @@ def to_application(section: ApplicationSection) -> Application:
         probes=tuple(_probe(probe) for probe in section.probes),
         thresholds=tuple(_thresholds(section.thresholds)),
         counters=counters,
+        monitor_every_s=section.monitor_every if section.monitor_every is not None else MONITOR_EVERY_S,
         tolerance=to_tolerance(section.tolerance),
         busy_budget_s=section.busy_budget,
         start_timeout_s=section.start_timeout,

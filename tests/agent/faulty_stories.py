@@ -49,7 +49,7 @@ def prepare(story: Story) -> None:
     notebook.AGAIN_S = 0.1
     node_running.CANNOT_TELL_S = 0.2
     supervision.CEILING_S = 0.5
-    examiner.MONITOR = replace(examiner.MONITOR, every_s=0.5, timeout_s=0.5)
+    examiner.own_monitor = lambda _application: replace(examiner.MONITOR, every_s=0.5, timeout_s=0.5)
     watchers.PERMIT_RUNNING_S = watchers.TARGET_STATE_S = 0.2
     daemon.going_down = lambda: story.machine  # type: ignore[attr-defined]  # as it is imported there
 

@@ -107,6 +107,7 @@ def application(name: str, after: tuple[str, ...]) -> st.SearchStrategy[Applicat
         thresholds=st.lists(thresholds(), max_size=3).map(tuple),
         counters=maybe(counters),
         tolerance=tolerances,
+        monitor_every_s=st.floats(0.1, 1e7),
         busy_budget_s=spans_s,
         start_timeout_s=spans_s,
         drain=maybe(commands),

@@ -195,6 +195,7 @@ APPLICATION = Fields(
         "thresholds": Many(THRESHOLD),
         "counters": Maybe(COUNTERS),
         "tolerance": TOLERANCE,
+        "monitor_every_s": Seconds(),
         **dict.fromkeys(("busy_budget_s", "start_timeout_s", "drain_timeout_s", "stop_timeout_s"), Seconds()),
         "drain": Maybe(WORDS),
         "after": Many(Name()),
