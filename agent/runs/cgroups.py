@@ -83,6 +83,9 @@ def cgroup_for(mark: str, limits: Limits) -> tuple[Cgroup | None, tuple[str, ...
     """
     key = mark.rpartition("/")[0]
     made = _made.get(key)
+    if made is not None and not (made[0].folder / "cgroup.procs").exists():
+        forget(mark)  # another agent has removed it while it was empty
+        made = None
     if made is None:
         cgroup = _make(key)
         if cgroup is None:

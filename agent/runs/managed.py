@@ -195,6 +195,9 @@ class ManagedRun:
     async def _stop(self) -> None:
         if self._manager.asks_processes:
             await self._ask_processes()
+        with suppress(OSError):
+            for process in self._group.left():
+                proc.send(process, signal.SIGCONT)  # one that is stopped would hear its stop action only then
         try:
             trouble = self._manager.stop_trouble(await self._act(STOP))
         except OSError as error:

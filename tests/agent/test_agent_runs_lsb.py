@@ -177,3 +177,17 @@ def test_a_running_one_is_adopted_by_its_status(tmp_path: Path) -> None:
         await eventually(lambda: not run.alive)
 
     asyncio.run(story())
+
+
+def test_what_is_stopped_by_a_signal_can_hear_its_stop_action(tmp_path: Path) -> None:
+    """Otherwise all that it takes to be stopped gracefully would be waited for in vain."""
+
+    async def story() -> None:
+        run = begun(script(tmp_path))
+        await eventually(lambda: run.started)
+        os.kill(pid(tmp_path), signal.SIGSTOP)
+        run.stop(20.0)
+        await eventually(lambda: not run.alive)
+        assert run.ended == "stopped"
+
+    asyncio.run(story())

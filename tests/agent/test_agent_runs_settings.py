@@ -128,3 +128,18 @@ def test_limits_of_memory_and_processes_are_set_on_its_cgroup(kind: str, tmp_pat
     seen_by(replace(Application(name="web", run=made(kind, tmp_path)), limits=limits), tmp_path, {"LEVEL": "info"})
 
     assert asked == [limits]
+
+
+def test_a_cgroup_that_somebody_has_removed_is_made_again() -> None:
+    """As another agent of the same cgroup does when it begins, with those that are empty."""
+    mark = new_mark()
+    made, _ = cgroup_for(mark, Limits())
+    if made is None:
+        pytest.skip("this machine has no cgroup (version 2) that we may write to")
+    made.folder.rmdir()
+
+    again, _ = cgroup_for(mark, Limits())
+
+    assert again is not None
+    assert again.folder == made.folder
+    assert again.members() == []

@@ -43,7 +43,7 @@ def test_nginx_by_its_init_script_is_killed_hung_and_recovered(cloud: Cloud, tmp
         name="nginx",
         run=Run(lsb=str(script)),
         probes=(Probe(http=f"http://127.0.0.1:{port}/", body="well", every_s=0.2, timeout_s=0.2),),
-        stop_timeout_s=10.0,
+        stop_timeout_s=8.0,
     )
 
     def family() -> list[int]:

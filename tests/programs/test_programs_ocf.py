@@ -31,7 +31,7 @@ def test_nginx_by_its_resource_agent_is_killed_hung_and_recovered(cloud: Cloud, 
         run=heartbeat("nginx", configfile=str(settings), httpd=program, port=str(port), status10url=f"http://127.0.0.1:{port}/status"),
         environment=(("HA_RSCTMP", str(tmp_path)),),
         probes=(Probe(http=f"http://127.0.0.1:{port}/", body="well", every_s=0.2, timeout_s=0.2),),
-        stop_timeout_s=10.0,
+        stop_timeout_s=5.0,
     )
     with node(cloud, nginx, tmp_path, port=port) as running:
         family = lambda: nginx_family(tmp_path, running)  # noqa: E731
@@ -58,6 +58,7 @@ def nginx_family(folder: Path, running: Node) -> list[int]:
     return [master, *workers] if len(workers) == 2 and master == running.status()["pid"] else []
 
 
+@pytest.mark.heavy  # its monitor action is asked each ten seconds
 def test_what_is_no_process_is_believed_its_agent_when_it_says_not_running(cloud: Cloud, tmp_path: Path) -> None:
     """Dummy's whole being is a file: taken away, its monitor says 7."""
     state = tmp_path / "dummy.state"

@@ -47,7 +47,7 @@ class Cluster:
             user=self.user,
             probes=(Probe(command=(*self.connection, "SELECT 1"), every_s=0.5, timeout_s=0.5),),
             drain=(str(self.bin / "pg_ctl"), "stop", "-D", str(self.folder), "-m", "fast"),
-            stop_timeout_s=10.0,
+            stop_timeout_s=1.5,
         )
 
     def ask(self, sql: str) -> str:
@@ -90,6 +90,7 @@ def cluster() -> Iterator[Cluster]:
         yield Cluster(folder)
 
 
+@pytest.mark.heavy
 def test_postgresql_is_killed_hung_and_recovered_with_its_data(cloud: Cloud, cluster: Cluster, tmp_path: Path) -> None:
     with node(cloud, cluster.application(), tmp_path, port=cluster.port) as running:
         assert cluster.ask("SELECT 1") == "1"
