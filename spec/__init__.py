@@ -1,17 +1,22 @@
 """Reads a deployable file into core's model, or says all that is wrong with it."""
 
+from spec.conversion import Conversion, convert
 from spec.load import Loaded, load, load_with_warnings
 from spec.problems import Problem, SpecError, Warned
 from spec.quantities import size_text
 from spec.schema import json_schema
 from spec.values import architecture_of, duration_text
+from spec.xml import Choices
 
 __all__ = [
+    "Choices",
+    "Conversion",
     "Loaded",
     "Problem",
     "SpecError",
     "Warned",
     "architecture_of",
+    "convert",
     "duration_text",
     "json_schema",
     "load",

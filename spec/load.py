@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from core.model import Deployable
-from spec import document, unbuilt
+from spec import document, unbuilt, xml_form
 from spec.convert import to_model, warnings
 from spec.crosschecks import cross_check
 from spec.document import Document, Unreadable
@@ -36,22 +36,32 @@ def load(path: str | Path) -> Deployable:
 def load_with_warnings(path: str | Path) -> Loaded:
     """The same, for those who tell a person of it. Raises SpecError."""
     path = Path(path)
+    raw = read_raw(path)
+    if path.suffix.lower() == xml_form.SUFFIX:
+        found = xml_form.mapped(raw, path)
+        loaded = check(xml_form.complete(found, path), path)
+        return Loaded(loaded.deployable, (*xml_form.notes_of(found), *loaded.warnings))
+    try:
+        text = document.parse(raw)
+    except Unreadable as error:
+        raise SpecError(str(path), (error.problem,)) from error
+    return check(text, path)
+
+
+def read_raw(path: Path) -> bytes:
+    """As much of it as is read at most, and a byte. Raises SpecError."""
     try:
         with path.open("rb") as stream:
-            raw = stream.read(document.BYTES_MAX + 1)
+            return stream.read(document.BYTES_MAX + 1)
     except OSError as error:
         problem = Problem(
             key="", value=None, line=None, message=f"cannot be read: {error.strerror}", remedy="give the path of a deployable file"
         )
         raise SpecError(str(path), (problem,)) from error
-    try:
-        text = document.parse(raw)
-    except Unreadable as error:
-        raise SpecError(str(path), (error.problem,)) from error
-    return _check(text, path)
 
 
-def _check(text: Document, path: Path) -> Loaded:
+def check(text: Document, path: Path) -> Loaded:
+    """A document against the format. path: for artifacts, which are relative to it, and to name it. Raises SpecError."""
     if not isinstance(text.data, dict):
         problem = Problem(
             key="",
