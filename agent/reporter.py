@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
 
+from agent.beat import until_beat_s
 from agent.cycle import Cycle
 from agent.log import Log, Once
 from agent.ports import Bucket, Identity, Refused, Table, Unreachable
@@ -40,12 +40,11 @@ class Reporter:
     async def run(self) -> None:
         while True:
             self._cycle.told.clear()
-            began_s = time.monotonic()
             stored = await self.report() and await self._requests()
             await self._evidence_when_leaving()
-            wait_s = EVERY_S if stored else RETRY_S
+            wait_s = until_beat_s(EVERY_S, asyncio.get_running_loop().time()) if stored else RETRY_S
             try:
-                async with asyncio.timeout(max(0.05, began_s + wait_s - time.monotonic())):
+                async with asyncio.timeout(wait_s):
                     await self._cycle.told.wait()
             except TimeoutError:
                 continue

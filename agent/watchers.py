@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from agent.beat import until_beat_s
 from agent.cycle import Cycle
 from agent.log import Log, Once
 from agent.ports import Metadata, Refused, Table, Unreachable
@@ -33,7 +34,7 @@ async def watch_permit(cycle: Cycle, table: Table, log: Log) -> None:
                 cycle.knowledge.permit = permit
                 cycle.wake()
         waits = cycle.concluded.phase is Phase.WAITING or not cycle.memory.confirmed
-        await asyncio.sleep(PERMIT_WAITING_S if waits else PERMIT_RUNNING_S)
+        await asyncio.sleep(PERMIT_WAITING_S if waits else until_beat_s(PERMIT_RUNNING_S, cycle.clock()))
 
 
 async def watch_target_state(cycle: Cycle, metadata: Metadata, log: Log) -> None:
@@ -50,4 +51,4 @@ async def watch_target_state(cycle: Cycle, metadata: Metadata, log: Log) -> None
                 log.say("target-state", state=state)
                 cycle.knowledge.terminating = True
                 cycle.wake()
-        await asyncio.sleep(TARGET_STATE_S)
+        await asyncio.sleep(until_beat_s(TARGET_STATE_S, cycle.clock()))

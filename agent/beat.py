@@ -1,0 +1,16 @@
+"""The moments at which all is done that comes again and again and can wait a little.
+
+What an idle agent uses of a processor goes into waking up: caches and sockets have gone cold by then, and the second call
+of a moment takes a third of the first's time. So the watchers keep to the multiples of their periods on the loop's clock,
+and those whose periods divide one another wake together.
+"""
+
+from __future__ import annotations
+
+SOON = 0.1  # of a period: a beat that is so near is let pass, for what would be done then was just done
+
+
+def until_beat_s(every_s: float, now_s: float) -> float:
+    """Seconds until the next multiple of that period that is not too soon."""
+    left_s = every_s - now_s % every_s
+    return left_s if left_s > SOON * every_s else left_s + every_s

@@ -1,0 +1,20 @@
+"""agent.beat: what is periodic and can wait happens together."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.beat import until_beat_s
+
+
+@pytest.mark.parametrize(
+    ("every_s", "now_s", "expected_s"),
+    [
+        pytest.param(5.0, 1002.0, 3.0, id="at the next multiple"),
+        pytest.param(5.0, 1000.0, 5.0, id="a whole period on a multiple itself"),
+        pytest.param(5.0, 1004.999, 5.001, id="a timer that fired a little early does not fire twice"),
+        pytest.param(15.0, 1003.0, 2.0, id="with those of a third of its period"),
+    ],
+)
+def test_the_next_moment_is(every_s: float, now_s: float, expected_s: float) -> None:
+    assert until_beat_s(every_s, now_s) == pytest.approx(expected_s)
