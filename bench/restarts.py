@@ -10,7 +10,8 @@ import signal
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ class Births:
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)  # for writing too: it never ends
         self._rest = b""
         self.pids: dict[str, int] = {}
+        self.counts: Counter[str] = Counter()
 
     def read(self, timeout_s: float) -> list[tuple[str, int]]:
         if not select.select([self._descriptor], [], [], timeout_s)[0]:
@@ -65,6 +67,7 @@ class Births:
         *lines, self._rest = (self._rest + os.read(self._descriptor, 65536)).split(b"\n")
         born = [(name.decode(), int(pid)) for name, pid in (line.split() for line in lines)]
         self.pids.update(born)
+        self.counts.update(name for name, _ in born)
         return born
 
     def await_all(self, names: Sequence[str], timeout_s: float = 60.0) -> None:
@@ -74,8 +77,15 @@ class Births:
                 raise RuntimeError(f"never started: {sorted(set(names) - self.pids.keys())}")
             self.read(0.1)
 
-    def after(self, name: str, number: signal.Signals) -> float:
-        """Send the signal to that program; seconds until another one of its name says its pid, SAMPLE_TIMEOUT_S if never."""
+    def after(self, name: str, number: signal.Signals) -> float | None:
+        """Send the signal to that program; seconds until another one of its name says its pid, SAMPLE_TIMEOUT_S if never.
+
+        None: it had failed before, by itself (on a busy machine an answer may be late), and a second failure is no sample.
+        """
+        while self.read(0.0):
+            continue
+        if self.counts[name] != 1:
+            return None
         sent_at_s = time.perf_counter()
         os.kill(self.pids[name], number)
         while (left_s := sent_at_s + SAMPLE_TIMEOUT_S - time.perf_counter()) > 0:
@@ -114,7 +124,7 @@ def killed(samples: int, folder: Path) -> Iterator[Row]:
                 births.await_all([f"{name}-{n}" for name in ("agent", "floor") for n in batch])
                 time.sleep(SETTLE_S)
                 counts = {name: samples if name in ("agent", "floor") else peer_samples for name in took}
-                _in_turn(batch, counts, lambda name, n: took[name].append(births.after(f"{name}-{n}", signal.SIGKILL)))
+                _in_turn(batch, counts, took, births, signal.SIGKILL)
     ours, floor = _ms(took.pop("agent")), _ms(took.pop("floor"))
     yield Row(
         what="kill -9 -> new process",
@@ -138,9 +148,7 @@ def killed_among_many(samples: int, folder: Path) -> Iterator[Row]:
     with subjects.agent(applications, folder), subjects.floor("watcher", str(watched), folder=folder):
         births.await_all([f"{name}-{n}" for name in took for n in range(samples)])
         time.sleep(SETTLE_S)
-        _in_turn(
-            range(samples), dict.fromkeys(took, samples), lambda name, n: took[name].append(births.after(f"{name}-{n}", signal.SIGKILL))
-        )
+        _in_turn(range(samples), dict.fromkeys(took, samples), took, births, signal.SIGKILL)
     yield Row(
         what=f"kill -9 -> new process, one of {samples}",
         unit="ms",
@@ -171,10 +179,9 @@ def hung(samples: int, folder: Path) -> Iterator[Row]:
         stack.enter_context(subjects.floor("pinger", str(folder / "asked.json"), str(PROBE_S), folder=folder))
         births.await_all([f"{name}-{n}" for name in took for n in range(samples)])
         time.sleep(SETTLE_S)
-        _in_turn(
-            range(samples), dict.fromkeys(took, samples), lambda name, n: took[name].append(births.after(f"{name}-{n}", signal.SIGSTOP))
-        )
+        _in_turn(range(samples), dict.fromkeys(took, samples), took, births, signal.SIGSTOP)
     ours, floor = _ms(took["agent"]), _ms(took["floor"])
+    left_out = 2 * samples - len(ours) - len(floor)
     yield Row(
         what="SIGSTOP -> new process answering",
         unit="ms",
@@ -182,20 +189,25 @@ def hung(samples: int, folder: Path) -> Iterator[Row]:
         floor=floor,
         limit=NEW_ANSWER * statistics.median(floor),
         rule=f"{NEW_ANSWER:g} x a bare asyncio pinger",
-        note=f"asked every {PROBE_S:g} s and given as long to answer; {samples} programs under each, one stopped at a time; stop timeout 0",
+        note=f"asked every {PROBE_S:g} s and given as long to answer; {samples} programs under each, one stopped at a time; stop timeout 0"
+        + (f"; {left_out} left out that had failed before, by themselves" if left_out else ""),
     )
 
 
-def _in_turn(rounds: range, counts: dict[str, int], sample: Callable[[str, int], None]) -> None:
-    """Interleaved, and begun with another subject each round, so that none has the better neighbour."""
+def _in_turn(rounds: range, counts: dict[str, int], took: dict[str, list[float]], births: Births, number: signal.Signals) -> None:
+    """Samples of every subject, interleaved, and begun with another each round, so that none has the better neighbour."""
     names = list(counts)
     for n in rounds:
         for turn in range(len(names)):
             name = names[(turn + n) % len(names)]
             if n < counts[name]:
-                sample(name, n)
+                took_s = births.after(f"{name}-{n}", number)
+                took[name] += [] if took_s is None else [took_s]
                 time.sleep(0.05 + 0.037 * (n % 5))  # not in step with anybody's period
 
 
 def _ms(values: Sequence[float]) -> list[float]:
+    """Raises RuntimeError when there are none."""
+    if not values:
+        raise RuntimeError("no sample: every program had failed before by itself; the machine is too busy to measure anything")
     return [value * 1000 for value in values]
