@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import spec
-from cli import estimate, programs
+from cli import convert, estimate, programs
 from cli.programs import ROOT, Trouble
 from cli.validate import losses, say_problems, validate
 from core.model import NAME
@@ -37,6 +37,18 @@ a first round:
 
 _VALIDATE = """\
 Check a deployable file. Prints what it means, or every error at once with its line and remedy (exit status 2).
+"""
+_CONVERT = """\
+Print the YAML of a deployable that is written in XML (Pacemaker Cloud's form, checked against spec/xml/deployable.xsd).
+Where meanings differ is said on the error channel and, as comments, in the YAML. What the XML does not say is marked
+FILL-IN there, unless an option says it; an attribute of the XML's assembly comes first.
+"""
+_CONVERT_MORE = """\
+examples:
+  understudy convert deployables/wordpress.xml > wordpress.yaml
+  understudy convert old.xml --image debian-12 --instances t4g.small --keep none --ports db=3306 > new.yaml
+
+exit status: 0 also when something is left to fill in; 2 the XML is wrong, or cannot be said in the YAML.
 """
 _SCHEMA = """\
 Print the JSON Schema of deployable files, for an editor: it then completes keys and explains them.
@@ -106,8 +118,10 @@ def parser() -> argparse.ArgumentParser:
 
     example = "example:\n  understudy validate deployables/demo.yaml\n"
     command = _verb(commands, "validate", "check a deployable file and say what it means", _VALIDATE, example)
-    command.add_argument("file", type=Path, metavar="FILE", help="the deployable file")
+    command.add_argument("file", type=Path, metavar="FILE", help="the deployable file, YAML or XML")
     command.add_argument("--json", action="store_true", help="print the model, or the problems, as JSON")
+
+    convert.add_options(_verb(commands, "convert", "print the YAML of a deployable written in XML", _CONVERT, _CONVERT_MORE))
 
     _verb(
         commands, "schema", "print the JSON Schema of deployable files", _SCHEMA, "example:\n  understudy schema > deployable.schema.json\n"
@@ -188,6 +202,8 @@ def _run(given: argparse.Namespace) -> int:
     match given.command:
         case "validate":
             return validate(given.file, as_json=given.json)
+        case "convert":
+            return convert.convert(given.file, convert.choices_of(given), as_json=given.json)
         case "schema":
             print(json.dumps(spec.json_schema(), indent=2))
             return 0

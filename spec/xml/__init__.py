@@ -7,12 +7,11 @@ from typing import Any
 
 from spec.problems import KeyPath, Problem
 from spec.xml.book import Choices, open_book
-from spec.xml.check import XSD, check
 from spec.xml.draft import FILL_IN, Missing, Note
 from spec.xml.mapping import to_data
 from spec.xml.parser import parse
 
-__all__ = ["FILL_IN", "XSD", "Choices", "Mapped", "Missing", "Note", "read"]
+__all__ = ["FILL_IN", "Choices", "Mapped", "Missing", "Note", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,8 @@ class Mapped:
 
 def read(raw: bytes, choices: Choices | None = None) -> Mapped:
     """Raises spec.document.Unreadable; with problems, the rest says nothing that can be relied on."""
+    from spec.xml.check import check  # takes a third of a second, which only those who have XML should wait
+
     root = parse(raw)
     problems = check(root)
     if problems:

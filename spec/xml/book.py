@@ -76,7 +76,7 @@ def open_book(root: Node, choices: Choices) -> Book:
     referenced = frozenset(text_of(node, "assembly") for node in nodes(root, ".//reference"))
     for name in choices.ports:
         if name not in assemblies:
-            draft.refuse((), root.line, "has no such assembly", f"there are: {', '.join(assemblies)}", value=name)
+            draft.refuse(("--ports",), root.line, "names no assembly", f"there are: {', '.join(assemblies)}", value=name)
     waiting = order(list(nodes(root, "constraints/*")), _ids(assemblies), draft)
     return Book(draft, choices, deployable, assemblies, referenced, waiting)
 

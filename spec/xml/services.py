@@ -16,7 +16,7 @@ from spec.xml.parser import Node
 MONITOR_S = (1.0, 3600.0)  # as spec.application bounds monitor_every
 PCLOUDSH_INTERVAL = "60s"
 _FIXED = "now a name in the hosts file that always means its fixed address; where it must serve first, say so with `after`"
-_WAS = {"ipaddress": "the address of its machine, new with every machine", "hostname": "the name of its machine"}
+_WAS = {"ipaddress": "the address of its machine, in digits and new with every machine", "hostname": "the name of its machine"}
 _SCRIPT_RUNNER = (
     "a configure_executable is run by the resource agent ocf:pacemaker-cloud:script_runner, as in the original: the image must have it, "
     "with every parameter below in its meta-data. It fetches the program on the node, which has no way out to the Internet; "
@@ -26,6 +26,7 @@ _SYSTEMCTL = (
     "class lsb is the init script of that type; the original, over ssh, ran `systemctl` on TYPE.service for it. Where the image has a unit "
     "and no script, write `run: {systemd: TYPE.service}`"
 )
+_FALL = "one bad answer of a monitor action was a failure in the original; here two in a row are, for one may be a slip"
 
 
 def applications(book: Book, assembly: Assembly) -> tuple[list[dict[str, Any]], list[str]]:
@@ -69,6 +70,7 @@ def _application(book: Book, service: Node, name: str, found: list[Parameter], p
     draft.lines.update({path: line, (*path, "name"): line, (*path, "run"): line, (*path, "tolerance"): line})
     if name != given:
         draft.note((*path, "name"), line, f'was "{given}": {RENAMED}')
+    draft.note_once(_FALL)
     told = {"name": name, **_run(book, service, found, path)}
     told["monitor_every"] = _monitor_every(book, service, path)
     told["tolerance"] = escalation.tolerance(service, window="5m")
