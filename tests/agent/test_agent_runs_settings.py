@@ -19,7 +19,7 @@ from tests.agent.programs import eventually, new_mark
 from tests.agent.test_agent_runs_ocf import METADATA
 from tests.programs.nodes import open_folder
 
-LOOK = 'echo "$(ulimit -Sn) $(ulimit -Hn) $PWD $LEVEL $(id -un)" > {0}/seen.new; mv {0}/seen.new {0}/seen; echo a word'
+LOOK = 'echo "$(ulimit -Sn) $(ulimit -Hn) $PWD $LEVEL $(id -un)" > {0}/seen.new; echo a word; mv {0}/seen.new {0}/seen'
 AGENT = """#!/bin/sh
 case "$1" in
 meta-data) cat "$0.xml" ;;

@@ -87,9 +87,9 @@ def test_a_jvm_runs_is_killed_hung_and_recovered(cloud: Cloud, tmp_path: Path) -
     if program is None:
         pytest.skip("no JVM is installed (Debian package default-jre-headless)")
     port = free_port()
-    # Everything is compiled at once: whoever may not map memory to be written and executed does not come up. Its debugger's port
-    # answers in words (Java Debug Wire Protocol, handshake).
-    options = ("-Xcomp", "-Xmx64m", "-XX:+UseSerialGC", f"-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=127.0.0.1:{port}")
+    # A JVM that may not map memory to be executed does not come up. Its debugger's port answers in words (Java Debug Wire Protocol,
+    # handshake).
+    options = ("-Xmx64m", "-XX:+UseSerialGC", f"-agentlib:jdwp=transport=dt_socket,server=y,suspend=n,address=127.0.0.1:{port}")
     word = "JDWP-Handshake"
     jvm = Application(
         name="jvm",
