@@ -21,7 +21,7 @@ from bench.table import Row
 NEW_PROCESS = 1.5  # times a bare pidfd watcher
 NEW_ANSWER = 1.2  # times a bare pinger that waits for an answer
 PROBE_S = 0.1
-AT_A_TIME = 6  # agents of one application each
+AT_A_TIME = 6  # agents of one application each that is killed; applications of one agent that hang
 SETTLE_S = 3.0  # the first reports are over; runsv counts a death within its first second as a failed start
 PEERS = (("runit", "runsv", subjects.runsv), ("supervisord", "supervisord", subjects.supervisord), ("monit", "monit", subjects.monit))
 SAMPLE_TIMEOUT_S = 15.0  # a peer that took longer is noted with it
@@ -164,22 +164,26 @@ def hung(samples: int, folder: Path) -> Iterator[Row]:
     births = Births(folder)
     took: dict[str, list[float]] = {"agent": [], "floor": []}
 
-    def programs(subject: str) -> list[tuple[int, list[str]]]:
-        ports = [subjects.free_port() for _ in range(samples)]
-        code = [ANSWERS.format(port=port, pipe=births.path, name=f"{subject}-{n}") for n, port in enumerate(ports)]
-        return [(port, [sys.executable, "-I", "-S", "-c", text]) for port, text in zip(ports, code, strict=True)]
+    def programs(subject: str, batch: range) -> list[tuple[int, list[str]]]:
+        ports = {n: subjects.free_port() for n in batch}
+        code = [(port, ANSWERS.format(port=port, pipe=births.path, name=f"{subject}-{n}")) for n, port in ports.items()]
+        return [(port, [sys.executable, "-I", "-S", "-c", text]) for port, text in code]
 
-    with contextlib.ExitStack() as stack:
+    for first in range(0, samples, AT_A_TIME):
+        batch = range(first, min(first + AT_A_TIME, samples))
         applications: list[dict[str, Any]] = []
-        for n, (port, command) in enumerate(programs("agent")):
+        for port, command in programs("agent", batch):
             probe = {"http": f"http://127.0.0.1:{port}/", "every_s": PROBE_S, "timeout_s": PROBE_S, "rise": 1, "fall": 1}
-            applications.append({"name": f"app{n}", "run": {"exec": command}, "probes": [probe], "stop_timeout_s": 0.0})
-        stack.enter_context(subjects.agent(applications, folder))
-        (folder / "asked.json").write_text(json.dumps(programs("floor")))
-        stack.enter_context(subjects.floor("pinger", str(folder / "asked.json"), str(PROBE_S), folder=folder))
-        births.await_all([f"{name}-{n}" for name in took for n in range(samples)])
-        time.sleep(SETTLE_S)
-        _in_turn(range(samples), dict.fromkeys(took, samples), took, births, signal.SIGSTOP)
+            applications.append({"name": f"app{port}", "run": {"exec": command}, "probes": [probe], "stop_timeout_s": 0.0})
+        asked = folder / f"asked-{first}.json"
+        asked.write_text(json.dumps(programs("floor", batch)))
+        with (
+            subjects.agent(applications, folder, name=f"agent-{first}"),
+            subjects.floor("pinger", str(asked), str(PROBE_S), folder=folder),
+        ):
+            births.await_all([f"{name}-{n}" for name in took for n in batch])
+            time.sleep(SETTLE_S)
+            _in_turn(batch, dict.fromkeys(took, samples), took, births, signal.SIGSTOP)
     ours, floor = _ms(took["agent"]), _ms(took["floor"])
     left_out = 2 * samples - len(ours) - len(floor)
     yield Row(
@@ -189,7 +193,7 @@ def hung(samples: int, folder: Path) -> Iterator[Row]:
         floor=floor,
         limit=NEW_ANSWER * statistics.median(floor),
         rule=f"{NEW_ANSWER:g} x a bare asyncio pinger",
-        note=f"asked every {PROBE_S:g} s and given as long to answer; {samples} programs under each, one stopped at a time; stop timeout 0"
+        note=f"asked each {PROBE_S:g} s and given as long to answer; {AT_A_TIME} programs under each, one stopped at a time; stop timeout 0"
         + (f"; {left_out} left out that had failed before, by themselves" if left_out else ""),
     )
 
