@@ -76,9 +76,14 @@ def node(cloud: Cloud, application: Application, folder: Path, *, port: int) -> 
     """Permitted to run; its program is well when this begins."""
     cloud.write_permit(permit())
     made = Node(cloud, application, folder, port)
-    with agent(cloud, made.deployable, folder):
-        eventually(f"{application.name} healthy", lambda: made.status()["verdict"] == "healthy")
-        yield made
+    try:
+        with agent(cloud, made.deployable, folder):
+            eventually(f"{application.name} healthy", lambda: made.status()["verdict"] == "healthy")
+            yield made
+    finally:
+        for pid in with_word(str(folder)):  # of a test that failed
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(os.getpgid(pid), signal.SIGKILL)
 
 
 def is_alive(pid: int) -> bool:

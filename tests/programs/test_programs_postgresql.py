@@ -6,6 +6,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,7 +88,11 @@ def busy(cluster: Cluster) -> Iterator[None]:
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     with open_folder() as folder:
-        yield Cluster(folder)
+        made = Cluster(folder)
+        yield made
+        for pid in made.processes():  # of a test that failed
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.heavy
