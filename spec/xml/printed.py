@@ -71,5 +71,11 @@ def _comment(text: str, indent: int) -> list[str]:
 
 
 def _flow(value: Any) -> str:
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=2**31, sort_keys=False, allow_unicode=True)
+    """On one line: where YAML would break it at a character of the text, that is written as an escape."""
+    text = _dumped(value, unicode=True)
+    return text if text.isprintable() else _dumped(value, unicode=False)
+
+
+def _dumped(value: Any, *, unicode: bool) -> str:
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=2**31, sort_keys=False, allow_unicode=unicode)
     return text.removesuffix("\n").removesuffix("\n...")
