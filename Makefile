@@ -10,7 +10,7 @@ CODE   := $(wildcard agent app.py bench cli core deployables lab lambdas spec st
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check lint test test-fast test-lab test-pythons demo bench drills heavy heavy-sample synth lock format clean
+.PHONY: help setup check lint test test-fast test-lab test-pythons demo bench bench-agent drills heavy heavy-sample synth lock format clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s  %s\n' "$$name" "$$text"; done
@@ -65,8 +65,21 @@ DRILLS := kill-application kill-instance freeze-instance
 demo: setup  ## break the demo three ways on a local cloud and watch it come back
 	.venv/bin/understudy drill $(DRILLS)
 
-bench: setup  ## medians and tails of the drills, five runs each: the better part of an hour
-	$(PY) bench/recovery.py
+bench: setup  ## the agent beside bare floors and other supervisors, then five runs of the drills: an hour
+	@$(MAKE) --no-print-directory $(STAMPS)/peers || echo "bench: goes on without supervisord"
+	$(PY) -m bench.agent; held=$$?; $(PY) -m bench.recovery && exit $$held
+
+bench-agent: setup  ## the first half of it alone: some ten minutes on a quiet machine
+	@$(MAKE) --no-print-directory $(STAMPS)/peers || echo "bench: goes on without supervisord"
+	$(PY) -m bench.agent
+
+# In a folder of its own: nothing of the project may come to use it.
+$(STAMPS)/peers: bench/requirements.txt $(STAMPS)/venv
+	@echo "bench: fetching supervisord, to compare with"
+	@rm -rf .build/bench-peers.new .build/bench-peers
+	@$(PY) $(PIP) --target .build/bench-peers.new -r bench/requirements.txt
+	@mv .build/bench-peers.new .build/bench-peers
+	@touch $@
 
 drills: setup  ## every drill there is
 	.venv/bin/understudy drill $$($(PY) -c 'from lab.drills.scenes import DRILLS; print(*DRILLS)')

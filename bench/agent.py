@@ -1,8 +1,18 @@
-"""make bench-agent: how the agent does beside bare floors and known supervisors, measured in the same run, in turn.
+"""How the agent does beside bare floors (bench/floors) and known supervisors, measured in the same run, in turn.
 
-python -m bench.agent [--quick] [--rows kill kill-many hang idle ping http] [--json FILE]
+rows:
+  kill       kill -9 -> new process: at most 1.5 x a bare pidfd watcher; also runit, supervisord, monit
+  kill-many  the same, thirty programs under one agent; informs
+  hang       SIGSTOP -> new process answering: at most 1.2 x a bare asyncio pinger
+  idle       1, 10, 100 applications: memory beside a bare process with the same AWS clients; processor time
+  ping       the HA port, 1, 50 and 1,000 connections: at least 0.8 x a bare line server, p99 at most 2 x
+  http       /healthz: at least 0.8 x a bare h11 server
 
-Exit status 1 when a limit did not hold. The floors are in bench/floors; peers take part when they are installed.
+A limit is held by the median. Ratios are fair on a busy machine, for all take turns; the processor time and the tails
+are not: look at the load that is printed. Exit status 1 when a limit did not hold.
+
+  python -m bench.agent --quick --rows kill hang     a first look, a minute
+  python -m bench.agent --json table.json            all of it, and every sample for a machine to read
 """
 
 from __future__ import annotations
@@ -47,7 +57,7 @@ GROUPS: dict[str, Callable[[Effort, Path], Iterator[Row]]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", nargs="+", choices=list(GROUPS), default=list(GROUPS), help="default: all")
+    parser.add_argument("--rows", nargs="+", choices=list(GROUPS), default=list(GROUPS), metavar="ROW", help="default: all")
     parser.add_argument("--quick", action="store_true", help="fewer samples: tells little about tails")
     parser.add_argument("--json", type=Path, help="write every sample to this file")
     args = parser.parse_args()
@@ -65,6 +75,7 @@ def main() -> int:
         args.json.write_text(json.dumps([row.as_json() for row in rows], indent=1) + "\n")
     broken = [row.what for row in rows if not row.held]
     limits = sum(row.limit is not None for row in rows)
+    print(f"load {os.getloadavg()[0]:.1f} at the end")
     print(f"\n{limits - len(broken)} of {limits} limits held, in {time.monotonic() - began:.0f} s; broken: {', '.join(broken) or 'none'}")
     return 1 if broken else 0
 

@@ -173,8 +173,8 @@ DEBIAN = {"monit": "monit", "runsv": "runit"}
 def missing(program: str) -> str | None:
     """Why a peer takes no part; None when it is here."""
     if program == "supervisord":
-        return None if (PEERS / "supervisor").is_dir() else "not installed (make setup-bench)"
-    return None if shutil.which(program) else f"not installed (Debian package {DEBIAN[program]})"
+        return None if (PEERS / "supervisor").is_dir() else "not installed (make bench-agent fetches it from the package registry)"
+    return None if shutil.which(program) else f"not installed (apt-get install {DEBIAN[program]})"
 
 
 def named(programs: Sequence[Sequence[str]]) -> dict[str, Sequence[str]]:
