@@ -214,6 +214,8 @@ class _HttpConnection(Connection):
         if self._state() is h11.DONE and self._h11.their_state is h11.DONE:
             self._h11.start_next_cycle()
             self._between = not self._h11.trailing_data[0]
+        elif not last and self._requests < REQUESTS_MAX and self._h11.trailing_data == (b"", False):
+            self.transport.close()  # by its own wish, and nothing of it is unread: there is nothing to linger for
         else:
             self.dismiss()
 

@@ -187,6 +187,26 @@ def test_a_connection_is_closed_after_so_many_requests(monkeypatch: pytest.Monke
     with_server(served(), story)
 
 
+def test_who_asks_for_the_end_is_not_lingered_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.serving.LINGER_S", 1000.0)
+    servers: list[HttpServer] = []
+
+    def serve() -> HttpServer:
+        servers.append(served()())
+        return servers[0]
+
+    async def story(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request("/livez", "GET", "Connection: close"))
+        assert (await reader.read()).startswith(b"HTTP/1.1 200")
+        async with asyncio.timeout(30):
+            while servers[0].connections:  # the client has closed nothing
+                await asyncio.sleep(0.01)
+        writer.close()
+
+    with_server(serve, story)
+
+
 def test_a_client_that_drips_is_not_waited_for_and_neither_is_one_who_has_nothing_more_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "HEAD_TIMEOUT_S", 0.1)
     monkeypatch.setattr(http, "KEEP_ALIVE_S", 0.2)
