@@ -25,4 +25,6 @@ async def drain(application: Application, environment: Mapping[str, str]) -> str
         return f"not done after {application.drain_timeout_s:g} s"
     finally:
         child.kill()
+    if child.in_vain:
+        return f"cannot be run: {child.first_line()}"
     return "" if status == 0 else f"ended with {status}: {child.first_line()}"

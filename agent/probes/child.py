@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from agent.probes.users import RunAs
+from agent.runs import files
 
 OUTPUT_BYTES_MAX = 4096  # kept; the rest is read and dropped, so that a talkative program does not wait for us
 STUCK_MAX = 16  # killed, and not gone: they hang in the kernel
@@ -32,14 +33,16 @@ class Child:
 
     def __init__(self, argv: Sequence[str], *, environment: Mapping[str, str], directory: str, run_as: RunAs) -> None:
         """Start it now. Raises OSError, ValueError (a NUL in an argument)."""
+        before = files.launcher(argv[0], directory=directory, environment=environment)
         self._loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[int | None] = self._loop.create_future()  # exit status, -number for a signal, None: unknown
+        self.in_vain = False  # it could not be run after all: `first_line` says why
         self._output = b""
         self._reading, writing = os.pipe()
         try:
             os.set_blocking(self._reading, False)
             self._process = subprocess.Popen(
-                list(argv),
+                [*before, *argv],
                 env=dict(environment),
                 cwd=directory,
                 stdin=subprocess.DEVNULL,
@@ -103,10 +106,11 @@ class Child:
         self._on_output()
         self._loop.remove_reader(self._reading)
         os.close(self._reading)
-        status: int | None = None
+        name, status = files.name_of(self._process.pid), None
         with contextlib.suppress(ChildProcessError):
             _, code = os.waitpid(self._process.pid, 0)
             status = os.waitstatus_to_exitcode(code)
+        self.in_vain = files.in_vain(name, status)
         self._process.returncode = 0 if status is None else status  # Popen is told, so that it looks for it no more
         os.close(self._pidfd)
         _awaited.discard(self._process.pid)

@@ -36,6 +36,8 @@ async def ask_command(probe: Probe, context: ProbeContext) -> None:
         status = await child.ended
     finally:
         child.kill()
+    if child.in_vain:
+        raise Shortfall(f"cannot be run: {child.first_line()[:REASON_CHARS_MAX]}")
     if status == 0:
         return
     line = child.first_line()[:REASON_CHARS_MAX]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from agent.runs import launch, proc
+from agent.runs import files, launch, proc
 
 SAID_BYTES_MAX = 1 << 18  # meta-data of the longest agent there is takes a sixth of it
 LOOK_S = 0.02  # between two looks at how much it has said: what fits in between is the most it can have said past its bound
@@ -42,12 +42,13 @@ class Action:
         self._loop = asyncio.get_running_loop()
         self._began_s = self._loop.time()
         who = launch.account(user)
+        before = files.launcher(argv[0], directory=directory, environment=environment)
         self._said = os.memfd_create(_NAME, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING) if output is None else None
         try:
             if self._said is not None:
                 fcntl.fcntl(self._said, fcntl.F_SETFL, os.O_APPEND)
             self._popen = subprocess.Popen(
-                list(argv),
+                [*before, *argv],
                 env={**launch.home_of(who), **environment},
                 cwd=directory,
                 stdin=subprocess.DEVNULL,
@@ -68,10 +69,11 @@ class Action:
         return 0 if process is None else process.start_ticks
 
     async def end(self, timeout_s: float) -> Acted:
-        """Raises OSError: it cannot be waited for (no descriptors left); it is killed then."""
-        status = None
+        """Raises OSError: it could not be run after all, or cannot be waited for (no descriptors left); it is killed then."""
+        status, name = None, ""
         try:
             if await self._gone(timeout_s):
+                name = files.name_of(self.pid)
                 status = self._popen.wait()
             took_s = self._loop.time() - self._began_s
         finally:
@@ -82,6 +84,8 @@ class Action:
             proc.leaders.discard(self.pid)
             said = self._read()
             self._forget()
+        if files.in_vain(name, status):
+            raise OSError(said.strip())
         return Acted(status, said, took_s)
 
     async def _gone(self, timeout_s: float) -> bool:

@@ -88,10 +88,7 @@ def launcher(application: Application, environment: Mapping[str, str]) -> list[s
     if not options:
         return []
     assert application.run.exec is not None
-    program = application.run.exec[0]
-    at = os.path.join(application.directory or "/", program) if "/" in program else program
-    if shutil.which(at, path=environment.get("PATH")) is None:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)  # else prlimit would say it, once started
+    files.check_program(application.run.exec[0], directory=application.directory or "/", environment=environment)
     return ["prlimit", *options, "--"]
 
 

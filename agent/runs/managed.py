@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent import output
-from agent.runs import files, orphans, proc
+from agent.runs import orphans, proc
 from agent.runs.actions import Acted, Action
 from agent.runs.cgroups import cgroup_for, former_cgroup
 from agent.runs.group import Group
@@ -261,7 +261,7 @@ class ManagedRun:
         """What stands before an action that leaves a daemon, so that it and all it starts belong to the run."""
         limit = self.application.limits.open_files
         folder = str(self._group.cgroup.folder) if self._group.cgroup is not None else "-"
-        return (sys.executable, "-I", "-S", "-B", str(ENTER), folder, f"{limit}:{limit}" if limit is not None else files.for_children())
+        return (sys.executable, "-I", "-S", "-B", str(ENTER), folder, f"{limit}:{limit}" if limit is not None else "-")
 
     async def _kill_all(self) -> None:
         pause_s = _LOOK_S

@@ -13,6 +13,7 @@ import pytest
 
 from agent.__main__ import main
 from agent.control_socket import call
+from agent.runs import files
 from core.application import Run
 from core.model import Probe, Verdict
 from core.records import Phase
@@ -120,6 +121,19 @@ def test_the_drain_command_runs_before_the_program_is_asked_to_stop(tmp_path: Pa
         await life.eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
         assert (await ask(life, "offline"))["ok"]
         assert drained.read_text() == "sleeper\n"
+
+    life.run(story)
+
+
+def test_the_drain_command_is_not_handed_the_many_descriptors_of_the_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_usual", 256)
+    life = Life(tmp_path, sleeper(drain=("sh", "-c", f"ulimit -Sn > {tmp_path}/limit")))
+    life.table.write_permit(permit())
+
+    async def story() -> None:
+        await life.eventually(lambda: life.phase() is Phase.RUNNING)
+        assert (await ask(life, "offline"))["ok"]
+        assert (tmp_path / "limit").read_text() == "256\n"
 
     life.run(story)
 

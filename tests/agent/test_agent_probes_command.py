@@ -15,9 +15,11 @@ import pytest
 
 from agent.probes import ProbeContext, ask
 from agent.probes.child import awaited_pids
+from agent.runs import files
 from core.application import Probe
 from core.health import Outcome, ProbeResult
 from tests.agent.programs import eventually
+from tests.programs.nodes import open_folder
 
 SHELL = {"PATH": "/usr/bin:/bin"}
 
@@ -98,6 +100,39 @@ def test_it_is_killed_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
         await eventually(lambda: not awaited_pids() and not is_alive(int(note.read_text())))
 
     asyncio.run(story())
+
+
+def test_it_is_not_handed_the_many_descriptors_of_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_usual", 256)
+
+    assert ran("ulimit -Sn; exit 1").reason.endswith(": 256")
+
+
+@pytest.mark.parametrize("usual", [None, 256])
+def test_one_that_its_user_may_not_run_tells_nothing_of_the_application(usual: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become another user")
+    if usual is not None:
+        monkeypatch.setattr(files, "_usual", usual)
+
+    async def story(command: Path) -> ProbeResult:
+        return await ask(Probe(command=(str(command),)), ProbeContext(environment=SHELL, user="nobody"))
+
+    with open_folder() as folder:
+        (folder / "script").write_text("#!/bin/sh\nexit 0\n")
+        (folder / "script").chmod(0o700)
+        result = asyncio.run(story(folder / "script"))
+
+    assert result.outcome is Outcome.UNKNOWN
+    assert "cannot be run" in result.reason
+    assert "Permission denied" in result.reason
+
+
+@pytest.mark.parametrize("status", [126, 127])
+def test_what_it_says_by_the_exit_status_of_a_shell_is_its_own_word(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_usual", 256)
+
+    assert ran(f"exit {status}").outcome is Outcome.BAD
 
 
 def test_it_has_the_environment_and_the_directory_of_the_application_and_nothing_of_ours(

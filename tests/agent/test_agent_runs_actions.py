@@ -8,6 +8,8 @@ import resource
 import sys
 from pathlib import Path
 
+import pytest
+
 from agent.runs import files
 from agent.runs.actions import SAID_BYTES_MAX, Acted, Action
 from agent.runs.enter import CANNOT
@@ -74,6 +76,35 @@ def test_what_cannot_be_executed_says_so(tmp_path: Path) -> None:
 
     assert acted.status == CANNOT
     assert "Exec format error" in acted.said
+
+
+def test_an_action_is_not_handed_the_many_descriptors_of_the_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its monitor and stop too, which are not put in front of anything that stays."""
+    monkeypatch.setattr(files, "_usual", 256)
+
+    assert act("sh", "-c", "ulimit -Sn").said == "256\n"
+
+
+@pytest.mark.parametrize(("program", "mode"), [("missing", None), ("script", 0o644)])
+def test_an_action_that_cannot_be_run_is_an_error_and_no_answer(
+    program: str, mode: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_usual", 256)
+    if mode is not None:
+        (tmp_path / program).write_text("#!/bin/sh\n")
+        (tmp_path / program).chmod(mode)
+
+    with pytest.raises(FileNotFoundError if mode is None else PermissionError):
+        act(str(tmp_path / program))
+
+
+def test_an_action_whose_interpreter_is_missing_is_an_error_and_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_usual", 256)
+    (tmp_path / "script").write_text("#!/nonexistent\n")
+    (tmp_path / "script").chmod(0o755)
+
+    with pytest.raises(OSError, match="No such file"):
+        act(str(tmp_path / "script"))
 
 
 def test_the_agent_takes_the_descriptors_it_needs_and_no_more_than_it_may() -> None:
