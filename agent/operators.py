@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from agent.cycle import Cycle
@@ -62,7 +63,7 @@ async def bring_up(cycle: Cycle, application: str | None) -> str:
     def is_decided() -> bool:
         return all(_is_up(cycle, name) or _failed(cycle, name, before[name]) for name in names)
 
-    decided = await _until(cycle, is_decided, limit_s)
+    decided = await _until(cycle, is_decided, limit_s, next_look_s=lambda: _settling_s(cycle, names))
     for name in names:
         if not _is_up(cycle, name):
             reason = _failed(cycle, name, before[name]) or cycle.concluded.applications[name][1]
@@ -78,8 +79,20 @@ def _is_up(cycle: Cycle, name: str) -> bool:
     held = cycle.applications[name]
     if name in cycle.knowledge.held or not held.alive or verdict not in (Verdict.HEALTHY, Verdict.BUSY):
         return False
-    asked = held.examiner is not None and held.examiner.questions
-    return bool(asked) or cycle.clock() - held.seen().started_at_s >= SETTLED_S
+    return _unsettled_s(cycle, name) <= 0
+
+
+def _unsettled_s(cycle: Cycle, name: str) -> float:
+    """How long it has yet to run before it counts as up; nothing for one that is asked."""
+    held = cycle.applications[name]
+    if held.examiner is not None and held.examiner.questions:
+        return 0.0
+    return held.seen().started_at_s + SETTLED_S - cycle.clock()
+
+
+def _settling_s(cycle: Cycle, names: list[str]) -> float | None:
+    """When the next of them has run long enough: no cycle comes for that."""
+    return min((left_s for name in names if cycle.applications[name].alive and (left_s := _unsettled_s(cycle, name)) > 0), default=None)
 
 
 def _failed(cycle: Cycle, name: str, before: int) -> str:
@@ -106,12 +119,16 @@ def _list(names: list[str]) -> str:
     return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
-async def _until(cycle: Cycle, holds: Callable[[], bool], limit_s: float) -> bool:
-    """Look after each cycle; whether it came to hold in time."""
+async def _until(
+    cycle: Cycle, holds: Callable[[], bool], limit_s: float, *, next_look_s: Callable[[], float | None] = lambda: None
+) -> bool:
+    """Look after each cycle, and sooner when told to; whether it came to hold in time."""
     try:
         async with asyncio.timeout(limit_s):
             while True:
-                await cycle.turned.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(next_look_s()):
+                        await cycle.turned.wait()
                 if holds():
                     return True
     except TimeoutError:

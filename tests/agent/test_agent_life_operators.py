@@ -109,6 +109,22 @@ def test_without_a_permit_nothing_is_brought_online(tmp_path: Path) -> None:
     life.run(story)
 
 
+def test_online_of_one_that_nobody_asks_is_answered_once_it_has_settled_and_not_at_some_later_cycle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.cycle.CYCLE_S_MAX", 600.0)
+    monkeypatch.setattr("agent.operators.SETTLED_S", 0.5)
+    life = Life(tmp_path, sleeper())
+    life.table.write_permit(permit())
+
+    async def story() -> None:
+        await life.eventually(lambda: life.phase() is Phase.RUNNING)
+        assert (await ask(life, "offline"))["ok"]
+        assert (await ask(life, "online"))["done"] == "sleeper is up"
+
+    life.run(story)
+
+
 def test_the_drain_command_runs_before_the_program_is_asked_to_stop(tmp_path: Path) -> None:
     drained = tmp_path / "drained"
     # It finds the program alive, and what it writes is there before the program is gone.
