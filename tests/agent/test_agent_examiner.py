@@ -306,6 +306,15 @@ def test_its_own_monitor_action_counts_like_a_probe_every_10_s_and_where_it_says
     assert stage.pauses["monitor of web"] == [10.0] * 3, "up with the first good one"
 
 
+def test_its_own_monitor_action_is_asked_as_often_as_the_application_says() -> None:
+    stage = Stage(run=Run(lsb="/etc/init.d/web"), monitor_every_s=65.0)
+    stage.run.says = GOOD
+
+    stage.play(lambda it: counted(it) >= 3, ready=True)
+
+    assert stage.pauses["monitor of web"] == [65.0] * 3
+
+
 def test_without_anything_to_ask_it_is_healthy_from_its_start_on() -> None:
     stage = Stage()
     since_s: list[float | None] = []

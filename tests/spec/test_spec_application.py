@@ -86,6 +86,17 @@ def test_what_a_script_starts_may_be_limited_and_told_where_it_is(run: str, of: 
     assert (application.directory, application.environment) == ("/srv", (("A", "b"),))
 
 
+@pytest.mark.parametrize(("text", "every_s"), [("", 10.0), ("monitor_every: 65s", 65.0)])
+def test_how_often_its_own_monitor_action_is_asked_may_be_said(text: str, every_s: float, of: Of) -> None:
+    assert of(text, run="{systemd: web.service}").monitor_every_s == every_s
+
+
+def test_a_program_without_a_monitor_action_cannot_say_how_often_it_is_asked(problems_of: ProblemsOf) -> None:
+    [problem] = problems_of("monitor_every: 65s")
+
+    assert "a program that is run by exec has no monitor action" in problem.message
+
+
 def test_limits_user_and_output_become_the_models(of: Of) -> None:
     application = of(
         "{user: _ledger-1, limits: {open_files: 4096, memory: 1.5G, processes: 200}, output: {file: /var/log/l.log, size: 1M, keep: 0}}"[
