@@ -97,7 +97,7 @@ def main(arguments: list[str]) -> int:
     asks.add_argument("name", nargs="?", help="an application; all of them when left out")
     asks.add_argument("--json", action="store_true")
     plays = commands.add_parser("rehearse", help="play a recording to the agent's decisions and print what it would do")
-    plays.add_argument("file", help="JSON lines, see core/observations.py")
+    plays.add_argument("file", help="JSON lines, see Recordings in docs/agent.md")
     plays.add_argument("--settings", help="the settings to try; else those that the recording names")
     chosen = parser.parse_args(arguments)
     try:

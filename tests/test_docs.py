@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from agent.rehearse import rehearse_file
 from core.application import Application, Counters, Run
 from core.ha_port import LineReader, Told, View, answer
 from core.model import Verdict
+from core.observations import parse, settings_of
 from core.settings import node_settings_to_json, parse_node_settings
+from core.thresholds import Measures
 from lab.drills.docs import PAGE, written
 from spec import load
 from spec.application import ApplicationSection
@@ -117,6 +120,15 @@ def test_the_rehearsal_says_what_is_printed_below_it(tmp_path: Path, capsys: pyt
 
     assert rehearse_file(str(tmp_path / "recording"), None, read_settings) == 0
     assert capsys.readouterr().out in blocks("")
+
+
+def test_every_form_of_a_recording_that_is_shown_can_be_played_and_every_measure_is_named() -> None:
+    [section] = re.findall(r"^### Recordings\n(.*?)^## ", AGENT.read_text(), flags=re.MULTILINE | re.DOTALL)
+    forms = re.findall(r"^\| `(\{.*?\})` \|", section, flags=re.MULTILINE)
+
+    assert settings_of(forms[0])
+    assert all(parse(line, number) for number, line in enumerate(forms[1:], 2))
+    assert {field.name for field in fields(Measures)} <= set(re.findall(r"`(\w+)`", section))
 
 
 def test_the_session_at_the_ha_port_is_a_real_one() -> None:
