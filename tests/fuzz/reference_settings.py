@@ -200,6 +200,7 @@ APPLICATION = Fields(
         "drain": Maybe(WORDS),
         "after": Many(Name()),
     },
+    rules=[bounds("monitor_every_s", 0.1, 10)],
 )
 
 # --- the node ----------------------------------------------------------------------------------------------------
