@@ -24,7 +24,9 @@ AT = "deployable/assemblies/assembly/services/service"
     [
         pytest.param(BOMB, 3, "an XML bomb", id="billion laughs"),
         pytest.param(b'<!DOCTYPE d [<!ENTITY x "y">]><deployable name="&x;"/>', 1, "declares the entity x", id="one entity"),
-        pytest.param(b'<!DOCTYPE d [\n<!ENTITY x SYSTEM "file:///etc/passwd">]><d>&x;</d>', 2, "from file:///etc/passwd", id="external entity"),
+        pytest.param(
+            b'<!DOCTYPE d [\n<!ENTITY x SYSTEM "file:///etc/passwd">]><d>&x;</d>', 2, "from file:///etc/passwd", id="external entity"
+        ),
         pytest.param(b'<!DOCTYPE d [<!ENTITY % x SYSTEM "http://a/b"> %x;]><d/>', 1, "from http://a/b", id="parameter entity"),
         pytest.param(b'<!DOCTYPE d SYSTEM "http://a/b.dtd"><d/>', 1, "<!DOCTYPE", id="external type"),
         pytest.param(b"<!DOCTYPE d><d/>", 1, "<!DOCTYPE", id="type"),
@@ -78,7 +80,11 @@ def test_a_file_that_is_all_errors_is_told_soon_enough(tmp_path: Path) -> None:
         (document('<service name="x"><parameters/><parameters/></service>'), f"{AT}/parameters", "is here once too often"),
         (document('<service name="x">text</service>'), AT, "has text between its elements"),
         (document(SERVICE, SERVICE), f"{AT}[2]/@name", "is used twice; give each its own name"),
-        (document(more=document()[document().index("<assembly ") : document().index("</assemblies")]), "assembly[2]/@name", "is used twice"),
+        (
+            document(more=document()[document().index("<assembly ") : document().index("</assemblies")]),
+            "assembly[2]/@name",
+            "is used twice",
+        ),
         (document(assembly="ports='http'"), "assembly/@ports", 'such as "80 443"'),
         (document(constraints='<service_dependancy id="1" then="rsc_a_web"/>'), "service_dependancy/@first", "rsc_ASSEMBLY_SERVICE"),
         (document(constraints='<service_dependency first="a" then="b"/>'), "service_dependency", "did you mean service_dependancy?"),
