@@ -28,6 +28,7 @@ from agent.systemd import Notifier
 from core.records import Item, Permit, Report, Request, parse_permit, report_item, request_item
 from core.settings import parse_node_settings
 from tests.agent import faulty_stories
+from tests.agent.programs import eventually
 from tests.agent.worlds import FakeBucket, FakeMetadata
 
 EFFECTS = {
@@ -148,7 +149,7 @@ async def main(folder: Path, name: str, fault: str) -> None:
 
     async def tell() -> None:
         try:
-            await faulty_stories.until(lambda: bool(cycles))
+            await eventually(lambda: bool(cycles))
             await story.tell(faulty_stories.Stage(cycles[0], metadata, folder))
         except BaseException:
             traceback.print_exc()

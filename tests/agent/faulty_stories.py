@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -21,9 +20,9 @@ from agent.systemd import GoingDown
 from core import node_running, supervision
 from core.model import Verdict
 from core.records import Phase
+from tests.agent.programs import eventually
 from tests.agent.worlds import FakeMetadata
 
-PATIENCE_S = 30.0
 acting: list[str] = []  # what the story itself does to the world is not the agent's doing
 
 
@@ -63,12 +62,6 @@ def _acting() -> Iterator[None]:
         acting.pop()
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not holds():
-            await asyncio.sleep(0.005)
-
-
 def is_well(cycle: Cycle) -> bool:
     told = cycle.concluded.applications
     return (
@@ -93,10 +86,10 @@ def kill(cycle: Cycle, name: str) -> None:
 async def be_well(stage: Stage) -> None:
     """Everything runs, also what a former life was told to hold down; then the agent is told to stop."""
     cycle = stage.cycle
-    await until(lambda: cycle.memory.confirmed)
+    await eventually(lambda: cycle.memory.confirmed)
     for name in list(cycle.knowledge.held):
         await NodeHolder(cycle).online(name)
-    await until(lambda: is_well(cycle))
+    await eventually(lambda: is_well(cycle))
 
 
 async def crash(stage: Stage) -> None:
@@ -119,7 +112,7 @@ async def work(stage: Stage) -> None:
     await be_well(stage)
     web, before = cycle.applications["web"], cycle.applications["web"].run
     kill(cycle, "web")
-    await until(lambda: web.run > before and is_well(cycle))
+    await eventually(lambda: web.run > before and is_well(cycle))
     holder = NodeHolder(cycle)
     try:
         await holder.offline("db")
@@ -137,7 +130,7 @@ async def be_released(stage: Stage) -> None:
     with _acting():
         (folder / "permit").write_text((folder / "another").read_text())
     epoch = json.loads((folder / "another").read_text())["epoch"]
-    await until(lambda: cycle.memory.newest == epoch and cycle.concluded.phase in (Phase.RELEASED, Phase.WAITING))
+    await eventually(lambda: cycle.memory.newest == epoch and cycle.concluded.phase in (Phase.RELEASED, Phase.WAITING))
 
 
 async def be_superseded(stage: Stage) -> None:
@@ -148,13 +141,13 @@ async def be_superseded(stage: Stage) -> None:
 async def be_terminated(stage: Stage) -> None:
     await be_well(stage)
     stage.metadata.state = "Terminated"
-    await until(lambda: stage.cycle.concluded.phase is Phase.RELEASED)
+    await eventually(lambda: stage.cycle.concluded.phase is Phase.RELEASED)
 
 
 async def settle(stage: Stage) -> None:
     """Well, or released: whichever its former lives have brought it to."""
     cycle = stage.cycle
-    await until(lambda: is_well(cycle) or (cycle.memory.confirmed and cycle.concluded.phase is Phase.RELEASED))
+    await eventually(lambda: is_well(cycle) or (cycle.memory.confirmed and cycle.concluded.phase is Phase.RELEASED))
 
 
 # --- a machine in trouble ------------------------------------------------------------------------------------------
@@ -168,12 +161,12 @@ async def lose_the_disk(stage: Stage, lose: Callable[[], None], find: Callable[[
     with _acting():
         lose()
     kill(cycle, "web")
-    await until(lambda: web.run > before and is_well(cycle))
-    await until(lambda: words in cycle.notebook.trouble)
+    await eventually(lambda: web.run > before and is_well(cycle))
+    await eventually(lambda: words in cycle.notebook.trouble)
     assert words in NodeHolder(cycle).status()["agent"]["state"]
     with _acting():
         find()
-    await until(lambda: not cycle.notebook.trouble)
+    await eventually(lambda: not cycle.notebook.trouble)
 
 
 async def fill_the_disk(stage: Stage) -> None:
@@ -209,22 +202,22 @@ async def crash_on_a_read_only_disk(stage: Stage) -> None:
 async def ask_and_go_on(stage: Stage) -> None:
     """It fails beyond its tolerance and asks to be replaced; nobody answers, and it goes on trying until the trouble is over."""
     cycle = stage.cycle
-    await until((stage.folder / "request").exists)
+    await eventually((stage.folder / "request").exists)
     web = cycle.applications["web"]
     asked = web.run
-    await until(lambda: web.run >= asked + 3)
+    await eventually(lambda: web.run >= asked + 3)
     with _acting():
         (stage.folder / "repaired").touch()
     repaired = web.run
-    await until(lambda: web.run > repaired and is_well(cycle))
+    await eventually(lambda: web.run > repaired and is_well(cycle))
 
 
 async def not_tell(stage: Stage) -> None:
     """It cannot know whether its applications run: it starts nothing, says so and asks to be replaced."""
-    await until((stage.folder / "request").exists)
+    await eventually((stage.folder / "request").exists)
     told = stage.cycle.concluded.applications.values()
     assert all(verdict is Verdict.UNKNOWN and reason.startswith("cannot tell whether it runs") for verdict, reason in told), told
-    await until(lambda: json.loads((stage.folder / "report").read_text())["verdict"] == "unknown")
+    await eventually(lambda: json.loads((stage.folder / "report").read_text())["verdict"] == "unknown")
 
 
 STORIES = {

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from agent.runs import RunState, start
 from agent.runs.proc import read_process
 from core.application import Application, Run
 
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0  # a machine under load is slow; what is asserted is behaviour, not speed
 READY = "import sys, os; open(sys.argv[1] + '.new', 'w').write(str(os.getpid())); os.rename(sys.argv[1] + '.new', sys.argv[1]); "
 SLEEP = READY + "__import__('time').sleep(600)"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
@@ -23,13 +24,16 @@ PARENT = (
     "while {stays} or not os.path.exists(sys.argv[1]): time.sleep(0.01)"
 )
 
+Found = TypeVar("Found")
 
-async def eventually(look: Callable[[], object], what: str = "") -> None:
-    """Wait until it is true. Raises TimeoutError after PATIENCE_S."""
+
+async def eventually(look: Callable[[], Found], what: str = "") -> Found:
+    """Wait until it is true; what it was then. Raises TimeoutError after PATIENCE_S."""
     try:
         async with asyncio.timeout(PATIENCE_S):
-            while not look():
+            while not (found := look()):
                 await asyncio.sleep(0.01)
+            return found
     except TimeoutError as error:
         raise TimeoutError(f"not within {PATIENCE_S:g} s: {what or look}") from error
 

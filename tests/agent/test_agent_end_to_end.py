@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -9,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -26,10 +26,11 @@ from core.application import Run
 from core.model import Application, Deployable, Probe, Tolerance
 from core.records import Permit, Phase, Report, parse_report, permit_item
 from core.settings import node_settings_to_json
+from tests.agent import programs
+from tests.agent.programs import PATIENCE_S
 from tests.agent.worlds import INSTANCE, MetadataServer, deployable_of, end_all, free_port, permit
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0  # a machine under load is slow; what is asserted is behaviour, not speed
 
 # A small HTTP server that says who it is; with `--fork` a grandchild in its own session holds the port's lock file.
 SERVER = """
@@ -44,14 +45,14 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), H).serve_foreve
 
 
 def eventually(what: str, look: Callable[[], Any]) -> Any:
-    until_s = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until_s:
+    """The same as for coroutines, for what may refuse to answer at first."""
+
+    def asked() -> Any:
         with contextlib.suppress(OSError):
-            found = look()
-            if found:
-                return found
-        time.sleep(0.02)
-    raise AssertionError(f"never seen: {what}")
+            return look()
+        return None
+
+    return asyncio.run(programs.eventually(asked, what))
 
 
 class Cloud:

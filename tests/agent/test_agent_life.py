@@ -22,6 +22,7 @@ from core.application import Run
 from core.model import Application, Deployable, Tolerance, Verdict
 from core.records import Phase
 from core.settings import node_settings_to_json, parse_node_settings
+from tests.agent.programs import eventually
 from tests.agent.worlds import INSTANCE, FakeBucket, FakeMetadata, FakeTable, deployable_of, end_all, living, permit
 
 
@@ -68,10 +69,7 @@ class Life:
         return report.phase if report else None
 
     async def eventually(self, look: Callable[[], Any]) -> Any:
-        async with asyncio.timeout(20):
-            while not (found := look()):
-                await asyncio.sleep(0.01)
-        return found
+        return await eventually(look)
 
     def run(self, story: Callable[[], Awaitable[None]]) -> None:
         """Live while the story goes on, then be told to stop."""
