@@ -25,6 +25,7 @@ FRONT = "front on the permit's holder, and the incident says it was looked at"
 CLOSED = "incidents closed as recovered"
 ALARM = "the alarm noticed it"
 TWICE = "moments with two nodes serving"
+AGENT_BACK = "until the agent's next run says that all is well"
 NEWCOMER_SERVED = "moments in which it served"
 
 Rule = tuple[str, str, str]  # a file of ours, a text that stands there once, and what stands there instead

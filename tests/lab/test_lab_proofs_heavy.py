@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from proofs import ALARM, CLOSED, FRONT, REPOSITORY, SHARE, Lab, playing
+from proofs import ALARM, CLOSED, FRONT, REPOSITORY, SERVED, SHARE, Lab, playing
 
 pytestmark = [pytest.mark.lab, pytest.mark.heavy]
 
@@ -21,6 +21,7 @@ _AS_IT_IS = (
 _SABOTAGED = (
     ("code raises, killed", "kill-instance", "recover-code", 25),
     ("code hangs, killed", "kill-instance", "recover-hangs", 25),
+    ("role denied, killed", "kill-instance", "recover-role", 25),
     ("role denied, frozen", "freeze-instance", "recover-role", 30),
 )
 
@@ -49,6 +50,12 @@ class TestWithTheRecoveryBroken:
         self, labs: tuple[Lab, Lab]
     ) -> None:
         assert labs[1].broken("code raises, killed") == {FRONT, CLOSED}
+
+    def test_its_role_denied_a_killed_machine_is_replaced_by_its_group_and_the_drill_fails_on_incident_and_front(
+        self, labs: tuple[Lab, Lab]
+    ) -> None:
+        assert labs[1].broken("role denied, killed") == {FRONT, CLOSED}
+        assert labs[1].promises("role denied, killed")[SERVED]["held"]
 
     def test_its_role_denied_a_frozen_machine_stays_and_the_drill_fails(self, labs: tuple[Lab, Lab]) -> None:
         assert labs[1].broken("role denied, frozen") >= {FRONT, CLOSED, ALARM}
