@@ -110,7 +110,7 @@ def run_cdk(arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], limi
                 last.append(line)
                 say(line)
         status = child.wait()
-    except BaseException:
+    except BaseException:  # an interrupt too: what we started must not go on without us
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()

@@ -53,7 +53,7 @@ class Child:
                 group=run_as.group,
                 extra_groups=run_as.groups,
             )
-        except BaseException:
+        except BaseException:  # whatever it is, it is the caller's; the pipe must not stay open
             os.close(self._reading)
             raise
         finally:

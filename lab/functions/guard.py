@@ -13,5 +13,5 @@ def guarded(world: World, who: str, act: Callable[..., object], *arguments: Any)
     """Run `act`; an exception becomes an `error of the lab` in the journal."""
     try:
         act(*arguments)
-    except Exception as error:
+    except Exception as error:  # the outermost of a thread's work: the lab goes on, and says so
         world.journal.say(who, f"error of the lab: {type(error).__name__}: {error}", traceback=traceback.format_exc()[-4000:])

@@ -151,9 +151,9 @@ async def main(folder: Path, name: str, fault: str) -> None:
         try:
             await eventually(lambda: bool(cycles))
             await story.tell(faulty_stories.Stage(cycles[0], metadata, folder))
-        except BaseException:
+        except BaseException:  # told, and the end of this process: whoever waits for the story must not wait for ever
             traceback.print_exc()
-            os._exit(1)  # and not live on: the story has an end for whoever waits
+            os._exit(1)
         os.kill(os.getpid(), signal.SIGTERM)
 
     telling = asyncio.create_task(tell())

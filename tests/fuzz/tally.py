@@ -55,7 +55,7 @@ def judge(subject: str, inputs: Iterable[Any], check: Callable[[Any], None]) -> 
     for value in inputs:
         try:
             check(value)
-        except Exception as error:
+        except Exception as error:  # raised again, with the input
             raise AssertionError(f"{subject}, seed {SEED}, input {value!r}: {type(error).__name__}: {error}") from error
         judged[subject] += 1
 

@@ -140,7 +140,7 @@ for point, program in json.load(sys.stdin).items():
         try:
             exec(program, {})
             os._exit(0)
-        except BaseException:
+        except BaseException:  # of a child: told to its parent, whose stack it must not unwind
             os.write(write, traceback.format_exc().encode()[-2000:])
             os._exit(1)
     os.close(write)
