@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from lab.alarms.evaluate import Definition, Missing
+from lab.alarms.expression import Points, Unsupported, work_out
 from lab.metrics.store import SeriesKey, key_of
+
+__all__ = ["MetricQuery", "Query", "Unsupported", "Watched", "read"]
+
+# Of one alarm: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html
+_METRICS_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
 class MetricQuery:
-    """The one metric that is watched. unit: only data points in it count, None for all."""
+    """One metric. unit: only data points in it count, None for all."""
 
     namespace: str
     name: str
@@ -24,15 +31,49 @@ class MetricQuery:
         return key_of(self.namespace, self.name, dict(self.dimensions))
 
 
-class Unsupported(ValueError):
-    """The alarm uses something this lab does not evaluate."""
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One entry of `Metrics`: a metric or an expression. returned: it is what the alarm watches."""
+
+    id: str
+    metric: MetricQuery | None
+    expression: str | None
+    label: str | None
+    returned: bool
 
 
-def read(alarm: Any) -> tuple[Definition, MetricQuery]:
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What an alarm watches: one metric, or an expression and the metrics in it."""
+
+    queries: tuple[Query, ...]
+
+    @property
+    def metric(self) -> MetricQuery | None:
+        """The one metric; None for an expression."""
+        return self._returned.metric
+
+    def points(self, series: Callable[[MetricQuery], Points]) -> Points:
+        """series: a metric's values, one for each period. Raises Unsupported."""
+        returned = self._returned
+        if returned.metric is not None:
+            return series(returned.metric)
+        assert returned.expression is not None
+        metrics = {query.id: series(query.metric) for query in self.queries if query.metric is not None}
+        others = {query.id: query.expression for query in self.queries if query.expression is not None and query is not returned}
+        return work_out(returned.expression, metrics, others)
+
+    @property
+    def _returned(self) -> Query:
+        (one,) = (query for query in self.queries if query.returned)
+        return one
+
+
+def read(alarm: Any) -> tuple[Definition, Watched]:
     """Of moto's Alarm. Raises Unsupported, or ValueError for numbers that AWS refuses as well."""
     if alarm.rule is not None:
         raise Unsupported("composite alarms are not evaluated")
-    query, period = _single(alarm) if not alarm.metric_data_queries else _from_queries(alarm)
+    watched, period = _single(alarm) if not alarm.metric_data_queries else _from_queries(alarm)
     n = int(alarm.evaluation_periods)
     definition = Definition(
         threshold=float(alarm.threshold),
@@ -42,20 +83,35 @@ def read(alarm: Any) -> tuple[Definition, MetricQuery]:
         datapoints_to_alarm=int(alarm.datapoints_to_alarm or n),
         missing=Missing(alarm.treat_missing_data or "missing"),
     )
-    return definition, query
+    return definition, watched
 
 
-def _single(alarm: Any) -> tuple[MetricQuery, int]:
+def _single(alarm: Any) -> tuple[Watched, int]:
     dimensions = tuple(sorted((dimension.name, dimension.value) for dimension in alarm.dimensions))
     statistic = alarm.statistic or alarm.extended_statistic
-    return MetricQuery(alarm.namespace, alarm.metric_name, dimensions, statistic, alarm.unit or None), int(alarm.period)
+    metric = MetricQuery(alarm.namespace, alarm.metric_name, dimensions, statistic, alarm.unit or None)
+    return Watched((Query("m1", metric, None, None, True),)), int(alarm.period)
 
 
-def _from_queries(alarm: Any) -> tuple[MetricQuery, int]:
-    """`Metrics` with exactly one plain metric: CDK writes it so when the account or region is named."""
-    queries = alarm.metric_data_queries
-    if len(queries) != 1 or queries[0].expression or queries[0].metric_stat is None:
-        raise Unsupported("metric math is not evaluated")
-    stat = queries[0].metric_stat
+def _from_queries(alarm: Any) -> tuple[Watched, int]:
+    """`Metrics`: metrics of one period, and expressions over them; exactly one is returned."""
+    queries = tuple(_query(query) for query in alarm.metric_data_queries)
+    returned = [query.id for query in queries if query.returned]
+    if len(returned) != 1:
+        raise Unsupported(f"{len(returned)} of its metrics return data: exactly one may")
+    if sum(query.metric is not None for query in queries) > _METRICS_MAX:
+        raise Unsupported(f"it reads more than {_METRICS_MAX} metrics")
+    periods = {int(query.metric_stat.period) for query in alarm.metric_data_queries if query.metric_stat is not None}
+    if len(periods) != 1:
+        raise Unsupported(f"its metrics have {len(periods)} different periods")
+    return Watched(queries), periods.pop()
+
+
+def _query(query: Any) -> Query:
+    returned = str(query.return_data).lower() != "false"  # absent is true: API_MetricDataQuery
+    stat = query.metric_stat
+    if stat is None:
+        return Query(query.id, None, query.expression, query.label or None, returned)
     dimensions = tuple(sorted((dimension.name, dimension.value) for dimension in stat.metric.dimensions))
-    return MetricQuery(stat.metric.namespace, stat.metric.metric_name, dimensions, stat.stat, stat.unit or None), int(stat.period)
+    metric = MetricQuery(stat.metric.namespace, stat.metric.metric_name, dimensions, stat.stat, stat.unit or None)
+    return Query(query.id, metric, None, query.label or None, returned)

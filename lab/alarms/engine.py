@@ -16,8 +16,9 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from moto.backends import get_backend
 from moto.core.exceptions import ServiceException
 
-from lab.alarms.definition import MetricQuery, Unsupported, read
+from lab.alarms.definition import MetricQuery, Unsupported, Watched, read
 from lab.alarms.evaluate import Definition, State, evaluate, windows
+from lab.alarms.expression import Points
 from lab.alarms.payloads import Change, Moment, for_bus, for_function, for_topic, reason_data, stamp
 from lab.functions.engine import Denied, FunctionEngine
 from lab.functions.guard import guarded
@@ -62,12 +63,11 @@ class AlarmEngine:
         """Evaluate every alarm whose step ends at this boundary (Unix time)."""
         for alarm in list(get_backend("cloudwatch")[ACCOUNT][REGION].alarms.values()):
             try:
-                definition, query = read(alarm)
+                definition, watched = read(alarm)
+                if self._is_due(alarm.alarm_arn, boundary / self._world.clock.real(definition.step_s)):
+                    self._evaluate(alarm, definition, watched, boundary)
             except Unsupported as error:
                 self._say_once(alarm.name, str(error))
-                continue
-            if self._is_due(alarm.alarm_arn, boundary / self._world.clock.real(definition.step_s)):
-                self._evaluate(alarm, definition, query, boundary)
 
     def _is_due(self, arn: str, steps: float) -> bool:
         """Once a step, at its boundary; later only when the machine was too slow to look there."""
@@ -75,11 +75,15 @@ class AlarmEngine:
         last, self._steps[arn] = self._steps.get(arn), step
         return abs(steps - step) < 1e-6 if last is None else step > last
 
-    def _evaluate(self, alarm: Any, definition: Definition, query: MetricQuery, boundary: float) -> None:
+    def _evaluate(self, alarm: Any, definition: Definition, watched: Watched, boundary: float) -> None:
         second = self._world.clock.real(1.0)
         spans = windows(definition, boundary, second_s=second)
-        series = metrics_of(self._world).series
-        values = [series.statistic(query.key, span.start, span.end, query.statistic, query.unit) for span in spans]
+        store = metrics_of(self._world).series
+
+        def series(metric: MetricQuery) -> Points:
+            return tuple(store.statistic(metric.key, span.start, span.end, metric.statistic, metric.unit) for span in spans)
+
+        values = watched.points(series)
         verdict = evaluate(definition, values, State(alarm.state_value))
         if verdict.state == alarm.state_value:
             return
@@ -87,7 +91,7 @@ class AlarmEngine:
         delay = self._world.delays["alarm_evaluation"]
         self._world.journal.delay(delay.name, alarm.name, start=boundary, end=now, source=delay.source)
         points = [(span.start, value) for span, value in zip(spans, values, strict=True)][-definition.evaluation_periods :][::-1]
-        self.transition(alarm, str(verdict.state), verdict.reason, reason_data(query, definition, points, now))
+        self.transition(alarm, str(verdict.state), verdict.reason, reason_data(watched, definition, points, now))
 
     def transition(self, alarm: Any, value: str, reason: str, data: str | None) -> None:
         """Set a state; when it differs, run the actions of the new one. Also what SetAlarmState does."""
@@ -98,13 +102,13 @@ class AlarmEngine:
             alarm.state_updated_timestamp = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
         if old.value == value:
             return
-        definition, query = read(alarm)
+        definition, watched = read(alarm)
         actions = {"OK": alarm.ok_actions, "ALARM": alarm.alarm_actions, "INSUFFICIENT_DATA": alarm.insufficient_data_actions}
         change = Change(
             name=alarm.name,
             arn=alarm.alarm_arn,
             description=alarm.description,
-            query=query,
+            watched=watched,
             definition=definition,
             updated_at=_unix(alarm.configuration_updated_timestamp),
             actions={state: list(arns or []) for state, arns in actions.items()},

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from lab.alarms.definition import MetricQuery
+from lab.alarms.definition import MetricQuery, Query, Watched
 from lab.alarms.evaluate import Definition
 from lab.world import ACCOUNT, REGION
 
@@ -37,7 +37,7 @@ class Change:
     name: str
     arn: str
     description: str | None
-    query: MetricQuery
+    watched: Watched
     definition: Definition
     updated_at: float
     actions: dict[str, list[str]]
@@ -50,13 +50,13 @@ def stamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
 
 
-def reason_data(query: MetricQuery, definition: Definition, points: list[tuple[float, float | None]], at: float) -> str:
-    """points: (start of the period, value), newest first as CloudWatch lists them."""
+def reason_data(watched: Watched, definition: Definition, points: list[tuple[float, float | None]], at: float) -> str:
+    """points: (start of the period, value), newest first as CloudWatch lists them. An expression has no statistic."""
     known = [(start, value) for start, value in points if value is not None]
     data: dict[str, Any] = {
         "version": "1.0",
         "queryDate": stamp(at),
-        "statistic": query.statistic,
+        **({"statistic": watched.metric.statistic} if watched.metric else {}),
         "period": definition.period_s,
         "recentDatapoints": [value for _, value in reversed(known)],
         "threshold": definition.threshold,
@@ -85,14 +85,9 @@ def for_bus(change: Change) -> dict[str, Any]:
 
 def for_topic(change: Change) -> tuple[str, str]:
     """(subject, message) of a notification; the subject is cut at SNS's 100 characters."""
-    query, definition = change.query, change.definition
+    definition, metric = change.definition, change.watched.metric
     trigger = {
-        "MetricName": query.name,
-        "Namespace": query.namespace,
-        "StatisticType": "ExtendedStatistic" if query.statistic.startswith("p") else "Statistic",
-        "Statistic": query.statistic if query.statistic.startswith("p") else query.statistic.upper(),
-        "Unit": query.unit,
-        "Dimensions": [{"value": value, "name": name} for name, value in query.dimensions],
+        **({} if metric is None else _trigger_of(metric)),
         "Period": definition.period_s,
         "EvaluationPeriods": definition.evaluation_periods,
         "DatapointsToAlarm": definition.datapoints_to_alarm,
@@ -100,6 +95,7 @@ def for_topic(change: Change) -> tuple[str, str]:
         "Threshold": definition.threshold,
         "TreatMissingData": str(definition.missing),
         "EvaluateLowSampleCountPercentile": "",
+        **({"Metrics": [_told(query, definition) for query in change.watched.queries]} if metric is None else {}),
     }
     message = {
         "AlarmName": change.name,
@@ -121,14 +117,36 @@ def for_topic(change: Change) -> tuple[str, str]:
     return subject[:100], json.dumps(message)
 
 
+def _trigger_of(metric: MetricQuery) -> dict[str, Any]:
+    """What a notification says of an alarm on one metric."""
+    percentile = metric.statistic.startswith("p")
+    return {
+        "MetricName": metric.name,
+        "Namespace": metric.namespace,
+        "StatisticType": "ExtendedStatistic" if percentile else "Statistic",
+        "Statistic": metric.statistic if percentile else metric.statistic.upper(),
+        "Unit": metric.unit,
+        "Dimensions": [{"value": value, "name": name} for name, value in metric.dimensions],
+    }
+
+
+def _told(query: Query, definition: Definition) -> dict[str, Any]:
+    """One of an expression's metrics in a notification. No page shows it; so are those that people publish as received."""
+    label = {"Label": query.label} if query.label else {}
+    if query.metric is None:
+        return {"Expression": query.expression, "Id": query.id, **label, "ReturnData": query.returned}
+    metric = query.metric
+    dimensions = [{"value": value, "name": name} for name, value in metric.dimensions]
+    named = {"Dimensions": dimensions, "MetricName": metric.name, "Namespace": metric.namespace}
+    stat = {"Metric": named, "Period": definition.period_s, "Stat": metric.statistic}
+    return {"Id": query.id, **label, "MetricStat": stat, "ReturnData": query.returned}
+
+
 def _detail(change: Change) -> dict[str, Any]:
-    query, definition = change.query, change.definition
-    metric: dict[str, Any] = {"namespace": query.namespace, "name": query.name, "dimensions": dict(query.dimensions)}
-    stat: dict[str, Any] = {"metric": metric, "period": definition.period_s, "stat": query.statistic}
-    if query.unit:
-        stat["unit"] = query.unit
-    identity = str(uuid.uuid5(uuid.NAMESPACE_URL, change.arn))
-    configuration: dict[str, Any] = {"metrics": [{"id": identity, "metricStat": stat, "returnData": True}]}
+    single = change.watched.metric is not None
+    identity = str(uuid.uuid5(uuid.NAMESPACE_URL, change.arn))  # an alarm on one metric gave it no id of its own
+    metrics = [_configured(query, identity if single else query.id, change.definition) for query in change.watched.queries]
+    configuration: dict[str, Any] = {"metrics": metrics}
     if change.description:
         configuration["description"] = change.description
     return {
@@ -137,6 +155,18 @@ def _detail(change: Change) -> dict[str, Any]:
         "previousState": _state(change.old),
         "configuration": configuration,
     }
+
+
+def _configured(query: Query, identity: str, definition: Definition) -> dict[str, Any]:
+    label = {"label": query.label} if query.label else {}
+    if query.metric is None:
+        return {"expression": query.expression, "id": identity, **label, "returnData": query.returned}
+    metric = query.metric
+    named: dict[str, Any] = {"namespace": metric.namespace, "name": metric.name, "dimensions": dict(metric.dimensions)}
+    stat: dict[str, Any] = {"metric": named, "period": definition.period_s, "stat": metric.statistic}
+    if metric.unit:
+        stat["unit"] = metric.unit
+    return {"id": identity, **label, "metricStat": stat, "returnData": query.returned}
 
 
 def _state(moment: Moment) -> dict[str, Any]:

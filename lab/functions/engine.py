@@ -86,7 +86,7 @@ class FunctionEngine:
             return self._run(spec, payload, origin, request_id, attempt)
         except Throttled as error:
             self._world.journal.say(spec.title, f"throttled: {error.reason}", function=spec.name, origin=origin)
-            self._measure(spec, throttled=True)
+            self._measure(spec, at=self._world.clock.now(), throttled=True)
             raise
 
     def enqueue(self, function: str, payload: bytes, *, origin: str) -> str:
@@ -106,7 +106,7 @@ class FunctionEngine:
             how = "cold" if cold else "warm"
             journal.say(spec.title, f"invoked by {origin} ({how})", function=spec.name, request_id=request_id, cold=cold, attempt=attempt)
             slot.log.begin(request_id)
-            started = time.monotonic()
+            started, invoked_at = time.monotonic(), self._world.clock.now()
             outcome = slot.environment.invoke(request_id, payload or b"{}")
             text = _error_text(outcome.payload) if outcome.error else None
             slot.log.end(
@@ -120,12 +120,12 @@ class FunctionEngine:
             what = f"failed after {lasted:.2f} s: {text}" if text else f"done in {lasted:.2f} s"
             data: dict[str, Any] = {"function": spec.name, "request_id": request_id, "seconds": round(lasted, 3)}
             journal.say(spec.title, what[:1000], **data, **({"error": text[:1000]} if text else {}))
-            self._measure(spec, error=outcome.error is not None, duration_s=outcome.duration_s)
+            self._measure(spec, at=invoked_at, error=outcome.error is not None, duration_s=outcome.duration_s)
             return Result(outcome.payload, outcome.error, slot.log.tail(), request_id)
 
-    def _measure(self, spec: FunctionSpec, *, error: bool = False, throttled: bool = False, duration_s: float = 0.0) -> None:
+    def _measure(self, spec: FunctionSpec, *, at: float, error: bool = False, throttled: bool = False, duration_s: float = 0.0) -> None:
         if self.metrics is not None:
-            self.metrics.invocation(spec.name, error=error, throttled=throttled, duration_s=duration_s)
+            self.metrics.invocation(spec.name, at=at, error=error, throttled=throttled, duration_s=duration_s)
 
 
 def _error_text(payload: bytes) -> str:

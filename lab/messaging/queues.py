@@ -26,6 +26,11 @@ def lock_of(queue: Any) -> threading.RLock:
         return _LOCKS.setdefault(queue, threading.RLock())
 
 
+def entered_at(message: Any) -> float:
+    """When a message of moto's came into the queue it is in, in Unix seconds."""
+    return float(message.lab_entered)
+
+
 def patch(world: World) -> None:
     """Patch points, each with a contract test: Queue.add_message, Queue.delete_message, SQSBackend.receive_message,
     Message.change_visibility, Message.delay."""
@@ -35,6 +40,7 @@ def patch(world: World) -> None:
 
     def add_message(self: Any, message: Any) -> None:
         """Only add: mappings poll, as on AWS."""
+        message.lab_entered = world.clock.now()  # also when it is moved here from another queue
         with lock_of(self):
             mappings, self.lambda_event_source_mappings = self.lambda_event_source_mappings, {}
             try:

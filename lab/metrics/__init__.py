@@ -65,9 +65,12 @@ class Metrics:
             backend.metric_data.append(datum)
             del backend.metric_data[:-_MOTO_KEPT]
 
-    def invocation(self, function: str, *, error: bool, throttled: bool, duration_s: float) -> None:
-        """What Lambda itself reports: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
-        now = self._world.clock.now()
+    def invocation(self, function: str, *, at: float, error: bool, throttled: bool, duration_s: float) -> None:
+        """What Lambda itself reports when an invocation is over, stamped with the time when it began (at, Unix seconds).
+
+        https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html and
+        https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html
+        """
         if throttled:
             values = {"Throttles": (1.0, "Count")}
         else:
@@ -78,7 +81,7 @@ class Metrics:
                 "Throttles": (0.0, "Count"),
             }
         dimensions = (("FunctionName", function),)
-        self.add(Point("AWS/Lambda", name, dimensions, value, unit, now, False) for name, (value, unit) in values.items())
+        self.add(Point("AWS/Lambda", name, dimensions, value, unit, at, False) for name, (value, unit) in values.items())
 
     def put(self, namespace: str, data: list[dict[str, Any]]) -> None:
         """Members of a PutMetricData call, already validated by moto."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.backends import get_backend
 
 from lab.alarms import engine_of
 from lab.metrics import metrics_of
@@ -43,6 +44,102 @@ def alarm(name: str = "healthy", **more: Any) -> None:
         "AlarmDescription": "a node is down",
     }
     boto3.client("cloudwatch").put_metric_alarm(AlarmName=name, **{**settings, **more})
+
+
+def math_alarm(
+    name: str, expression: str, *, actions: list[str] | None = None, period: int = 60, **metrics: tuple[str, dict[str, str]]
+) -> None:
+    """At least 1 in two minutes of five, and no data is good. metrics: by id, (name in AWS/Lambda, dimensions)."""
+    queries: list[dict[str, Any]] = [{"Id": "e1", "Expression": expression, "Label": "all of them", "ReturnData": True}]
+    for id_, (metric, dimensions) in metrics.items():
+        named = {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": [{"Name": k, "Value": v} for k, v in dimensions.items()]}
+        queries.append({"Id": id_, "MetricStat": {"Metric": named, "Period": period, "Stat": "Sum"}, "ReturnData": False})
+    settings = {"EvaluationPeriods": 5, "DatapointsToAlarm": 2, "Threshold": 1, "TreatMissingData": "notBreaching"}
+    boto3.client("cloudwatch").put_metric_alarm(
+        AlarmName=name, Metrics=queries, ComparisonOperator="GreaterThanOrEqualToThreshold", AlarmActions=actions or [], **settings
+    )
+
+
+def errors(world: World, function: str, at: float, value: float) -> None:
+    metrics_of(world).series.add(key_of("AWS/Lambda", "Errors", {"FunctionName": function}), value, at=at)
+
+
+ONE, OTHER = ("Errors", {"FunctionName": "one"}), ("Errors", {"FunctionName": "other"})
+
+
+def test_an_alarm_on_a_sum_rings_whoever_of_its_metrics_breaches(world: World) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html: a missing value counts as 0."""
+    math_alarm("errors", "m1 + m2", m1=ONE, m2=OTHER)
+    start = now()
+    for minute in range(1, 6):
+        errors(world, "one", start - 60 * minute, 0)  # the other was not invoked at all
+    engine_of(world).look(start)
+    before = state("errors")
+
+    errors(world, "one", start, 1)
+    errors(world, "other", start + 60, 1)
+    engine_of(world).look(start + 60)
+    once = state("errors")
+    engine_of(world).look(start + 120)
+
+    assert (before, once, state("errors")) == ("OK", "OK", "ALARM")
+
+
+def test_an_alarm_on_a_sum_without_any_data_is_as_it_was_told_to_be(world: World) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html: notBreaching."""
+    topic = boto3.client("sns").create_topic(Name="notices")["TopicArn"]
+    math_alarm("errors", "m1 + m2", actions=[topic], m1=ONE, m2=OTHER)
+
+    engine_of(world).look(now())
+
+    assert state("errors") == "OK"
+    assert not events(world, who="topic")
+
+
+def test_an_alarm_on_a_sum_tells_its_expression_and_metrics(world: World) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html, for a metric math alarm."""
+    topic = boto3.client("sns").create_topic(Name="notices")["TopicArn"]
+    math_alarm("errors", "m1 + m2", actions=[topic], m1=ONE, m2=OTHER)
+    start = now()
+    for minute in (1, 2):
+        errors(world, "one", start - 60 * minute, 2)
+    engine_of(world).look(start)
+
+    trigger = json.loads(events(world, who="topic", what='ALARM: "errors"')[0]["message"])["Trigger"]
+    assert "MetricName" not in trigger
+    assert trigger["Metrics"][0] == {"Expression": "m1 + m2", "Id": "e1", "Label": "all of them", "ReturnData": True}
+    assert trigger["Metrics"][1]["MetricStat"]["Metric"]["Dimensions"] == [{"value": "one", "name": "FunctionName"}]
+
+
+@pytest.mark.parametrize(("period", "why"), [(60, "different periods"), (300, "")])
+def test_the_metrics_of_a_sum_have_one_period(world: World, period: int, why: str) -> None:
+    math_alarm("errors", "m1 + m2", period=300, m1=ONE, m2=OTHER)
+    alarm_ = get_backend("cloudwatch")[ACCOUNT][REGION].alarms["errors"]
+    alarm_.metric_data_queries[1].metric_stat.period = period
+
+    engine_of(world).look(now())
+
+    assert bool(events(world, who="alarm", what="2 different periods")) == bool(why)
+
+
+def test_a_function_that_keeps_failing_rings_the_alarm_on_a_sum(tmp_path: Path) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html: Errors, of the minute of the invocation."""
+    with small_world(tmp_path, scale=30.0) as world:
+        assert world.functions is not None
+        topic = boto3.client("sns").create_topic(Name="notices")["TopicArn"]
+        deploy("one", "def handler(event, context):\n    return {}\n")
+        deploy("other", "def handler(event, context):\n    raise ValueError('no')\n")
+        math_alarm("errors", "m1 + m2", actions=[topic], m1=ONE, m2=OTHER)
+        for _ in range(3):
+            world.functions.invoke("one", {}, origin="a test")
+        assert state("errors") != "ALARM"
+
+        def failing() -> bool:
+            assert world.functions is not None
+            world.functions.invoke("other", {}, origin="a test")
+            return bool(events(world, who="topic", what='ALARM: "errors"'))
+
+        wait_for(failing)
 
 
 def state(name: str = "healthy") -> str:
@@ -214,10 +311,7 @@ def test_a_minute_alarm_is_evaluated_on_the_minute_only(world: World) -> None:
 
 
 def test_what_is_not_evaluated_is_said_once(world: World) -> None:
-    queries = [{"Id": "e1", "Expression": "m1 * 2", "ReturnData": True}]
-    boto3.client("cloudwatch").put_metric_alarm(
-        AlarmName="math", Metrics=queries, EvaluationPeriods=1, Threshold=1, ComparisonOperator="LessThanThreshold"
-    )
+    math_alarm("math", "RATE(m1)", m1=("Errors", {"FunctionName": "one"}))
 
     engine_of(world).look(now())
     engine_of(world).look(now() + 60)

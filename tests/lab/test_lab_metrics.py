@@ -161,11 +161,61 @@ def test_a_queues_depth_is_told_as_sqs_tells_it(world: World) -> None:
     sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=600)
     sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1, VisibilityTimeout=600)
 
-    told = {point.name: point.value for point in points(1000.0) if point.dimensions == (("QueueName", "dead-letters"),)}
+    told = {point.name: point.value for point in points(1000.0) if point.unit == "Count"}
 
     assert told == {
         "ApproximateNumberOfMessagesVisible": 2.0,
         "ApproximateNumberOfMessagesNotVisible": 1.0,
         "ApproximateNumberOfMessagesDelayed": 1.0,
     }
-    assert {(point.namespace, point.unit, point.at) for point in points(1000.0)} == {("AWS/SQS", "Count", 1000.0)}
+    assert {(point.namespace, point.dimensions, point.at) for point in points(1000.0)} == {
+        ("AWS/SQS", (("QueueName", "dead-letters"),), 1000.0)
+    }
+
+
+def age_of(queue: str, in_s: float) -> float:
+    (point,) = (p for p in points(time.time() + in_s) if (p.unit, p.dimensions) == ("Seconds", (("QueueName", queue),)))
+    return point.value
+
+
+def test_a_queue_tells_the_age_of_its_oldest_message_and_nothing_of_one_that_was_deleted(world: World) -> None:
+    """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html"""
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="steps")["QueueUrl"]
+    assert age_of("steps", 100) == 0
+
+    sqs.send_message(QueueUrl=url, MessageBody="a")
+    assert age_of("steps", 100) == pytest.approx(100, abs=2)
+
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert age_of("steps", 100) == pytest.approx(100, abs=2), "in flight is not deleted"
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    assert age_of("steps", 100) == 0
+
+
+def test_a_poison_pill_is_passed_over_where_no_dead_letter_queue_takes_it(world: World) -> None:
+    """Same page: after the message is received three times (or more), the metric points at another one."""
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="steps", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="a")
+    for _ in range(3):
+        assert sqs.receive_message(QueueUrl=url)["Messages"]
+
+    assert age_of("steps", 100) == 0
+
+
+def test_in_a_dead_letter_queue_a_messages_age_begins_when_it_was_moved(world: World) -> None:
+    """Same page: the metric represents the time when the message was moved, not when it was sent."""
+    sqs = boto3.client("sqs")
+    dead = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    url = sqs.create_queue(QueueName="steps", Attributes={"VisibilityTimeout": "0", "RedrivePolicy": redrive})["QueueUrl"]
+    sent = time.time()
+    sqs.send_message(QueueUrl=url, MessageBody="a")
+    assert sqs.receive_message(QueueUrl=url)["Messages"]
+    time.sleep(1.1)
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+
+    assert age_of("dead-letters", 100) < time.time() + 100 - sent - 1
+    assert age_of("steps", 100) == 0
