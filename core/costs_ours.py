@@ -11,6 +11,8 @@ from core.costs import MINUTES_A_MONTH, Group, Line, Pricing, Rates
 from core.costs_detection import polls_a_minute
 from core.model import Deployable
 
+# Metrics that alarms for people read, each paid for; docs/decisions/alarms-and-their-price.md.
+ALARMS = {"silent sweeps": 1, "lost work": 1, "functions' errors": 6, "throttles": 2, "waiting steps": 1}
 REPLACEMENTS_A_MONTH = 4  # assumed, and generous: what is paid for by the incident must not look free
 # What one replacement takes of the functions that act, by the timeline of `understudy drill kill-instance` with AWS's own waits.
 ACTING_S = 115.0  # recover_assembly 60, admit_node 45, retire_node 5, move_front 5
@@ -31,7 +33,11 @@ def ours(deployable: Deployable, rates: Rates) -> Iterator[Line]:
 def _watcher(_: Deployable, pricing: Pricing) -> Iterator[Line]:
     """Silence of the sweeps. They are the foundation's, so that one metric and one alarm speak for all that is on it."""
     yield pricing.line("metrics", "Sweeps", 1, "cloudwatch_metric", "1: completed sweeps")
-    yield pricing.line("alarms", "of our own", 2, "cloudwatch_alarm", "2: silent sweeps, lost work")
+    yield pricing.line("alarms", "of our own", sum(ALARMS.values()), "cloudwatch_alarm", _metrics_read())
+
+
+def _metrics_read() -> str:
+    return "metrics: " + ", ".join(f"{many} {what}" for what, many in ALARMS.items())
 
 
 def _steps(_: Deployable, pricing: Pricing) -> Iterator[Line]:

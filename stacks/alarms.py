@@ -1,16 +1,26 @@
-"""Who is told when: recover_assembly of a failing assembly, people of a silent watcher or of lost work."""
+"""Who is told when: recover_assembly of a failing assembly, people of a silent watcher, of lost work, of functions that fail.
+
+Which alarms there are, and which there are not for what they would cost: docs/decisions/alarms-and-their-price.md.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from core import names
 from core.model import Deployable
 from stacks.foundation import Foundation
 from stacks.functions import Functions
+
+MINUTE = Duration.minutes(1)
+# Two tries of a step have failed, or nobody takes it; a third failure makes it lost work.
+STEP_AGE = Duration.minutes(3)
 
 
 class Alarms(Construct):
@@ -53,6 +63,7 @@ class Alarms(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         lost.add_alarm_action(people)
+        OwnFunctions(self, "OwnFunctions", deployable=deployable, foundation=foundation, functions=functions)
 
     def _alarm(self, id_: str, description: str, metric: cloudwatch.Metric, *, missing: cloudwatch.TreatMissingData) -> cloudwatch.Alarm:
         """Below 1 in three periods out of three."""
@@ -67,6 +78,54 @@ class Alarms(Construct):
             datapoints_to_alarm=3,
             treat_missing_data=missing,
         )
+
+
+class OwnFunctions(Construct):
+    """What people are told of our own functions: one alarm a kind, over a sum.
+
+    None tells of anything but its ringing, and no data is good: a first deployment, which has none, pages nobody. In a sum a
+    function that was not called counts as 0: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+    """
+
+    def __init__(self, scope: Construct, id_: str, *, deployable: Deployable, foundation: Foundation, functions: Functions) -> None:
+        super().__init__(scope, id_)
+        self._name, self._people = deployable.name, actions.SnsAction(foundation.topic)
+        # One failing minute is no news: what failed is tried again, and what is given up is lost work, which is told of at once.
+        # What was invoked at a minute's end is counted there late, so that the newest minute alone would not do either.
+        every = {module: function.metric_errors(period=MINUTE) for module, function in functions.by_module.items()}
+        self._alarm("Errors", "functions of Understudy fail again and again; read their logs", _sum(every, "Errors"), bad=2, of=5)
+        # All draw on the account's one pool, and a throttle says that it was empty. The prober is called most and so meets
+        # that first; recovery is where it hurts. Four more would say nothing new.
+        watched: dict[str, lambda_.Function] = {
+            "probe_nodes": functions.probe_nodes,
+            "recover_assembly": functions.recover_assembly,
+        }
+        throttled = {module: function.metric_throttles(period=MINUTE) for module, function in watched.items()}
+        text = "AWS refuses to run functions: the account is at its limit of concurrent executions"
+        self._alarm("Throttles", text, _sum(throttled, "Throttles"), bad=2, of=5)
+        # The queue of sweeps needs none: when nobody takes sweeps, they fall silent.
+        oldest = foundation.recover_queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="Maximum")
+        self._alarm("Waiting", "a step of a recovery waits to be taken", oldest, bad=1, of=1, least=STEP_AGE.to_seconds())
+
+    def _alarm(self, id_: str, text: str, metric: cloudwatch.IMetric, *, bad: int, of: int, least: float = 1) -> None:
+        """Rings when the metric is `least` or more in `bad` minutes out of the last `of`."""
+        alarm = cloudwatch.Alarm(
+            self,
+            id_,
+            alarm_description=f"{self._name}: {text}",
+            metric=metric,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            threshold=least,
+            evaluation_periods=of,
+            datapoints_to_alarm=bad,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(self._people)
+
+
+def _sum(metrics: Mapping[str, cloudwatch.IMetric], label: str) -> cloudwatch.MathExpression:
+    """Added up rather than SUM([...]), which AWS advises alarms against."""
+    return cloudwatch.MathExpression(expression=" + ".join(metrics), using_metrics=metrics, label=label, period=MINUTE)
 
 
 def _metric(name: str, period_s: int, statistic: str, deployable: str, assembly: str | None = None) -> cloudwatch.Metric:

@@ -50,7 +50,10 @@ MOVE_FRONT = Handler(module="move_front", memory_mb=512, timeout_s=30)
 
 
 class Functions(Construct):
-    """Made in the order in which they call each other, so that each role can name whom it may invoke."""
+    """Made in the order in which they call each other, so that each role can name whom it may invoke.
+
+    by_module: all of them, by the module of the handler.
+    """
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class Functions(Construct):
         super().__init__(scope, id_)
         self._deployable = deployable
         self._foundation = foundation
+        self.by_module: dict[str, lambda_.Function] = {}
         self._table_arn = foundation.table.table_arn
         self._code = lambda_.Code.from_asset(str(archive))
         self._common = {
@@ -224,6 +228,7 @@ class Functions(Construct):
             # No public address there, and none is wanted: it speaks to nodes and to the table's endpoint.
             allow_public_subnet=True if vpc else None,
         )
+        self.by_module[handler.module] = function
         Tags.of(function).add(names.TAG_DEPLOYABLE, self._deployable.name)
         lambda_.CfnEventInvokeConfig(
             self,

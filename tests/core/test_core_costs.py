@@ -71,7 +71,7 @@ def test_what_every_service_needs_is_told_apart_and_held_to_no_limit() -> None:
         ("metrics", "Healthy", 1, 0.3),
         ("alarms", "Healthy", 1, 0.3),  # at high resolution
         ("metrics", "Sweeps", 1, 0.3),
-        ("alarms", "of our own", 2, 0.2),
+        ("alarms", "of our own", 11, 1.1),  # by the metric
         ("instance", "counter: t4g.small", 730, 12.264),
         ("disk", "counter", 16, 1.28),
         ("public address", "counter", 730, 3.65),

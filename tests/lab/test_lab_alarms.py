@@ -115,7 +115,9 @@ def test_an_alarm_on_a_sum_tells_its_expression_and_metrics(world: World) -> Non
 def test_the_metrics_of_a_sum_have_one_period(world: World, period: int, why: str) -> None:
     math_alarm("errors", "m1 + m2", period=300, m1=ONE, m2=OTHER)
     alarm_ = get_backend("cloudwatch")[ACCOUNT][REGION].alarms["errors"]
-    alarm_.metric_data_queries[1].metric_stat.period = period
+    stat = alarm_.metric_data_queries[1].metric_stat
+    assert stat is not None
+    stat.period = str(period)
 
     engine_of(world).look(now())
 

@@ -283,6 +283,76 @@ def test_people_hear_of_a_silent_watcher(template: Template) -> None:
     assert alarm["TreatMissingData"] == "missing", "a first deployment has no sweeps yet, and must page nobody"
 
 
+def _on(template: Template, metric: str) -> dict[str, Any]:
+    """The one alarm on a sum, or on the maximum, of a metric."""
+    (found,) = (
+        alarm
+        for alarm in template.of("AWS::CloudWatch::Alarm")
+        if metric
+        in (alarm.get("MetricName"), *(q["MetricStat"]["Metric"]["MetricName"] for q in alarm.get("Metrics", []) if "MetricStat" in q))
+    )
+    return found
+
+
+def _summed(alarm: dict[str, Any]) -> set[str]:
+    """The functions whose metrics the alarm adds up."""
+    (expression,) = (query for query in alarm["Metrics"] if "Expression" in query)
+    metrics = {query["Id"]: query["MetricStat"] for query in alarm["Metrics"] if "MetricStat" in query}
+    assert expression.get("ReturnData", True) is True
+    assert sorted(expression["Expression"].split(" + ")) == sorted(metrics), "each of its metrics, once"
+    assert {stat["Stat"] for stat in metrics.values()} == {"Sum"}
+    return {dimension["Value"]["Ref"] for stat in metrics.values() for dimension in stat["Metric"]["Dimensions"]}
+
+
+def test_one_alarm_adds_up_the_errors_of_all_functions(template: Template) -> None:
+    assert _summed(_on(template, "Errors")) == set(template.ids("AWS::Lambda::Function"))
+
+
+def test_throttles_are_told_of_where_they_are_met_first_and_where_they_hurt(template: Template) -> None:
+    assert _summed(_on(template, "Throttles")) == {template.function("probe_nodes"), template.function("recover_assembly")}
+
+
+def test_a_step_that_waits_is_told_of_before_it_is_lost(template: Template) -> None:
+    alarm = _on(template, "ApproximateAgeOfOldestMessage")
+    ((name, value),) = ((dimension["Name"], dimension["Value"]) for dimension in alarm["Dimensions"])
+    queue = template.resources[value["Fn::GetAtt"][0]]["Properties"]
+    (mapping,) = (
+        m for m in template.of("AWS::Lambda::EventSourceMapping") if m["EventSourceArn"] == {"Fn::GetAtt": [value["Fn::GetAtt"][0], "Arn"]}
+    )
+
+    assert (name, alarm["Statistic"]) == ("QueueName", "Maximum")
+    assert mapping["FunctionName"] == {"Ref": template.function("recover_assembly")}
+    tries = queue["RedrivePolicy"]["maxReceiveCount"]
+    assert (tries - 1) * queue["VisibilityTimeout"] < alarm["Threshold"] < tries * queue["VisibilityTimeout"]
+    assert alarm["Threshold"] < queue["MessageRetentionPeriod"]
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"])
+def test_what_people_are_told_of_our_own_parts_pages_nobody_at_a_first_deployment(template: Template, metric: str) -> None:
+    alarm = _on(template, metric)
+    (topic,) = template.ids("AWS::SNS::Topic")
+
+    assert alarm["AlarmActions"] == [{"Ref": topic}]
+    assert not {"OKActions", "InsufficientDataActions"} & alarm.keys()
+    assert alarm["TreatMissingData"] == "notBreaching", "there is no data yet"
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert alarm["Threshold"] >= 1
+
+
+def test_no_alarm_reads_more_metrics_than_aws_lets_it(template: Template) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html"""
+    assert all(
+        len([query for query in alarm.get("Metrics", []) if "MetricStat" in query]) <= 10 for alarm in template.of("AWS::CloudWatch::Alarm")
+    )
+
+
+def test_every_alarm_says_whose_it_is_and_what_it_means(template: Template) -> None:
+    assert all(
+        alarm["AlarmDescription"].startswith("demo") and len(alarm["AlarmDescription"]) > 20
+        for alarm in template.of("AWS::CloudWatch::Alarm")
+    )
+
+
 def test_alarms_may_publish_to_the_topic(template: Template) -> None:
     statements = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
     assert any(s["Effect"] == "Allow" and s["Principal"] == {"Service": "cloudwatch.amazonaws.com"} for s in statements)
