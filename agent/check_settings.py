@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.probes import check_probe
-from core.application import OFF, CounterRule, Counters, HaPort
+from core.application import HaPort
+from core.bounds import OFF, CounterRule, Counters
 from core.ha_properties import PREFIX, ha_from_properties, parse_properties
 from core.settings import BadSettings, NodeSettings, parse_node_settings
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from core.application import OFF, Application, CounterRule, Counters, Crossed, Probe, Run, RunKind, Threshold, ThresholdKind, Tolerance
+from core.application import Application, Probe, Run, RunKind, Tolerance
+from core.bounds import OFF, CounterRule, Counters, Crossed, Threshold, ThresholdKind
 from spec import duration_text, size_text
 
 MEASURED = {

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.application import OFF, CounterRule, Counters
+from core.bounds import OFF, CounterRule, Counters
 from core.health import worst
 from core.model import Verdict
 from core.thresholds import GAP_S

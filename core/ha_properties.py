@@ -6,7 +6,8 @@ import ipaddress
 import re
 from collections.abc import Mapping
 
-from core.application import COUNTER_INTERVAL_S_MIN, OFF, CounterRule, Counters, HaPort
+from core.application import HaPort
+from core.bounds import COUNTER_INTERVAL_S_MIN, OFF, CounterRule, Counters
 from core.settings import BadSettings
 
 PREFIX = "mz.ha."

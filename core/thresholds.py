@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from core.application import Crossed, Threshold, ThresholdKind
+from core.bounds import Crossed, Threshold, ThresholdKind
 from core.model import Verdict
 
 # Measures come every 1 to 5 s. Three of them missed, or an agent that was frozen, and nobody can say that the value stayed

@@ -4,24 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.application import (
-    COUNTER_INTERVAL_S_MIN,
-    MONITOR_EVERY_S,
-    Application,
-    Artifact,
-    CounterRule,
-    Counters,
-    Crossed,
-    HaPort,
-    Limits,
-    OcfAgent,
-    Output,
-    Probe,
-    Run,
-    Threshold,
-    ThresholdKind,
-    Tolerance,
-)
+from core.application import MONITOR_EVERY_S, Application, Artifact, HaPort, Limits, OcfAgent, Output, Probe, Run, Tolerance
+from core.bounds import COUNTER_INTERVAL_S_MIN, CounterRule, Counters, Crossed, Threshold, ThresholdKind
 from spec.application import ApplicationSection
 from spec.limits import CountersSection, CpuLevel, FilesLevel, MemoryLevel, PressureLevel, SpaceLevel, ThreadsLevel, ThresholdsSection
 from spec.probes import ProbeSection

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.application import OFF
+from core.bounds import OFF
 from spec.grammars import CounterName
 from spec.quantities import COUNT_MAX, PERCENT, SIZE, Level, LevelOf, Short
 from spec.section import Section

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.application import Counters, HaPort
+from core.application import HaPort
+from core.bounds import Counters
 from core.ha_properties import PREFIX, ha_from_properties, parse_properties
 from core.settings import BadSettings
 

@@ -17,7 +17,8 @@ from agent.check_settings import read_settings
 from agent.counting import Counting
 from agent.probes import check_probe
 from agent.rehearse import rehearse_file
-from core.application import Application, Counters, Run
+from core.application import Application, Run
+from core.bounds import Counters
 from core.ha_port import LineReader, Told, View, answer
 from core.model import Verdict
 from core.observations import parse, settings_of

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from agent.runs.ocf_codes import ACTIVE, DEGRADED, WORDS, Code
 from agent.scripts import acting, monitoring
 from core import confidence
-from core.application import COUNTER_INTERVAL_S_MIN
+from core.bounds import COUNTER_INTERVAL_S_MIN
 from core.ha_port import Told, View, answer, haproxy_words
 from core.ha_properties import DEFAULTS, ENABLED, PORT, ha_from_properties
 from core.model import Verdict

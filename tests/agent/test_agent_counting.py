@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from agent import counting
 from agent.counting import Counting
-from core.application import Application, CounterRule, Counters, Run
+from core.application import Application, Run
+from core.bounds import CounterRule, Counters
 from tests.agent.programs import eventually
 
 RULES = (CounterRule(name="aborts", at_most=5, needs=("activations", 10)),)

@@ -18,7 +18,8 @@ from agent.counting import Counting
 from agent.measure import background
 from agent.off_loop import Threads
 from agent.totals_file import Totals, read_totals
-from core.application import Application, Counters, Run
+from core.application import Application, Run
+from core.bounds import Counters
 
 
 def ledger(file: Path) -> Application:

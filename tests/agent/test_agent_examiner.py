@@ -13,7 +13,8 @@ import pytest
 from agent import examiner
 from agent.examiner import MEASURE_CLOSELY_S, MEASURE_EVERY_S, STARTING_EVERY_S, STARTING_PROGRAM_EVERY_S, Examiner
 from agent.probes import ProbeContext
-from core.application import Application, CounterRule, Counters, Crossed, Probe, Run, Threshold, ThresholdKind
+from core.application import Application, Probe, Run
+from core.bounds import CounterRule, Counters, Crossed, Threshold, ThresholdKind
 from core.health import Outcome, ProbeResult
 from core.model import Verdict
 from core.thresholds import Measures

@@ -16,7 +16,8 @@ import pytest
 
 from agent.measure import Meter, background, disks, meter
 from agent.off_loop import Threads
-from core.application import Application, Run, Threshold, ThresholdKind
+from core.application import Application, Run
+from core.bounds import Threshold, ThresholdKind
 from core.saturation import saturated
 from core.thresholds import DiskUse, Measures
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from agent.control_socket import call
-from core.application import HaPort, Threshold, ThresholdKind
+from core.application import HaPort
+from core.bounds import Threshold, ThresholdKind
 from tests.agent.test_agent_end_to_end import ROOT, Cloud, agent, cloud, eventually, get, one_server, ping, refused, served
 from tests.agent.worlds import free_port, permit
 

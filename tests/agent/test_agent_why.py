@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.__main__ import main
-from core.application import Application, CounterRule, Counters, Crossed, Run, Threshold, ThresholdKind, Tolerance
+from core.application import Application, Run, Tolerance
+from core.bounds import CounterRule, Counters, Crossed, Threshold, ThresholdKind
 from core.model import Verdict
 from core.records import Phase
 from tests.agent.test_agent_life import Life, sleeper

@@ -10,20 +10,8 @@ import pytest
 import spec
 from cli.application_words import application_words
 from cli.validate import summary
-from core.application import (
-    Application,
-    CounterRule,
-    Counters,
-    Crossed,
-    HaPort,
-    Limits,
-    OcfAgent,
-    Output,
-    Probe,
-    Run,
-    Threshold,
-    ThresholdKind,
-)
+from core.application import Application, HaPort, Limits, OcfAgent, Output, Probe, Run
+from core.bounds import CounterRule, Counters, Crossed, Threshold, ThresholdKind
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "deployables").glob("*.yaml"))
 PLAIN = Application(name="ledger", run=Run(exec=("/bin/ledger", "a b")))

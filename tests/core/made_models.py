@@ -4,22 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from core.application import (
-    Application,
-    Artifact,
-    CounterRule,
-    Counters,
-    Crossed,
-    HaPort,
-    Limits,
-    OcfAgent,
-    Output,
-    Probe,
-    Run,
-    Threshold,
-    ThresholdKind,
-    Tolerance,
-)
+from core.application import Application, Artifact, HaPort, Limits, OcfAgent, Output, Probe, Run, Tolerance
+from core.bounds import CounterRule, Counters, Crossed, Threshold, ThresholdKind
 from core.model import NAME, Assembly, Deployable, Front, FrontKind, HostName, Http, Resolves
 
 names = st.from_regex(NAME, fullmatch=True)

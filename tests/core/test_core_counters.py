@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.application import CounterRule, Counters
+from core.bounds import CounterRule, Counters
 from core.counters import SAMPLES_PER_INTERVAL, CountWindow, after_counts, judge_counts
 from core.model import Verdict
 from core.thresholds import GAP_S

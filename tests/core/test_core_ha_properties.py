@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.application import CounterRule, Counters, HaPort
+from core.application import HaPort
+from core.bounds import CounterRule, Counters
 from core.ha_properties import DEFAULTS, ha_from_properties, parse_properties
 from core.settings import BadSettings
 

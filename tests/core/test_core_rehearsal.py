@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.application import Application, CounterRule, Counters, Crossed, OcfAgent, Probe, Run, Threshold, ThresholdKind, Tolerance
+from core.application import Application, OcfAgent, Probe, Run, Tolerance
+from core.bounds import CounterRule, Counters, Crossed, Threshold, ThresholdKind
 from core.model import Assembly
 from core.observations import BadObservation, OfApplication, parse, settings_of
 from core.rehearsal import rehearse

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.application import Crossed, Threshold, ThresholdKind
+from core.bounds import Crossed, Threshold, ThresholdKind
 from core.model import Verdict
 from core.thresholds import GAP_S, DiskUse, Measures, ThresholdStates, after_measures, crossed, verdicts, warnings
 

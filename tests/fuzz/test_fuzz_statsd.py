@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.counting import COUNTERS_MAX, DATAGRAM_BYTES_MAX, Counting
-from core.application import Application, CounterRule, Counters, Run
+from core.application import Application, Run
+from core.bounds import CounterRule, Counters
 from tests.fuzz.tally import amounts, corpus, judge, rng
 
 NAMES = ["activations", "aborts", "a.b-c_d", "x" * 100, "x" * 101, "", "a b", "a:b", "é"]

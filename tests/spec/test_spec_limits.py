@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from spec_files import Of, ProblemsOf, Read
 
-from core.application import CounterRule, Counters, Crossed, Threshold, ThresholdKind
+from core.bounds import CounterRule, Counters, Crossed, Threshold, ThresholdKind
 from spec.quantities import size_bytes, size_text
 
 HERE = "assemblies[0].applications[0]"
