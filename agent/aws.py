@@ -14,7 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalE
 
 from agent.ports import Refused, Unreachable
 from core import names
-from core.records import Item, Permit, Report, Request, parse_permit, report_item, request_item
+from core.items import Item, parse_permit, report_item, request_item
+from core.records import Permit, Report, Request
 
 # Two attempts of 2 s to connect and 2 s to answer: a call ends within some 8 s. All our writes overwrite, so that a
 # second attempt meeting the first one's success does no harm.

@@ -20,7 +20,7 @@ class Refused(Exception):
 class Table(Protocol):
     """The state table as a node's role sees it. Every call blocks, for a few seconds at most.
 
-    Raises Unreachable, Refused; read_permit also core.records.BadRecord.
+    Raises Unreachable, Refused; read_permit also core.items.BadRecord.
     """
 
     def read_permit(self, deployable: str, assembly: str) -> Permit | None:

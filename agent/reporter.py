@@ -13,8 +13,9 @@ from agent.cycle import Cycle
 from agent.log import Log, Once
 from agent.ports import Bucket, Identity, Refused, Table, Unreachable
 from core import names
+from core.items import report_item
 from core.model import Verdict
-from core.records import ApplicationReport, Phase, Report, Request, report_item
+from core.records import ApplicationReport, Phase, Report, Request
 
 EVERY_S = 5.0  # silence of three times that is what probe_nodes calls silent
 RETRY_S = 1.0  # after a failed write

@@ -8,7 +8,8 @@ from agent.beat import until_beat_s
 from agent.cycle import Cycle
 from agent.log import Log, Once
 from agent.ports import Metadata, Refused, Table, Unreachable
-from core.records import BadRecord, Phase
+from core.items import BadRecord
+from core.records import Phase
 
 PERMIT_WAITING_S = 0.5  # a new node's applications wait for it: our share of a recovery
 # A permit passes on only when its holder has released it or is terminated, so that a running holder's own look is a second

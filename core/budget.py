@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core import names
-from core.records import BadRecord
+from core.items import BadRecord
 
 VERSION = 1
 WINDOW_SK = "REPLACEMENTS"

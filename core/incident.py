@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from core import names
-from core.records import BadRecord
+from core.items import BadRecord
 
 VERSION = 1
 NOTES_MAX = 60  # notes of at most NOTE_CHARS_MAX: an incident stays below 20 KB

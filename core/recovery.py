@@ -7,87 +7,19 @@ that is right for what it then sees.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.budget import Entry
 from core.guards import Policy, Stop, boot_loop, hold_back, tolerance_spent
-from core.incident import TRIED_MAX, Cause, Incident, State, incident_id, noted
+from core.incident import TRIED_MAX, Cause, Incident, State, noted
 from core.model import FrontKind, Verdict
-from core.outlook import SERVES, failing_for_s, inside, report_age_s
+from core.opening import opening
+from core.outlook import SERVES, failing_for_s, inside
 from core.records import Phase
 from core.snapshot import FreshLook, View
+from core.steps import Fence, KeepEvidence, NudgeGroup, PlaceFront, Record, Spend, Step, TakeLook, Tell, Wait
 
 ME = "recover_assembly"
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """There is nothing to do, and nobody needs to come back for it."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Read the world again in again_s seconds; hand over when this call has no time left."""
-
-    reason: str
-    again_s: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Write this incident, on condition that nobody wrote since it was read."""
-
-    incident: Incident
-
-
-@dataclass(frozen=True, slots=True)
-class TakeLook:
-    instance: str
-
-
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """Write this entry into the budget, on condition; then read again."""
-
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class KeepEvidence:
-    instance: str
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """Terminate the node. force: EC2 did not get it done in time."""
-
-    instance: str
-    force: bool
-
-
-@dataclass(frozen=True, slots=True)
-class NudgeGroup:
-    """EC2 says the node is gone and its group has not noticed: tell it, so that it launches now."""
-
-    instance: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceFront:
-    instance: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """Publish one message: `open`, `page` (EC2 does not confirm), `late` (no new node comes), `often` (past its tolerance) or `end`."""
-
-    what: str
-    reason: str
-
-
-Step = Leave | Wait | Record | TakeLook | Spend | KeepEvidence | Fence | NudgeGroup | PlaceFront | Tell
 
 
 def next_step(view: View, policy: Policy, *, woken_by: str) -> Step:
@@ -96,104 +28,11 @@ def next_step(view: View, policy: Policy, *, woken_by: str) -> Step:
     if incident is None or incident.ended:
         if incident is not None and incident.untold_end:
             return Tell("end", incident.reason)
-        return _open(view, policy, woken_by)
+        return opening(view, policy, woken_by)
     if view.now_ms - incident.opened_ms > policy.incident_s * 1000:
         reason = f"not solved within {policy.incident_s:g} s: stuck while {incident.state.value}"
         return Record(_end(incident, State.ESCALATED, reason, view.now_ms, rung="person"))
     return _STATES[incident.state](view, incident, policy)
-
-
-# --- is there anything to open? --------------------------------------------------------------------
-
-
-def _open(view: View, policy: Policy, woken_by: str) -> Step:
-    permit = view.permit
-    if permit is None:
-        return Leave("no node has held a permit yet: the first one is admit_node's")
-    if view.group is None or view.wanted < 1:
-        return Leave("its group is to keep no node: somebody takes it down")
-    node = permit.instance
-    cause, why = _accusation(view, node, policy)
-    if cause is None:
-        return Leave(why)
-    quiet = _still_quiet(view, cause, policy)
-    if quiet is not None:
-        return Leave(quiet)
-    if cause in (Cause.NONE, Cause.SIGNALS) and node not in view.fresh:
-        return TakeLook(node)  # what was kept may be a sweep old, and over by now: then there is no incident at all
-    incident = Incident(
-        deployable=view.watched.deployable,
-        assembly=view.watched.name,
-        id=incident_id(view.now_ms, node),
-        revision=view.incident.revision if view.incident else 0,
-        instance=node,
-        epoch=permit.epoch,
-        state=State.SUSPECTED,
-        cause=Cause.NONE,
-        reason=why,
-        woken_by=woken_by,
-        failed_ms=_began_ms(view, node, cause),
-        opened_ms=view.now_ms,
-        state_ms=view.now_ms,
-    )
-    return Record(noted(incident, view.now_ms, woken_by, f"suspected {node} (epoch {permit.epoch}): {why}"))
-
-
-def _accusation(view: View, node: str, policy: Policy) -> tuple[Cause | None, str]:
-    """The best reason to suspect the holder of the permit, or None and why it is left alone."""
-    if view.is_gone(node):
-        return Cause.GONE, f"EC2 says {node} is {view.state_of(node)}"
-    if view.is_starting(node):
-        return None, f"{node} is in its start grace, which is admit_node's"
-    if view.lifecycle_of(node).startswith("Terminating"):
-        return None, f"{node} is being retired by its group"
-    request = view.asks(node)
-    if request is not None:
-        return Cause.REQUEST, f"{node} asks to be replaced: {request.reason}"
-    signal = inside(view, node, policy)
-    fresh, looks = view.fresh.get(node), view.looks.get(node)
-    last = fresh.look if fresh else looks.looks[-1] if looks and looks.looks else None
-    failing = last is not None and last.verdict is Verdict.FAILING
-    if signal.is_bad and failing:
-        return Cause.SIGNALS, f"{signal.why}, and looks from outside fail"
-    if signal.is_bad:
-        return Cause.NONE, signal.why
-    if last is not None and failing:
-        return Cause.NONE, f"looks from outside fail (HA port: {last.ha}; HTTP: {last.http}), while {signal.why}"
-    return None, f"{node} is not suspected: {signal.why}"
-
-
-def _still_quiet(view: View, cause: Cause, policy: Policy) -> str | None:
-    """An ended incident that solved nothing is not opened again over the same evidence for a while."""
-    last = view.incident
-    if last is None or last.state is State.RECOVERED or view.permit is None:
-        return None
-    if (last.instance, last.epoch) != (view.permit.instance, view.permit.epoch):
-        return None
-    nobody_was_told = last.escalated_to != "person"
-    if last.state is State.SUPPRESSED and view.paused is None and (cause is not Cause.NONE or nobody_was_told):
-        return None
-    pause_s = policy.budget_window_s if last.state is State.EXHAUSTED else policy.quiet_s
-    if view.now_ms - last.ended_ms > pause_s * 1000:
-        return None
-    return f"people know already: incident {last.id} {last.state.value}: {last.reason}"
-
-
-def _began_ms(view: View, node: str, cause: Cause) -> int:
-    """When the trouble began, as well as anybody knows: for the record, never for a decision."""
-    looks, machine, now_ms = view.looks.get(node), view.machines.get(node), view.now_ms
-    known: int | None = None
-    if cause is Cause.GONE:
-        known = machine.changed_ms if machine and machine.changed_ms else looks.report_moved_ms if looks else None
-    elif cause is Cause.REQUEST:
-        known = view.requests[node].at_ms
-    elif looks is not None:
-        age_s, span_s = report_age_s(looks), failing_for_s(looks)
-        starts = [looks.looks[-1].at_ms - int(span_s * 1000)] if span_s is not None else []
-        if age_s is not None and age_s > 0:
-            starts.append(looks.report_moved_ms)
-        known = min(starts, default=None)
-    return min(known, now_ms) if known else now_ms
 
 
 # --- the states ------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from core import admission, names
+from core.items import BadRecord, looks_item, report_item
 from core.model import FrontKind
-from core.records import BadRecord, looks_item, report_item
 from core.snapshot import FreshLook, View
 from core.wakes import HookWake
 from lambdas.adapters import clock, environment, evidence, groups, log, table, world

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.incident import Incident, noted
-from core.records import looks_item, report_item, request_item
+from core.items import looks_item, report_item, request_item
 from core.recovery import ME
 from core.snapshot import View
 from lambdas.adapters import clock, evidence, groups, instances

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core import names, recovery
+from core import names, recovery, steps
 from core.budget import with_entry
 from core.fleet import Watched
 from core.guards import Policy
 from core.incident import Incident, noted
+from core.items import BadRecord
 from core.notices import notice
-from core.records import BadRecord
 from core.snapshot import FreshLook, Front, View
 from core.wakes import BadEvent, Wake, recovery_wakes
 from lambdas import isolation
@@ -122,7 +122,7 @@ class _Driver:
             log.say(ME, f"joined incident {incident.id}: another call is at it", woken_by=self.wake.who)
             return False
         step = recovery.next_step(view, POLICY, woken_by=self.wake.who)
-        if isinstance(step, recovery.Leave):
+        if isinstance(step, steps.Leave):
             log.say(ME, f"nothing to do: {step.reason}", assembly=self.watched.name)
             return False
         if incident is not None and incident.driver != self.me:
@@ -136,34 +136,34 @@ class _Driver:
 
     # --- performing ---------------------------------------------------------------------------------
 
-    def _perform(self, step: recovery.Step, view: View) -> None:
+    def _perform(self, step: steps.Step, view: View) -> None:
         match step:
-            case recovery.Record(incident):
+            case steps.Record(incident):
                 self._record(incident, view)
-            case recovery.Spend(entry):
+            case steps.Spend(entry):
                 self._spend(view, entry)
-            case recovery.Wait(reason, again_s):
+            case steps.Wait(reason, again_s):
                 self._wait(reason, again_s)
-            case recovery.TakeLook(instance):
+            case steps.TakeLook(instance):
                 self.fresh[instance] = world.look_at(view, instance, environment.text(names.ENV_FUNCTION_PROBE))
             case _:
                 assert view.incident is not None, "these steps belong to an incident"
                 self._act(step, view, view.incident)
 
-    def _act(self, step: recovery.Step, view: View, incident: Incident) -> None:
+    def _act(self, step: steps.Step, view: View, incident: Incident) -> None:
         match step:
-            case recovery.KeepEvidence(instance):
+            case steps.KeepEvidence(instance):
                 self._save(isolation.keep_evidence(view, incident, instance))
-            case recovery.Fence(instance, force):
+            case steps.Fence(instance, force):
                 self._save(isolation.fence(view, incident, instance, force=force))
-            case recovery.NudgeGroup(instance):
+            case steps.NudgeGroup(instance):
                 self._save(noted(incident, clock.now_ms(), ME, f"told the group that {instance} is gone: {groups.terminate(instance)}"))
                 clock.sleep(1.0)
-            case recovery.PlaceFront(instance):
+            case steps.PlaceFront(instance):
                 self.front = world.place_front(self.watched, environment.text(names.ENV_FUNCTION_MOVE_FRONT))
                 if self.front.held_by != instance:
                     self._wait(f"the front is on {self.front.held_by}, not on {instance} yet", 1.0)
-            case recovery.Tell(what, reason):
+            case steps.Tell(what, reason):
                 self._tell(incident, what, reason)
             case _:
                 raise AssertionError(f"no such step: {step!r}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core import names, retirement
-from core.records import looks_item, report_item
+from core.items import looks_item, report_item
 from core.snapshot import View
 from core.wakes import HookWake
 from lambdas.adapters import clock, evidence, groups, log, world

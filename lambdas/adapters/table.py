@@ -12,19 +12,8 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from core import names
 from core.budget import WINDOW_SK, Budget, budget_item, parse_budget
 from core.incident import Incident, incident_item, parse_incident
-from core.records import (
-    BadRecord,
-    Looks,
-    Permit,
-    Report,
-    Request,
-    looks_item,
-    parse_looks,
-    parse_permit,
-    parse_report,
-    parse_request,
-    permit_item,
-)
+from core.items import BadRecord, looks_item, parse_looks, parse_permit, parse_report, parse_request, permit_item
+from core.records import Looks, Permit, Report, Request
 from lambdas.adapters import log
 from lambdas.adapters.clients import Lost, Unknown, WorldFailed, calling, client
 from lambdas.adapters.environment import text

@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.application import OcfAgent, Run
+from core.items import permit_item
 from core.model import Application, Tolerance
-from core.records import Permit, permit_item
+from core.records import Permit
 from core.settings import node_settings_to_json
 from tests.agent.worlds import deployable_of, end_all, living, permit
 

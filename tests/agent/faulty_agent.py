@@ -25,7 +25,8 @@ from agent.cycle import Cycle
 from agent.daemon import World, live
 from agent.log import Log
 from agent.systemd import Notifier
-from core.records import Item, Permit, Report, Request, parse_permit, report_item, request_item
+from core.items import Item, parse_permit, report_item, request_item
+from core.records import Permit, Report, Request
 from core.settings import parse_node_settings
 from tests.agent import faulty_stories
 from tests.agent.programs import eventually

@@ -25,8 +25,9 @@ from agent.ports import Identity, Refused, Unreachable
 from agent.reporter import REPORT_BYTES_MAX, fit
 from agent.state_file import BadState, read_given_up, write_given_up
 from agent.systemd import Notifier
+from core.items import BadRecord, parse_report, permit_item, report_item
 from core.model import Verdict
-from core.records import ApplicationReport, BadRecord, Permit, Phase, Report, Request, parse_report, permit_item, report_item
+from core.records import ApplicationReport, Permit, Phase, Report, Request
 from core.settings import BadSettings
 from tests.agent.worlds import INSTANCE, FakeTable, MetadataServer, free_port, permit
 

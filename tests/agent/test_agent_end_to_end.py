@@ -23,8 +23,9 @@ from moto.server import ThreadedMotoServer
 
 from core import names
 from core.application import Run
+from core.items import parse_report, permit_item
 from core.model import Application, Deployable, Probe, Tolerance
-from core.records import Permit, Phase, Report, parse_report, permit_item
+from core.records import Permit, Phase, Report
 from core.settings import node_settings_to_json
 from tests.agent import programs
 from tests.agent.programs import PATIENCE_S

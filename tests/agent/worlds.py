@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.ports import Identity, Refused, Unreachable
+from core.items import Item, parse_permit, parse_report, permit_item, report_item, request_item
 from core.model import Application, Assembly, Deployable
-from core.records import Item, Permit, Report, Request, parse_permit, parse_report, permit_item, report_item, request_item
+from core.records import Permit, Report, Request
 
 # Of this process alone: an agent ends what an earlier one of its instance left behind, on the whole machine.
 INSTANCE = f"i-0{os.getpid():016x}"

@@ -11,12 +11,14 @@ from core.budget import Budget, Entry, with_entry
 from core.fleet import Watched
 from core.guards import Policy
 from core.incident import Cause, Incident, State, incident_item, noted, parse_incident
+from core.items import BadRecord
 from core.model import Front, FrontKind, OnDisagreement, Tolerance, Verdict
 from core.notices import notice
-from core.records import BadRecord, Look, Looks, Permit, Phase, Report, Request
-from core.recovery import Fence, KeepEvidence, Leave, NudgeGroup, PlaceFront, Record, Spend, TakeLook, Tell, Wait, next_step
+from core.records import Look, Looks, Permit, Phase, Report, Request
+from core.recovery import next_step
 from core.snapshot import FreshLook, Machine, Member, View
 from core.snapshot import Front as FrontSeen
+from core.steps import Fence, KeepEvidence, Leave, NudgeGroup, PlaceFront, Record, Spend, TakeLook, Tell, Wait
 
 NOW = 1_800_000_000_000
 OLD, NEW = "i-0aaa", "i-0bbb"

@@ -17,8 +17,9 @@ from core.incident import Cause, Incident, State
 from core.model import Front, OnDisagreement, Tolerance, Verdict
 from core.outlook import with_look
 from core.records import Look, Looks, Permit, Phase, Report
-from core.recovery import Fence, KeepEvidence, Leave, NudgeGroup, PlaceFront, Record, Spend, TakeLook, Tell, Wait, next_step
+from core.recovery import next_step
 from core.snapshot import FreshLook, Machine, Member, View
+from core.steps import Fence, KeepEvidence, Leave, NudgeGroup, PlaceFront, Record, Spend, TakeLook, Tell, Wait
 
 POLICY = Policy()
 START = 1_800_000_000_000

@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.reporter import REPORT_BYTES_MAX, fit
-from core import records
+from core import items as stored
+from core.items import BadRecord, parse_report, report_item
 from core.model import Verdict
-from core.records import ApplicationReport, BadRecord, Phase, Report, parse_report, report_item
+from core.records import ApplicationReport, Phase, Report
 from tests.fuzz.shapes import Among, Fields, Many, Maybe, Table, Text, Whole, names_one_of, values
 from tests.fuzz.tally import amounts, corpus, judge, rng
 
@@ -60,10 +61,10 @@ LOOKS = keyed(  # the only one that is known by its sort key: the instance
 PERMIT = keyed("PERMIT", {"instance": Text(), "epoch": Whole(), "at_ms": Whole()}, {"predecessor": Maybe(Text())})
 
 KINDS: dict[str, tuple[Fields, Callable[[Mapping[str, Any]], Any]]] = {
-    "report": (REPORT, records.parse_report),
-    "request": (REQUEST, records.parse_request),
-    "looks": (LOOKS, records.parse_looks),
-    "permit": (PERMIT, records.parse_permit),
+    "report": (REPORT, stored.parse_report),
+    "request": (REQUEST, stored.parse_request),
+    "looks": (LOOKS, stored.parse_looks),
+    "permit": (PERMIT, stored.parse_permit),
 }
 
 

@@ -18,8 +18,9 @@ from core import names
 from core.application import Run
 from core.fleet import fleet_to_json
 from core.incident import Incident, parse_incident
+from core.items import looks_item, permit_item, report_item
 from core.model import Application, Assembly, Deployable, Front, FrontKind, Network, Verdict
-from core.records import Look, Looks, Permit, Phase, Report, looks_item, permit_item, report_item
+from core.records import Look, Looks, Permit, Phase, Report
 from lambdas import move_front
 from lambdas.adapters import clients, clock, environment, fronts, functions, groups, queues, table
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from core.incident import Cause, State
+from core.items import request_item
 from core.model import Verdict
-from core.records import Phase, Request, request_item
+from core.records import Phase, Request
 from lambdas import recover_assembly
 from lambdas.adapters import evidence, instances, table, topic
 from lambdas.adapters.clients import Lost, Unknown, WorldFailed
