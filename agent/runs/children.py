@@ -8,19 +8,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Protocol
 
 from agent import output
 from agent.runs import group, launch, orphans, proc
 from agent.runs.cgroups import Cgroup, cgroup_for, former_cgroup
 from agent.runs.group import Group
+from agent.runs.leaders import Adopted, Leader, Own
 from agent.runs.proc import Process
 from agent.runs.settling import settle
-from agent.runs.state import ADOPTED_END, CannotTell, Changed, RunIdentity, words_for_wait
+from agent.runs.state import CannotTell, Changed, RunIdentity
 from core.application import Application
 from core.health import ProbeResult
 
@@ -29,51 +28,6 @@ LEFT_OVER_TIMEOUT_S = 2.0  # at most so long is waited for what a former run lef
 _LOOK_S = 0.001  # first pause between two looks; each is twice as long as the one before
 _LOOK_S_MAX = 0.02
 _HANGING_S = 1.0
-
-
-class Leader(Protocol):
-    """The first process of a run."""
-
-    pid: int
-
-    def start_ticks(self) -> int:
-        """When it began; 0 once nobody can tell, which no process of a later agent has."""
-
-    def collect(self) -> str:
-        """It has ended: why. Its pid may belong to anybody from now on."""
-
-
-class Own:
-    """Our child."""
-
-    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
-        self._popen, self.pid, self._ticks = popen, popen.pid, 0
-        proc.leaders.add(self.pid)
-        proc.sessions.add(self.pid)
-
-    def start_ticks(self) -> int:
-        if self._ticks == 0 and self._popen.returncode is None:
-            process = proc.read_process(self.pid)
-            self._ticks = 0 if process is None else process.start_ticks
-        return self._ticks
-
-    def collect(self) -> str:
-        status = self._popen.wait()
-        proc.leaders.discard(self.pid)
-        return words_for_wait(status)
-
-
-class Adopted:
-    """A child of an agent that is no more: whoever collects its status, it is not us."""
-
-    def __init__(self, process: Process) -> None:
-        self.pid, self._ticks = process.pid, process.start_ticks
-
-    def start_ticks(self) -> int:
-        return self._ticks
-
-    def collect(self) -> str:
-        return ADOPTED_END
 
 
 class ProcessRun:

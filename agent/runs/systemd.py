@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from agent.runs.actions import Acted, Action
@@ -17,7 +16,8 @@ from agent.runs.cgroups import Cgroup
 from agent.runs.launch import UMASK, account, home_of
 from agent.runs.manager import START, STOP, Came, Refused
 from agent.runs.ocf_codes import reason
-from agent.runs.state import MARK, words_for_wait
+from agent.runs.state import MARK
+from agent.runs.unit_state import SHOWN, UnitState, parse_show
 from core.application import Application
 from core.health import Outcome, ProbeResult
 
@@ -25,62 +25,13 @@ RUNNING = Path("/run/systemd/system")  # sd_booted(3)
 AGENT_UNIT = "understudy-agent.service"
 ASK_TIMEOUT_S = 10.0
 SLACK_S = 5.0  # systemd's own time to kill, beyond the grace that a unit has
-_SHOWN = "LoadState,ActiveState,SubState,MainPID,InvocationID,ControlGroup,ExecMainCode,ExecMainStatus,Result,Job"
 _NOT_LOADED = 5  # systemctl's exit status for a unit that there is not, as LSB has it for a program
 _UP = ("active", "reloading")
-_BEFORE = {  # systemd.exec(5), process exit codes: it could not even begin
-    200: "its working directory cannot be entered",
-    203: "its program cannot be executed",
-    209: "its output file cannot be opened",
-    216: "its group cannot be taken on",
-    217: "its user cannot be taken on",
-}
-_KILLED = ("2", "3")  # CLD_KILLED and CLD_DUMPED of siginfo_t, as ExecMainCode has them
 
 
 def is_running() -> bool:
     """Whether systemd is the first process here and can be asked to run programs."""
     return RUNNING.is_dir() and shutil.which("systemd-run") is not None
-
-
-@dataclass(frozen=True, slots=True)
-class UnitState:
-    """As `systemctl show` tells it (org.freedesktop.systemd1(5))."""
-
-    load: str = "not-found"
-    active: str = "inactive"
-    sub: str = "dead"
-    main_pid: int = 0
-    invocation: str = ""
-    cgroup: str = ""
-    code: str = "0"
-    status: int = 0
-    result: str = "success"
-    job: int = 0
-
-    def end(self) -> str:
-        """Why its main process ended, and what systemd makes of it where that says more."""
-        why = words_for_wait(-self.status if self.code in _KILLED else self.status)
-        if self.code not in _KILLED and self.status in _BEFORE:
-            return f"{_BEFORE[self.status]} (systemd's status {self.status})"
-        return why if self.result in ("success", "exit-code", "signal", "core-dump") else f"{why} ({self.result})"
-
-
-def parse_show(text: str) -> UnitState:
-    """Of `systemctl show -p ...`: KEY=VALUE lines in any order. Raises ValueError."""
-    said = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    return UnitState(
-        load=said.get("LoadState", "not-found"),
-        active=said.get("ActiveState", "inactive"),
-        sub=said.get("SubState", "dead"),
-        main_pid=int(said.get("MainPID") or 0),
-        invocation=said.get("InvocationID", ""),
-        cgroup=said.get("ControlGroup", ""),
-        code=said.get("ExecMainCode", "0"),
-        status=int(said.get("ExecMainStatus") or 0),
-        result=said.get("Result", "success"),
-        job=int(said.get("Job", "").partition(" ")[0] or 0),
-    )
 
 
 class Unit:
@@ -104,7 +55,7 @@ class Unit:
 
     def command(self, action: str) -> Sequence[str]:
         if action == self.monitor_action:
-            return ("systemctl", "show", "--property", _SHOWN, "--", self.unit)
+            return ("systemctl", "show", "--property", SHOWN, "--", self.unit)
         return ("systemctl", "--no-ask-password", action, "--", self.unit)
 
     def environment(self, action: str) -> Mapping[str, str]:

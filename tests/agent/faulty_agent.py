@@ -51,7 +51,7 @@ EFFECTS = {
     "signal": ("os", "killpg"),
     "send": ("agent.runs.proc", "send"),
     "cgroup-kill": ("agent.runs.cgroups", "Cgroup.kill"),
-    "collect": ("agent.runs.children", "Own.collect"),
+    "collect": ("agent.runs.leaders", "Own.collect"),
     "adopt": ("agent.supervised", "adopt"),
     "adopt-stranger": ("agent.succession", "adopt"),
     "clear": ("agent.runs.children", "_clear"),

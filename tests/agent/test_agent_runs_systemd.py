@@ -14,7 +14,8 @@ from agent.runs import _transient, managed
 from agent.runs.actions import Acted
 from agent.runs.cgroups import Cgroup
 from agent.runs.manager import START, STOP
-from agent.runs.systemd import Transient, Unit, UnitState, cgroup_at, parse_show
+from agent.runs.systemd import Transient, Unit, cgroup_at
+from agent.runs.unit_state import UnitState, parse_show
 from core.application import Application, Limits, Output, Run
 from core.health import Outcome
 from tests.agent.programs import eventually, is_running, new_mark
