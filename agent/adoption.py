@@ -6,8 +6,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 
+from agent.notes import Note
 from agent.runs import MARK, proc
 
 _NAME = r"([a-z][a-z0-9-]{0,31})/([0-9]{1,18})"  # core.model.NAME, and the number of a run
@@ -24,6 +26,32 @@ def boot() -> str:
 
 def mark_of(instance: str, application: str, run: int) -> str:
     return f"{instance}/{application}/{run}"
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """The last run that was begun. note: what is known of one that may live, None: nothing was begun that could; mark: what finds it."""
+
+    run: int
+    note: Note | None = None
+    mark: str = ""
+
+
+def former_run(note: Note | None, living: set[int], *, instance: str, application: str, same_boot: bool, lost: bool) -> Former:
+    """What a former life left of one application.
+
+    note: what it wrote down, None: nothing was. living: the runs whose mark was found. lost: notes were there and cannot be
+    read. The mark is the truth where it says more than the note, for a note may not have been written (a full disk). Where
+    neither says anything nothing was begun: then there is nothing to find.
+    """
+    run = max({note.run if note is not None else 0, *living})
+    if note is not None and note.run == run > 0 and same_boot:
+        return Former(run, note, note.identity.mark if note.identity is not None else mark_of(instance, application, run))
+    if living:
+        return Former(run, Note(run=run), mark_of(instance, application, run))
+    if lost:
+        return Former(max(1, run), Note(run=max(1, run)), f"{instance}/{application}/")
+    return Former(run)
 
 
 def living_runs(instance: str) -> dict[str, set[int]]:

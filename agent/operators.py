@@ -40,8 +40,9 @@ async def take_down(cycle: Cycle, application: str | None, hold: Hold) -> str:
     if untold:
         raise Trouble(f"{', '.join(untold)}: cannot tell whether it runs: {cycle.applications[untold[0]].seen().cannot_tell}")
     for name in ran:
-        if cycle.applications[name].drained and not hold.hard:
-            return f"{_list(names)} offline; draining {name}: {cycle.applications[name].drained}"
+        trouble = cycle.applications[name].draining.trouble
+        if trouble and not hold.hard:
+            return f"{_list(names)} offline; draining {name}: {trouble}"
     return f"{_list(names)} {'clean' if hold.hard else 'offline'}{'' if ran else ', and did not run before'}; held down until online"
 
 

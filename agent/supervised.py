@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent.adoption import epoch_of, mark_of
+from agent.adoption import epoch_of, former_run, mark_of
 from agent.counting import Counting
-from agent.drain import drain
+from agent.drain import Draining
 from agent.examiner import Examiner
 from agent.measure import Meter
 from agent.notes import Note
 from agent.probes import ProbeContext
 from agent.runs import CannotTell, RunState, adopt, start
+from agent.runs.proc import ticks_now
 from core.model import Application, Verdict
 from core.node import Hold, Seen
 from core.supervision import History
@@ -42,11 +43,10 @@ class Supervised:
         self._meter = Meter(application)
         self._counting = Counting(application, changed, folder=sockets)
         self._ended: str | None = None
-        self.drained = ""  # what went wrong with the last drain command
+        self.draining = Draining(application)
         self._cannot_tell: str | None = None
         self._former: Note | None = None
         self._tell_again: asyncio.TimerHandle | None = None
-        self._draining: asyncio.Task[None] | None = None
         self._mark = ""
         self.run = self.epoch = self.begun_ticks = 0
         self.begun_at_s = self._started_at_s = 0.0
@@ -94,8 +94,8 @@ class Supervised:
         self._close()
         self.run, self.epoch = self.run + 1, epoch
         self.begun_at_s = self._started_at_s = self._clock()
-        self.begun_ticks = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))  # as /proc/PID/stat counts
-        self._mark = self._mark_of(self.run)
+        self.begun_ticks = ticks_now()
+        self._mark = mark_of(self._instance, self.application.name, self.run)
         self._run, self._former, self._ended = None, None, None
 
     def start(self) -> None:
@@ -111,28 +111,13 @@ class Supervised:
         self._changed()
 
     def restore(self, note: Note | None, living: set[int], *, same_boot: bool, lost: bool) -> None:
-        """Take over what a former life left.
-
-        note: what it wrote down, None: nothing was. living: the runs whose mark was found. lost: notes were there and cannot be
-        read. The mark is the truth where it says more than the note, for a note may not have been written (a full disk). Where
-        neither says anything nothing was begun: then there is nothing to find.
-        """
-        noted = note.run if note is not None else 0
-        self.run = max({noted, *living})
-        if note is not None and (self.run > noted or not same_boot):
-            note = None
-        if note is not None and note.run:
-            self._former, self.epoch, self.begun_at_s = note, note.epoch, note.begun_at_s
-            self._mark = note.identity.mark if note.identity is not None else self._mark_of(note.run)
-        elif living:
-            self._former, self._mark = Note(run=self.run), self._mark_of(self.run)
-        elif lost:
-            self.run = max(1, self.run)
-            self._former, self._mark = Note(run=self.run), f"{self._instance}/{self.application.name}/"
-        else:
-            return
-        # It had a process, and is gone: a failure. Where it was only announced it may never have begun.
-        self._adopt(self._former, ended=GONE if self._former.identity is not None else None)
+        """Take over what a former life left (agent.adoption.former_run)."""
+        former = former_run(note, living, instance=self._instance, application=self.application.name, same_boot=same_boot, lost=lost)
+        self.run, self._mark = former.run, former.mark
+        if former.note is not None:
+            self._former, self.epoch, self.begun_at_s = former.note, former.note.epoch, former.note.begun_at_s
+            # It had a process, and is gone: a failure. Where it was only announced it may never have begun.
+            self._adopt(former.note, ended=GONE if former.note.identity is not None else None)
 
     def _adopt(self, former: Note, *, ended: str | None) -> None:
         """Find the former run; again later when it cannot be told whether it lives."""
@@ -146,8 +131,7 @@ class Supervised:
         if run is None:
             self._ended = ended
             return
-        self._run = run
-        self._started_at_s = self._clock()
+        self._run, self._started_at_s = run, self._clock()
         self.epoch = self.epoch or epoch_of(run.pid)
         self._counting.open()
         self._examine(run, self._told(), ready=former.ready)
@@ -155,9 +139,6 @@ class Supervised:
     def _adopt_again(self, former: Note, ended: str | None) -> None:
         self._adopt(former, ended=ended)
         self._changed()
-
-    def _mark_of(self, run: int) -> str:
-        return mark_of(self._instance, self.application.name, run)
 
     def _told(self) -> dict[str, str]:
         """The environment of its programs."""
@@ -172,14 +153,10 @@ class Supervised:
         }
 
     def _examine(self, run: RunState, environment: Mapping[str, str], *, ready: bool) -> None:
-        context = ProbeContext(
-            members=run.members,
-            user=self.application.user,
-            environment=environment,
-            directory=self.application.directory or "/",
-        )
+        application = self.application
+        context = ProbeContext(members=run.members, user=application.user, environment=environment, directory=application.directory or "/")
         self._examiner = Examiner(
-            self.application,
+            application,
             run,
             meter=self._meter,
             totals=lambda: self._counting.totals,
@@ -195,34 +172,22 @@ class Supervised:
         """Returns at once. Only the first call of a run counts as a change: asking again harder must not wake the asker."""
         if self._run is None or not self._run.alive:
             return
-        first = not (self._run.stopping or self._draining is not None)
+        first = not (self._run.stopping or self.draining.under_way)
         if first and drain and grace_s > 0 and self.application.drain is not None:
-            task = asyncio.get_running_loop().create_task(self._drain(self._run, grace_s), name=f"drain of {self.application.name}")
-            self._draining = task
-        elif self._draining is None:
+            self.draining.begin(self._told(), then=partial(self._run.stop, grace_s))
+        elif not self.draining.under_way:
             self._run.stop(grace_s)
         elif grace_s <= 0:
-            self._end_draining()
+            self.draining.give_up()
             self._run.stop(0.0)
         if first:
             self._changed()
-
-    async def _drain(self, run: RunState, grace_s: float) -> None:
-        """Whatever comes of the drain command, the run is stopped after it."""
-        self.drained = await drain(self.application, self._told())
-        self._draining = None
-        run.stop(grace_s)
-
-    def _end_draining(self) -> None:
-        if self._draining is not None:
-            self._draining.cancel()
-            self._draining = None
 
     def let_go(self) -> None:
         """The agent leaves: what runs goes on, nobody asks it anything more."""
         self._close()
         self._counting.close()
-        self._end_draining()
+        self.draining.give_up()
         if self._tell_again is not None:
             self._tell_again.cancel()
 
@@ -233,7 +198,7 @@ class Supervised:
                 self._examiner.note()
             else:
                 self._close()
-                self._end_draining()
+                self.draining.give_up()
         self._changed()
 
     def _close(self) -> None:
@@ -251,7 +216,7 @@ class Supervised:
             run=self.run,
             epoch=self.epoch,
             alive=run.alive,
-            stopping=run.stopping or (run.alive and self._draining is not None),
+            stopping=run.stopping or (run.alive and self.draining.under_way),
             started_at_s=self._started_at_s,
             ended=run.ended,
             started=run.started,

@@ -134,8 +134,7 @@ def boot_id() -> str:
 
 def ticks_now() -> int:
     """The clock that start_ticks are taken from."""
-    seconds = float(_read("/proc/uptime").split()[0])
-    return int(seconds * os.sysconf("SC_CLK_TCK"))
+    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
 
 
 def open_pidfd(process: Process) -> int | None:
