@@ -12,6 +12,8 @@ from agent.runs.cgroups import Cgroup
 from agent.runs.proc import Process
 from agent.runs.state import CannotTell, has_mark
 
+MARKED_EVERY_S = 5.0  # looking for marks reads every process's environment
+
 
 class Group:
     """The members of one run. session: the pid of its leader, None when not known.
@@ -24,6 +26,7 @@ class Group:
         """leads: the leader is there, if only waiting to be collected, so that the session's number is nobody else's."""
         self.mark, self.cgroup = mark, cgroup
         self._session, self.leads = session, leads
+        self._marked: tuple[float, list[int]] = (-MARKED_EVERY_S, [])
         self.enclosed = False  # everybody is known to be in the cgroup, so that nobody has to be looked for elsewhere
 
     def live(self) -> list[int]:
@@ -37,6 +40,12 @@ class Group:
         while more := {pid for pid, process in table.items() if process.parent in found or process.session == self._session} - found:
             found |= more
         return sorted(found if self.leads else found - {self._session}, key=lambda pid: pid != self._session)
+
+    def marked(self, now_s: float) -> list[int]:
+        """The members of a run that has neither cgroup nor session, as of a moment ago. Raises OSError."""
+        if now_s - self._marked[0] >= MARKED_EVERY_S:
+            self._marked = now_s, [process.pid for process in self.left()]
+        return self._marked[1]
 
     def left(self) -> list[Process]:
         """All that live, found by a look at the whole machine. Raises OSError when it cannot be looked at."""

@@ -13,7 +13,7 @@ import pytest
 from agent.runs import files
 from agent.runs.actions import SAID_BYTES_MAX, Acted, Action
 from agent.runs.enter import CANNOT
-from agent.runs.managed import ENTER
+from agent.runs.run_actions import ENTER
 
 
 def act(*argv: str, timeout_s: float = 20.0) -> Acted:
