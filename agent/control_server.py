@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agent.connection import Connection
 from agent.ports import Holder, Trouble
-from agent.serving import Connection, PortInUse, Server
+from agent.serving import PortInUse, Server
 
 CONNECTIONS_MAX = 32
 REQUEST_BYTES_MAX = 4096

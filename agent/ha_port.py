@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from agent.serving import WRITE_BUFFER_BYTES, Connection, Server
+from agent.connection import WRITE_BUFFER_BYTES, Connection
+from agent.serving import Server
 from core.ha_port import ERRORS_MAX, LineReader, LineTooLong, View, answer
 
 IDLE_S = 60.0  # a person at a terminal thinks for so long; a prober asks and closes

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a socket: h11 keeps the grammar, agent.serving the bounds, agent.http.answers knows the words."""
+"""HTTP/1.1 on a socket: h11 keeps the grammar, agent.serving and agent.connection the bounds, agent.http.answers knows the words."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from http import HTTPStatus
 
 import h11
 
+from agent.connection import Connection
 from agent.http import answers, tokens
 from agent.http.answers import LOOKING, Action, Answer, said
 from agent.http.tls import Certificate
 from agent.metrics import Ports, metrics_text
 from agent.ports import Holder, Trouble
-from agent.serving import Connection, Server
+from agent.serving import Server
 from core.model import Http
 
 CONNECTIONS_MAX = 256

@@ -151,7 +151,7 @@ def test_a_person_at_a_terminal_may_think_for_a_minute_and_nobody_for_five() -> 
 
 
 def test_a_reader_too_slow_is_dropped_and_others_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "WRITE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("agent.connection.WRITE_TIMEOUT_S", 0.2)
     large = View(subject=Told(Verdict.HEALTHY), applications={}, status={"filler": "x" * 3_000_000})
 
     async def story(port: int) -> None:

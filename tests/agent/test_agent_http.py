@@ -188,7 +188,7 @@ def test_a_connection_is_closed_after_so_many_requests(monkeypatch: pytest.Monke
 
 
 def test_who_asks_for_the_end_is_not_lingered_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.serving.LINGER_S", 1000.0)
+    monkeypatch.setattr("agent.connection.LINGER_S", 1000.0)
     servers: list[HttpServer] = []
 
     def serve() -> HttpServer:
@@ -224,7 +224,7 @@ def test_a_client_that_drips_is_not_waited_for_and_neither_is_one_who_has_nothin
 
 
 def test_a_reader_too_slow_is_dropped_and_others_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.serving.WRITE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("agent.connection.WRITE_TIMEOUT_S", 0.2)
     holder = FakeHolder()
     holder.more["web"] = {"filler": "x" * 3_000_000}
 
