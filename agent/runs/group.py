@@ -26,6 +26,8 @@ class Group:
         """leads: the leader is there, if only waiting to be collected, so that the session's number is nobody else's."""
         self.mark, self.cgroup = mark, cgroup
         self._session, self.leads = session, leads
+        # Whoever is being killed has no environment any more, and for a moment yet its files and ports (exit(2) in that order).
+        self._killed: set[tuple[int, int]] = set()
         self._marked: tuple[float, list[int]] = (-MARKED_EVERY_S, [])
         self.enclosed = False  # everybody is known to be in the cgroup, so that nobody has to be looked for elsewhere
 
@@ -80,6 +82,7 @@ class Group:
             with suppress(OSError):
                 self.cgroup.kill()
         for process in members:
+            self._killed.add((process.pid, process.start_ticks))
             proc.send(process, signal.SIGKILL)
 
     def _noted(self, found: list[Process]) -> list[Process]:
@@ -90,6 +93,8 @@ class Group:
 
     def _is_ours(self, process: Process) -> bool:
         if self._session is not None and process.session == self._session:
+            return True
+        if (process.pid, process.start_ticks) in self._killed:
             return True
         try:
             environment = proc.read_environment(process.pid)

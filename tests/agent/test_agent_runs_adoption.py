@@ -112,6 +112,27 @@ def test_what_a_dead_leader_left_is_cleaned_before_another_may_start(own_session
     asyncio.run(story())
 
 
+def test_one_that_is_being_killed_is_left_until_it_is_dead_though_its_mark_is_gone_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On its way out a process gives back its memory, its environment with it, and only then its ports."""
+    left = Former(tmp_path, PARENT.format(own=True, stays=True), DEAF)
+    grandchild = written_pid(tmp_path)
+    run = group.Group(left.identity.mark, None, None)
+    members = run.left()
+    assert grandchild in [process.pid for process in members]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("agent.runs.proc.send", lambda process, number: None)
+        patch.setattr("agent.runs.proc.read_environment", lambda pid: b"")
+        run.kill(members)
+        assert grandchild in [process.pid for process in run.left()]
+
+    run.kill(members)
+    asyncio.run(eventually(lambda: not run.left()))
+    assert not is_running(grandchild)
+
+
 def test_nothing_outlives_a_boot(former: Former, tmp_path: Path) -> None:
     async def story() -> None:
         assert adopted(former, replace(former.identity, boot_id="another"), tmp_path) is None
