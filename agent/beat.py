@@ -7,10 +7,13 @@ and those whose periods divide one another wake together.
 
 from __future__ import annotations
 
+AFTER_LOOP_S = (
+    0.03  # what threads do begins so long after a beat: the loop has done its own by then, and they do not fight for the interpreter
+)
 SOON = 0.1  # of a period: a beat that is so near is let pass, for what would be done then was just done
 
 
-def until_beat_s(every_s: float, now_s: float) -> float:
-    """Seconds until the next multiple of that period that is not too soon."""
-    left_s = every_s - now_s % every_s
+def until_beat_s(every_s: float, now_s: float, *, after_s: float = 0.0) -> float:
+    """Seconds until the next multiple of that period, or until so long after it, that is not too soon."""
+    left_s = every_s - (now_s - after_s) % every_s
     return left_s if left_s > SOON * every_s else left_s + every_s

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.announcer import Announcer
+from agent.beat import until_beat_s
 from agent.log import Log
 from agent.notebook import Notebook
 from agent.notes import Notes
@@ -21,8 +22,8 @@ from core.records import Permit, Phase
 from core.settings import NodeSettings
 from core.supervision import History
 
-CYCLE_S_MAX = 2.0  # nothing happens for so long: look all the same, and feed the watchdog
-STUCK_AFTER_S = 7.0  # without a completed cycle the agent is not alive; the unit's watchdog waits a little longer
+CYCLE_S_MAX = 5.0  # nothing happens for so long: look all the same, and feed the watchdog
+STUCK_AFTER_S = 8.0  # without a completed cycle the agent is not alive; the unit's watchdog waits a little longer
 RELEASE_WAIT_S = 5.0  # an agent that leaves waits so long for its release to reach the disk
 REAP_EVERY_S = 1.0
 _NO_HISTORY = History()
@@ -101,7 +102,8 @@ class Cycle:
             if self._may_leave():
                 return
             deadline_s = next_deadline_s(self.memory, snapshot, self.settings.assembly)
-            wait_s = CYCLE_S_MAX if deadline_s is None else min(CYCLE_S_MAX, deadline_s - self.clock())
+            beat_s = until_beat_s(CYCLE_S_MAX, self.clock())
+            wait_s = beat_s if deadline_s is None else min(beat_s, deadline_s - self.clock())
             try:
                 async with asyncio.timeout(max(0.0, wait_s)):
                     await self._wake.wait()

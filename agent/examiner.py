@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from agent.beat import until_beat_s
 from agent.measure import Meter
 from agent.probes import ProbeContext, ask
 from agent.runs import RunState
@@ -160,6 +161,8 @@ class Examiner:
                 growing_s = STARTING_SHARE * (self._clock() - self._began_s)
                 every_s = min(every_s, max(question.starting_every_s, growing_s))
             pause_s = asked_at_s + every_s - self._clock()
+            if not question.is_awaited and not probe.jitter_s:
+                pause_s = until_beat_s(every_s, self._clock())  # together with whatever else comes again and again
             jitter_s = random.uniform(0.0, probe.jitter_s) if probe.jitter_s else 0.0  # noqa: S311  # spreads load, guards nothing
             await asyncio.sleep(max(0.0, pause_s) + jitter_s)
 
@@ -191,7 +194,8 @@ class Examiner:
             if self.verdict()[0] is not before:
                 self.note()
                 self._changed()
-            await asyncio.sleep(MEASURE_CLOSELY_S if closely else MEASURE_EVERY_S)
+            every_s = MEASURE_CLOSELY_S if closely else MEASURE_EVERY_S
+            await asyncio.sleep(until_beat_s(every_s, self._clock()))
 
     def _take_measures(self) -> None:
         self._measured_s = self._clock()

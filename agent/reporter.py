@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
 
-from agent.beat import until_beat_s
+from agent.beat import AFTER_LOOP_S, until_beat_s
 from agent.cycle import Cycle
 from agent.log import Log, Once
 from agent.ports import Bucket, Identity, Refused, Table, Unreachable
@@ -43,7 +43,7 @@ class Reporter:
             self._cycle.told.clear()
             stored = await self.report() and await self._requests()
             await self._evidence_when_leaving()
-            wait_s = until_beat_s(EVERY_S, asyncio.get_running_loop().time()) if stored else RETRY_S
+            wait_s = until_beat_s(EVERY_S, asyncio.get_running_loop().time(), after_s=AFTER_LOOP_S) if stored else RETRY_S
             try:
                 async with asyncio.timeout(wait_s):
                     await self._cycle.told.wait()

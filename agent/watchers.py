@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from agent.beat import until_beat_s
+from agent.beat import AFTER_LOOP_S, until_beat_s
 from agent.cycle import Cycle
 from agent.log import Log, Once
 from agent.ports import Metadata, Refused, Table, Unreachable
@@ -14,8 +14,8 @@ from core.records import Phase
 PERMIT_WAITING_S = 0.5  # a new node's applications wait for it: our share of a recovery
 # A permit passes on only when its holder has released it or is terminated, so that a running holder's own look is a second
 # line; and a look costs as much processor time as a report, a third of all that an idle agent uses if it came as often.
-PERMIT_RUNNING_S = 15.0
-TARGET_STATE_S = 5.0  # of a terminate hook's 180 s
+PERMIT_RUNNING_S = 30.0
+TARGET_STATE_S = 15.0  # of a terminate hook's 180 s
 
 
 async def watch_permit(cycle: Cycle, table: Table, log: Log) -> None:
@@ -35,7 +35,7 @@ async def watch_permit(cycle: Cycle, table: Table, log: Log) -> None:
                 cycle.knowledge.permit = permit
                 cycle.wake()
         waits = cycle.concluded.phase is Phase.WAITING or not cycle.memory.confirmed
-        await asyncio.sleep(PERMIT_WAITING_S if waits else until_beat_s(PERMIT_RUNNING_S, cycle.clock()))
+        await asyncio.sleep(PERMIT_WAITING_S if waits else until_beat_s(PERMIT_RUNNING_S, cycle.clock(), after_s=AFTER_LOOP_S))
 
 
 async def watch_target_state(cycle: Cycle, metadata: Metadata, log: Log) -> None:
@@ -52,4 +52,4 @@ async def watch_target_state(cycle: Cycle, metadata: Metadata, log: Log) -> None
                 log.say("target-state", state=state)
                 cycle.knowledge.terminating = True
                 cycle.wake()
-        await asyncio.sleep(until_beat_s(TARGET_STATE_S, cycle.clock()))
+        await asyncio.sleep(until_beat_s(TARGET_STATE_S, cycle.clock(), after_s=2 * AFTER_LOOP_S))

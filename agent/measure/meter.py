@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
-from agent.measure.background import Background
+from agent.measure.background import EVERY_S, Background
 from agent.measure.cgroups import Cgroup, cgroup_path_of
 from agent.measure.cpu import CpuUse
 from agent.measure.disks import Disks
@@ -16,9 +16,11 @@ from agent.measure.pressure import Pressure, cgroup_pressure, machine_pressure
 from agent.measure.process import Process, counts_by_size, open_files, open_files_limit, pss_bytes, read_process
 from agent.measure.waiting import Waiting
 from core.application import Application
+from core.bounds import ThresholdKind
 from core.thresholds import Measures
 
 MEMBERS_MAX = 500  # some 20 us each
+PSS_UNWATCHED_S = 20.0  # where no threshold is set it is only told; the kernel walks all of its pages for it
 LIMITS_KEPT_S = 60.0  # what is allowed changes seldom
 RATE_S_MIN = 0.1  # CPU is counted in hundredths of a second: over a shorter time a rate says nothing, and the last one stands
 SOMEBODY_WAITS = 0.01  # CPU pressure below which no task of the machine is starved
@@ -36,6 +38,8 @@ class Meter:
         self.note = ""
         self._proc, self._cgroups, self._clock = proc, cgroups, clock
         self._memory_limit = application.limits.memory_bytes
+        watched = any(threshold.kind is ThresholdKind.MEMORY for threshold in application.thresholds)
+        self._pss_every_s = EVERY_S if watched else PSS_UNWATCHED_S
         self._disks = Disks(threshold.path for threshold in application.thresholds if threshold.path is not None)
         self._by_size = counts_by_size(proc)
         self._leader: tuple[int, int, str | None] | None = None
@@ -90,7 +94,7 @@ class Meter:
         self._pressure_folder = self._own.pressure_folder() if self._own else None
         self._processes = processes
         self._cpu, self._waiting = CpuUse(), Waiting(self._proc)
-        self._pss = Background[int](object(), self._pss_bytes)
+        self._pss = Background[int](object(), self._pss_bytes, every_s=self._pss_every_s)
         self._rates = (None, None)
         self._allowed_at_s = self._rated_at_s = float("-inf")
 

@@ -18,3 +18,9 @@ from agent.beat import until_beat_s
 )
 def test_the_next_moment_is(every_s: float, now_s: float, expected_s: float) -> None:
     assert until_beat_s(every_s, now_s) == pytest.approx(expected_s)
+
+
+def test_threads_begin_a_moment_after_the_beat_and_keep_to_it() -> None:
+    assert until_beat_s(5.0, 100.0, after_s=0.03) == pytest.approx(5.03)  # 0.03 s hence is too soon: it was just done
+    assert until_beat_s(5.0, 100.04, after_s=0.03) == pytest.approx(4.99)
+    assert until_beat_s(5.0, 102.0, after_s=0.03) == pytest.approx(3.03)

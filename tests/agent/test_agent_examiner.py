@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agent import examiner
+from agent.beat import until_beat_s
 from agent.examiner import MEASURE_CLOSELY_S, MEASURE_EVERY_S, STARTING_EVERY_S, STARTING_PROGRAM_EVERY_S, Examiner
 from agent.probes import ProbeContext
 from core.application import Application, Probe, Run
@@ -132,13 +133,13 @@ def is_failing(examined: Examiner) -> bool:
 # --- at which pace -----------------------------------------------------------------------------------------------
 
 
-def test_a_probe_is_asked_again_after_its_period() -> None:
+def test_a_probe_is_asked_at_the_multiples_of_its_period_with_all_else_that_comes_again() -> None:
     stage = Stage(probes=(probe(every_s=7.0),))
     stage.answers["web"] = [GOOD]
 
     stage.play(lambda it: counted(it) >= 5)
 
-    assert stage.pauses["process web of web"] == [7.0] * 5
+    assert stage.pauses["process web of web"] == [until_beat_s(7.0, BEGAN_S), *[7.0] * 4]
 
 
 def test_jitter_makes_each_pause_longer_by_a_part_of_it_and_never_shorter() -> None:
@@ -162,7 +163,7 @@ def test_until_it_was_seen_healthy_it_is_asked_often_and_a_program_less_so(asked
 
     stage.play(lambda it: counted(it) >= 3)
 
-    assert stage.pauses[f"{name} of web"][:2] == [pytest.approx(pace_s), 5.0]
+    assert stage.pauses[f"{name} of web"][:2] == [pytest.approx(pace_s), until_beat_s(5.0, BEGAN_S + pace_s)]
 
 
 def test_a_start_that_takes_long_is_asked_after_less_often_and_never_less_than_its_period() -> None:
@@ -313,7 +314,7 @@ def test_its_own_monitor_action_is_asked_as_often_as_the_application_says() -> N
 
     stage.play(lambda it: counted(it) >= 3, ready=True)
 
-    assert stage.pauses["monitor of web"] == [65.0] * 3
+    assert stage.pauses["monitor of web"] == [until_beat_s(65.0, BEGAN_S), 65.0, 65.0]
 
 
 def test_without_anything_to_ask_it_is_healthy_from_its_start_on() -> None:
