@@ -7,6 +7,8 @@ and those whose periods divide one another wake together.
 
 from __future__ import annotations
 
+import asyncio
+
 AFTER_LOOP_S = (
     0.03  # what threads do begins so long after a beat: the loop has done its own by then, and they do not fight for the interpreter
 )
@@ -17,3 +19,12 @@ def until_beat_s(every_s: float, now_s: float, *, after_s: float = 0.0) -> float
     """Seconds until the next multiple of that period, or until so long after it, that is not too soon."""
     left_s = every_s - (now_s - after_s) % every_s
     return left_s if left_s > SOON * every_s else left_s + every_s
+
+
+async def set_within(event: asyncio.Event, within_s: float) -> None:
+    """Wait for the event, which is set after so many seconds at the latest; no exception, as a timeout has it, for what is the rule."""
+    timer = asyncio.get_running_loop().call_later(max(0.0, within_s), event.set)
+    try:
+        await event.wait()
+    finally:
+        timer.cancel()

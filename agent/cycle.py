@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.announcer import Announcer
-from agent.beat import until_beat_s
+from agent.beat import set_within, until_beat_s
 from agent.log import Log
 from agent.notebook import Notebook
 from agent.notes import Notes
@@ -104,11 +104,7 @@ class Cycle:
             deadline_s = next_deadline_s(self.memory, snapshot, self.settings.assembly)
             beat_s = until_beat_s(CYCLE_S_MAX, self.clock())
             wait_s = beat_s if deadline_s is None else min(beat_s, deadline_s - self.clock())
-            try:
-                async with asyncio.timeout(max(0.0, wait_s)):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+            await set_within(self._wake, wait_s)
 
     def step(self) -> Snapshot:
         """One cycle; what it looked at. The watchdog is fed by its completion alone."""

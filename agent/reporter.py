@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
 
-from agent.beat import AFTER_LOOP_S, until_beat_s
+from agent.beat import AFTER_LOOP_S, set_within, until_beat_s
 from agent.cycle import Cycle
 from agent.log import Log, Once
 from agent.ports import Bucket, Identity, Refused, Table, Unreachable
@@ -44,11 +44,7 @@ class Reporter:
             stored = await self.report() and await self._requests()
             await self._evidence_when_leaving()
             wait_s = until_beat_s(EVERY_S, asyncio.get_running_loop().time(), after_s=AFTER_LOOP_S) if stored else RETRY_S
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._cycle.told.wait()
-            except TimeoutError:
-                continue
+            await set_within(self._cycle.told, wait_s)
 
     async def report(self) -> bool:
         """Write one report; True once it is stored. Applications do not care either way."""
