@@ -51,6 +51,11 @@ class Question:
         return self.health.verdict is Verdict.UNKNOWN and not (self.health.ready and self.health.not_good)
 
     @property
+    def is_well(self) -> bool:
+        """Healthy, and the last answer too: between any two bad ones lies the whole of its period."""
+        return self.health.verdict is Verdict.HEALTHY and not self.health.not_good
+
+    @property
     def starting_every_s(self) -> float:
         costly = self.probe.process == MONITOR.process or self.probe.kind is ProbeKind.COMMAND
         return STARTING_PROGRAM_EVERY_S if costly else STARTING_EVERY_S
@@ -161,7 +166,7 @@ class Examiner:
                 growing_s = STARTING_SHARE * (self._clock() - self._began_s)
                 every_s = min(every_s, max(question.starting_every_s, growing_s))
             pause_s = asked_at_s + every_s - self._clock()
-            if not question.is_awaited and not probe.jitter_s:
+            if question.is_well and not probe.jitter_s:
                 pause_s = until_beat_s(every_s, self._clock())  # together with whatever else comes again and again
             jitter_s = random.uniform(0.0, probe.jitter_s) if probe.jitter_s else 0.0  # noqa: S311  # spreads load, guards nothing
             await asyncio.sleep(max(0.0, pause_s) + jitter_s)
