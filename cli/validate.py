@@ -11,7 +11,7 @@ from pathlib import Path
 
 import spec
 from cli.application_words import application_words, tolerated
-from core.model import Assembly, Deployable, FrontKind, Resolves
+from core.model import Assembly, Deployable, Front, FrontKind, Record, Resolves
 from spec import duration_text
 
 
@@ -79,6 +79,8 @@ def _assembly(assembly: Assembly) -> Iterator[str]:
     yield f"  assembly {assembly.name}: one node of {' or '.join(assembly.instances)} ({architecture}) from {assembly.image}"
     if assembly.front.kind is FrontKind.ELASTIC_IP:
         yield f"    clients: an Elastic IP, port {', '.join(map(str, assembly.front.ports))}"
+    elif assembly.front.record is not None:
+        yield from _name_of(assembly.front, assembly.front.record)
     else:
         yield "    clients: no fixed address"
     if assembly.after:
@@ -94,6 +96,19 @@ def _assembly(assembly: Assembly) -> Iterator[str]:
     yield from _names(assembly)
     for application in assembly.applications:
         yield from (f"    {line}" for line in application_words(application))
+
+
+def _name_of(front: Front, record: Record) -> Iterator[str]:
+    yield f"    clients: by the name {record.name}, port {', '.join(map(str, front.ports))}, from within the network"
+    yield (
+        f"    after a move they may go to the old address for {duration_text(record.ttl_s)} more, "
+        "and longer where a program keeps what it looked up once"
+    )
+    yield "    whoever asks before the first node serves may be told for 15 minutes that there is no such name"
+    if record.zone is None:
+        yield "    a private zone of that name alone is made ($0.50 a month); when the stack is removed it stays, to be deleted by hand"
+    else:
+        yield f"    its record is kept in your zone {record.zone}: whoever is to find it needs a network that this zone serves"
 
 
 def _names(assembly: Assembly) -> Iterator[str]:

@@ -31,6 +31,11 @@ def _front(assembly: Assembly, pricing: Pricing) -> Iterator[Line]:
     if assembly.front.kind is FrontKind.ELASTIC_IP:
         how = "1 Elastic IP, in use or not"
         yield pricing.line("public address", assembly.name, HOURS_A_MONTH, "public_ipv4_hour", how, paid=Paid.ASSEMBLY)
+    record = assembly.front.record
+    if record is not None and record.zone is None:
+        yield pricing.line(
+            "zone", assembly.name, 1, "hosted_zone", f"1 private zone for {record.name}, without its look-ups", paid=Paid.ASSEMBLY
+        )
 
 
 NEEDED: tuple[Callable[[Assembly, Pricing], Iterator[Line]], ...] = (_machine, _disk, _front)

@@ -10,7 +10,7 @@ from core.application import PORT_MAX, Application, Artifact, Probe, Run, Tolera
 
 # An application's own values live in core.application; the commonest are here too, for those who want the whole.
 __all__ = ["NAME", "Application", "Artifact", "Assembly", "Deployable", "Egress", "Front", "FrontKind", "HostName", "Http", "Network"]
-__all__ += ["OnDisagreement", "Probe", "Resolves", "Run", "Tolerance", "Verdict"]
+__all__ += ["OnDisagreement", "Probe", "Record", "Resolves", "Run", "Tolerance", "Verdict"]
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]|[a-z]")
 
@@ -20,6 +20,7 @@ class FrontKind(StrEnum):
 
     NONE = "none"
     ELASTIC_IP = "elastic_ip"
+    DNS = "dns"
 
 
 class Egress(StrEnum):
@@ -44,13 +45,30 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A name that clients look up: one A record. zone: the id of a private zone that exists already; None: one is made for the name."""
+
+    name: str
+    ttl_s: float = 10.0
+    zone: str | None = None
+
+    def __post_init__(self) -> None:
+        check_bounds(1, ttl_s=self.ttl_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
+    """record: of kind dns alone; those who only need to know the kind leave it out."""
+
     kind: FrontKind = FrontKind.NONE
     ports: tuple[int, ...] = ()
+    record: Record | None = None
 
     def __post_init__(self) -> None:
         for port in self.ports:
             check_bounds(1, PORT_MAX, ports=port)
+        if self.record is not None and self.kind is not FrontKind.DNS:
+            raise ValueError(f"a record belongs to a front of kind dns, not {self.kind.value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

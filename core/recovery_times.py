@@ -55,7 +55,7 @@ NOBODY_WAITS = Share(0.0, 0.1, "measured: kill-agent")
 
 # What a new machine waits for; the old one ends meanwhile, in less time.
 _NEW_MACHINE = ("group_launch", "pending", "boot")
-_FRONT = {FrontKind.NONE: (), FrontKind.ELASTIC_IP: ("address_move",)}
+_FRONT = {FrontKind.NONE: (), FrontKind.ELASTIC_IP: ("address_move",), FrontKind.DNS: ("record_change",)}
 
 
 def expected(deployable: Deployable, delays: Mapping[str, Delay]) -> Iterator[Expected]:
@@ -81,7 +81,7 @@ def _replaced(assembly: Assembly, delays: Mapping[str, Delay]) -> Iterator[Expec
 
     def row(failure: str, ours: Share, *first: str) -> Expected:
         aws = tuple(delays[name] for name in (*first, *waits))
-        return Expected(assembly=assembly.name, failure=failure, ours=ours, aws=aws, remark=_restart(assembly))
+        return Expected(assembly=assembly.name, failure=failure, ours=ours, aws=aws, remark=_restart(assembly) + _kept_answer(assembly))
 
     yield row("an application fails past its tolerance", PAST_TOLERANCE, "stream_poll", "cold_start")
     yield row("the machine is gone", MACHINE_GONE, "event", "cold_start")
@@ -105,6 +105,12 @@ def _noticed(probe: Probe) -> Share:
 
 def _stop_and_start(application: Application) -> str:
     return f"and its own stop (at most {application.stop_timeout_s:g} s) and start (at most {application.start_timeout_s:g} s)"
+
+
+def _kept_answer(assembly: Assembly) -> str:
+    """Who looked a name up just before it moved goes to the old address until the answer is too old."""
+    record = assembly.front.record
+    return f", and what clients keep of the name's old address (at most {record.ttl_s:g} s)" if record is not None else ""
 
 
 def _restart(assembly: Assembly) -> str:

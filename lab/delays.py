@@ -37,6 +37,12 @@ _DELAYS = (
     ),
     Delay("cold_start", 0.3, "from under 100 ms to over 1 s, https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html"),
     Delay("address_move", 1.0, _AWS + "AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html"),
+    Delay(
+        "record_change",  # a changed record to all its name servers
+        30.0,
+        "half of the 60 s that https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html calls general; "
+        "the half is assumed",
+    ),
 )
 
 

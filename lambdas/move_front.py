@@ -6,29 +6,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.wakes import assembly_named
-from lambdas.adapters import clock, environment, fronts, log, table, world
-from lambdas.adapters.clients import WorldFailed
+from lambdas.adapters import clock, fronts, log, table, world
+from lambdas.adapters.instances import NotYet
 
 MOVES_MAX = 3
 READ_BACKS = 10
 READ_BACK_EVERY_S = 0.3
-TRY_FOR_S = 8.0  # AWS moves an address within seconds; whoever asked asks again
+TRY_FOR_S = 8.0  # AWS moves an address within seconds, and a record within a minute; whoever asked asks again
 ME = "move_front"
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """{"assembly": {...}} -> {"held_by": instance or None, "tried": bool or None, "moved": bool}.
 
-    tried: whether its ports accept connections from here; None when there is nothing to try.
+    tried: whether clients get through, as far as it can be told from here; None when there is nothing to try.
     Raises BadEvent, BadRecord, WorldFailed.
     """
     watched = world.watched(*assembly_named(event))
-    front = environment.front_of(watched.name)
+    front = fronts.front_of(watched.deployable, watched.name)
     permit = table.permit(watched.deployable, watched.name)
     if front is None or permit is None:
         log.say(ME, "nothing to place", front=front is not None, permit=permit is not None)
         return {"held_by": None, "tried": None, "moved": False}
-    held_by, moved = fronts.holder(front), False
+    held_by, moved = front.who_holds(), False
     for _ in range(MOVES_MAX):
         if held_by == permit.instance:
             break
@@ -38,36 +38,23 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         if now is None or now.epoch == permit.epoch:
             break
         permit = now
-    tried = _try(front, context) if held_by == permit.instance and front.ports else None
-    log.say(ME, f"the front {front.address} is on {held_by}", epoch=permit.epoch, moved=moved, tried=tried)
+    tried = front.verify(min(TRY_FOR_S, clock.left_s(context))) if held_by == permit.instance else None
+    log.say(ME, f"the front {front} is on {held_by}", epoch=permit.epoch, moved=moved, tried=tried)
     return {"held_by": held_by, "tried": tried, "moved": moved}
 
 
-def _move(front: environment.FrontAddress, before: str | None, instance: str, epoch: int) -> str | None:
+def _move(front: fronts.Front, before: str | None, instance: str, epoch: int) -> str | None:
     """Move it and read back who holds it; a node that EC2 does not let hold it yet is not an error."""
     try:
-        fronts.associate(front, instance)
-    except WorldFailed as error:
-        if error.code not in ("InvalidInstanceID", "InvalidInstanceID.NotFound", "IncorrectInstanceState", "IncorrectState"):
-            raise
+        front.attach(instance)
+    except NotYet as error:
         log.say(ME, f"the front stays on {before}: {error}", epoch=epoch)
         return before
-    held_by = fronts.holder(front)
+    held_by = front.who_holds()
     for _ in range(READ_BACKS):
         if held_by == instance:
             break
         clock.sleep(READ_BACK_EVERY_S)
-        held_by = fronts.holder(front)
-    log.say(ME, f"moved the front {front.address} from {before} to {instance}", epoch=epoch, held_by=held_by)
+        held_by = front.who_holds()
+    log.say(ME, f"moved the front {front} from {before} to {instance}", epoch=epoch, held_by=held_by)
     return held_by
-
-
-def _try(front: environment.FrontAddress, context: Any) -> bool:
-    """As a client would, until it accepts or the time is up."""
-    until_ms = clock.now_ms() + int(min(TRY_FOR_S, clock.left_s(context)) * 1000)
-    while True:
-        if fronts.accepts(front):
-            return True
-        if clock.now_ms() >= until_ms:
-            return False
-        clock.sleep(READ_BACK_EVERY_S)

@@ -60,8 +60,8 @@ def _look_after(watched: Watched) -> int:
     in_alarm = alarms.rings(watched.deployable, watched.name)
     holder = None
     if watched.front.kind is not FrontKind.NONE:
-        front = environment.front_of(watched.name)
-        holder = fronts.holder(front) if front else None
+        front = fronts.front_of(watched.deployable, watched.name)
+        holder = front.who_holds() if front else None
     found = wakings(view, Policy(), in_alarm=in_alarm, front_holder=holder)
     handlers = [waking.handler for waking in found]
     for waking in found:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.model import Assembly, Deployable, Egress, Front, FrontKind, HostName, Http, Network, OnDisagreement, Resolves
+from core.model import Assembly, Deployable, Egress, Front, FrontKind, HostName, Http, Network, OnDisagreement, Record, Resolves
 from spec.convert_application import to_application, to_tolerance, warnings_of
+from spec.front import FrontSection
 from spec.problems import KeyPath
 from spec.schema import AssemblySection, DeployableFile, HostNameSection
 
@@ -33,7 +34,7 @@ def _assembly(section: AssemblySection) -> Assembly:
         image=section.image,
         instances=tuple(section.instances),
         applications=tuple(to_application(application) for application in section.applications),
-        front=Front(kind=FrontKind(section.front.kind), ports=tuple(section.front.ports)),
+        front=_front(section.front),
         ha_port=section.ha.port,
         http_port=section.ha.http,
         start_grace_s=section.start_grace,
@@ -46,6 +47,12 @@ def _assembly(section: AssemblySection) -> Assembly:
         after=tuple(section.after),
         reaches=tuple(section.reaches),
     )
+
+
+def _front(section: FrontSection) -> Front:
+    zone = section.zone.id if section.zone is not None else None
+    record = Record(name=section.name, ttl_s=section.ttl, zone=zone) if section.name is not None else None
+    return Front(kind=FrontKind(section.kind), ports=tuple(section.ports), record=record)
 
 
 def _host_name(section: HostNameSection) -> HostName:

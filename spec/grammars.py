@@ -95,6 +95,26 @@ def _host_name(value: str) -> str:
 HostNameText = Annotated[str, AfterValidator(_host_name)]
 
 
+def _domain(value: str) -> str:
+    """As IAM compares it, in small letters (https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-rrset-conditions.html).
+
+    RFC 6762, 3: names under .local are asked for by multicast on many machines. RFC 6761 and AWS keep the others for themselves
+    (https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html).
+    """
+    _host_name(value)
+    if value != value.lower() or "." not in value:
+        raise wrong("is not a name in a domain", "use small letters and at least one dot, such as scheduler.ledger.internal")
+    reserved = next(
+        (tail for tail in ("local", "compute.internal", "ec2.internal", "amazonaws.com") if f".{value}".endswith(f".{tail}")), None
+    )
+    if reserved is not None:
+        raise wrong(f"lies in .{reserved}, which means something else already", "choose another domain, such as ledger.internal")
+    return value
+
+
+DomainName = Annotated[str, AfterValidator(_domain)]
+
+
 def _resolves(value: str) -> str:
     """The two words, or one address."""
     if value in ("node", "front"):

@@ -15,6 +15,7 @@ def check_neighbours(assemblies: Placed) -> Iterator[Finding]:
     """assemblies: with their places, as plain values; parts of the wrong shape are passed over, for others report them."""
     yield from order_check(assemblies, "assembly of this deployable")
     kinds = {item["name"]: _front(item) for _, item in assemblies if isinstance(item.get("name"), str)}
+    fronts = {item["name"]: item.get("front") for _, item in assemblies if isinstance(item.get("name"), str)}
     for path, item in assemblies:
         reaches = item.get("reaches")
         for index, name in enumerate(reaches if isinstance(reaches, list) else ()):
@@ -24,6 +25,34 @@ def check_neighbours(assemblies: Placed) -> Iterator[Finding]:
             of = entry.get("of") if isinstance(entry, dict) else None
             if isinstance(of, str):
                 yield from _named((*path, "host_names", index, "of"), of, kinds)
+                yield from _fixed((*path, "host_names", index, "of"), of, kinds.get(of), fronts.get(of))
+            elif isinstance(entry, dict) and entry.get("resolves") == "front":
+                yield from _fixed((*path, "host_names", index, "resolves"), "front", _front(item), item.get("front"))
+    yield from _names_once(assemblies)
+
+
+def _fixed(path: KeyPath, value: str, kind: str | None, front: Any) -> Iterator[Finding]:
+    """A hosts file holds addresses, and that of a name changes with the node behind it."""
+    if kind == "dns":
+        name = front.get("name") if isinstance(front, dict) else None
+        yield (
+            path,
+            value,
+            "is a name, which has no fixed address",
+            f"let programs look up its own name, {name}: every machine there resolves it",
+        )
+
+
+def _names_once(assemblies: Placed) -> Iterator[Finding]:
+    """Two records of one name would be one record, moved to and fro."""
+    seen: dict[str, str] = {}
+    for path, item in assemblies:
+        front = item.get("front")
+        name = front.get("name") if isinstance(front, dict) else None
+        if isinstance(name, str):
+            if name.lower() in seen:
+                yield (*path, "front", "name"), name, f"is the name of {seen[name.lower()]} already", "give each assembly its own"
+            seen.setdefault(name.lower(), str(item.get("name")))
 
 
 def _front(item: dict[str, Any]) -> str:

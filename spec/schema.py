@@ -8,23 +8,11 @@ from pydantic import Field, field_validator, model_validator
 
 from core import names
 from spec.application import ApplicationSection
+from spec.front import FrontSection
 from spec.grammars import Command, HostNameText, ResolvesText
 from spec.quantities import SIZE, size_text
 from spec.section import Section, ToleranceSection
 from spec.values import DURATION, Cidr, Duration, Email, InstanceType, Name, NodePath, Port, architecture_of, duration_text, wrong
-
-
-class FrontSection(Section):
-    kind: Literal["none", "elastic_ip"] = Field(description="what clients connect to")
-    ports: list[Port] = Field(default_factory=list, max_length=20, description="ports open to clients, each 1 to 65535")
-
-    @model_validator(mode="after")
-    def _ports_of_a_front(self) -> Self:
-        if self.kind == "none" and self.ports:
-            raise wrong("opens ports but has no address", "choose kind: elastic_ip, or leave ports out")
-        if self.kind != "none" and not self.ports:
-            raise wrong("has an address but opens no port", "list the ports that clients use, such as ports: [8080]")
-        return self
 
 
 class HaSection(Section):

@@ -26,7 +26,7 @@ def _any_of(*words: str) -> Callable[[object], bool]:
     return match
 
 
-def _not(word: str) -> Callable[[object], bool]:
+def _not(word: object) -> Callable[[object], bool]:
     return lambda value: value != word
 
 
@@ -43,6 +43,7 @@ class Unbuilt:
 
 
 _ASSEMBLY = ("assemblies", "*")
+_NO_PUBLIC_ZONE = "use a private zone, or kind: elastic_ip: in a public zone the node needs a public address of its own (egress: public_ip)"
 
 UNBUILT = (
     Unbuilt(("foundation",), _not("own"), "leave it out or write own: the deployable brings its own table, bucket and functions"),
@@ -52,7 +53,10 @@ UNBUILT = (
     ),
     Unbuilt((*_ASSEMBLY, "mode"), _any_of("pair"), "write mode: single; a node that fails is replaced"),
     Unbuilt((*_ASSEMBLY, "image"), _any_of("ubuntu-24.04", "amazon-linux-2023", "ami-*", "ssm:*"), "write image: debian-12"),
-    Unbuilt((*_ASSEMBLY, "front", "kind"), _any_of("alb", "nlb", "network_interface", "dns"), "choose elastic_ip, or none"),
+    Unbuilt((*_ASSEMBLY, "front", "kind"), _any_of("alb", "nlb", "network_interface"), "choose elastic_ip, dns, or none"),
+    # The record of a public zone needs an address that the whole world reaches, and nodes have none of their own.
+    Unbuilt((*_ASSEMBLY, "front", "zone"), _any_of("public"), _NO_PUBLIC_ZONE),
+    Unbuilt((*_ASSEMBLY, "front", "zone", "public"), _not(False), _NO_PUBLIC_ZONE),
     Unbuilt(
         (*_ASSEMBLY, "state", "keep"),
         _any_of("s3", "efs", "ebs"),

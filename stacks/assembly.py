@@ -23,8 +23,8 @@ from stacks import permissions as may
 from stacks.bootstrap import Item, release_of, user_data
 from stacks.bundle import Published, artifact_bundle, published
 from stacks.foundation import Foundation
-from stacks.front import ElasticIpFront
-from stacks.network import NodeNetwork
+from stacks.front import Front
+from stacks.network import NodeNetwork, way
 
 # https://wiki.debian.org/Cloud/AmazonEC2Image: Debian publishes its newest image's id under these names.
 IMAGES = {"debian-12": "/aws/service/debian/release/12/latest/{architecture}"}
@@ -63,7 +63,7 @@ class NodeAssembly(Construct):
         assembly: Assembly,
         network: NodeNetwork,
         foundation: Foundation,
-        fronts: Mapping[str, ElasticIpFront | None],
+        fronts: Mapping[str, Front | None],
         prober: ec2.SecurityGroup,
         stage: Stage,
     ) -> None:
@@ -87,14 +87,29 @@ class NodeAssembly(Construct):
         group = self._network.security_group(self, "NodeGroup", f"Nodes of {self._deployable.name}/{assembly.name}")
         for port in (assembly.ha_port, assembly.http_port):
             group.add_ingress_rule(prober, ec2.Port.tcp(port), "the prober's looks")
-        for port in self._front.ports if self._front else ():
-            group.add_ingress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(port), "clients, by the front")
-        for name in assembly.reaches:
-            neighbour = self._neighbours[name]
-            assert neighbour is not None, "spec refuses to reach what has no front"
-            for port in neighbour.ports:
-                group.add_egress_rule(ec2.Peer.ipv4(f"{neighbour.address}/32"), ec2.Port.tcp(port), f"the front of {name}")
+        if self._front is not None:
+            for port in self._front.ports:
+                group.add_ingress_rule(self._front.clients, ec2.Port.tcp(port), "clients, by the front")
+        for name, front in self._reached():
+            if front.address is not None:
+                for port in front.ports:
+                    group.add_egress_rule(ec2.Peer.ipv4(f"{front.address}/32"), ec2.Port.tcp(port), f"the front of {name}")
         return group
+
+    def _reached(self) -> Iterator[tuple[str, Front]]:
+        for name in self._assembly.reaches:
+            front = self._neighbours[name]
+            assert front is not None, "spec refuses to reach what has no front"
+            yield name, front
+
+    def open_ways(self, nodes: Mapping[str, NodeAssembly]) -> list[IDependable]:
+        """Let its nodes go to those neighbours' nodes whose front leads to the node's own address. nodes: all, by name."""
+        return [
+            rule
+            for name, front in self._reached()
+            for port in (front.ports if front.address is None else ())
+            for rule in way(self, (self._assembly.name, self._security), (name, nodes[name]._security), port)
+        ]
 
     def _user_data(self) -> str:
         """Publish what the node needs and say where each part goes."""
@@ -108,7 +123,7 @@ class NodeAssembly(Construct):
                 archive = self._stage.folder / f"{self._assembly.name}.{application.name}.zip"
                 part = artifact_bundle(archive, self._stage.artifacts / application.install.source)
                 items.append(self._publish(f"Artifact-{application.name}", part, "zip", application.install.to))
-        neighbours = neighbours_to_text({name: front.address for name, front in self._neighbours.items() if front})
+        neighbours = neighbours_to_text({name: front.address for name, front in self._neighbours.items() if front and front.address})
         return user_data(
             bucket=self._assets[0].s3_bucket_name,
             region=Aws.REGION,
@@ -120,7 +135,7 @@ class NodeAssembly(Construct):
                 (names.ENV_BUCKET, self._foundation.bucket.bucket_name),
                 ("UNDERSTUDY_SETTINGS", f"{names.NODE_HOME}/current/agent.json"),
                 # The address stays while nodes come and go, so it may stand in what every node of the assembly boots with.
-                *([(names.ENV_FRONT, self._front.address)] if self._front else []),
+                *([(names.ENV_FRONT, self._front.address)] if self._front and self._front.address else []),
                 *([(names.ENV_NEIGHBOURS, neighbours)] if neighbours else []),
             ),
         )

@@ -33,7 +33,7 @@ class DeployableStack(Stack):
         network = NodeNetwork(self, "Network", deployable.network)
         foundation = Foundation(self, "Foundation", deployable)
         fronts = {
-            assembly.name: front_for(self, f"{camel(assembly.name)}Address", deployable=deployable.name, assembly=assembly)
+            assembly.name: front_for(self, f"{camel(assembly.name)}Address", deployable=deployable, assembly=assembly, network=network)
             for assembly in deployable.assemblies
         }
         functions = Functions(
@@ -48,9 +48,8 @@ class DeployableStack(Stack):
         wakes = Wakes(self, "Wakes", deployable=deployable, foundation=foundation, functions=functions)
         alarms = Alarms(self, "Alarms", deployable=deployable, foundation=foundation, functions=functions)
         stage = Stage(agent_bundle(staging / "agent.zip"), staging, artifacts)
-        for assembly in deployable.assemblies:
-            front = fronts[assembly.name]
-            node = NodeAssembly(
+        nodes = {
+            assembly.name: NodeAssembly(
                 self,
                 camel(assembly.name),
                 deployable=deployable,
@@ -61,9 +60,13 @@ class DeployableStack(Stack):
                 prober=functions.prober_group,
                 stage=stage,
             )
-            group = node.keep_one(after=[network, foundation, functions, wakes, alarms])
+            for assembly in deployable.assemblies
+        }
+        for assembly in deployable.assemblies:
+            front, node = fronts[assembly.name], nodes[assembly.name]
+            group = node.keep_one(after=[network, foundation, functions, wakes, alarms, *node.open_ways(nodes)])
             name = camel(assembly.name)
-            self._say(f"{name}Front", front.address if front else "-", f"Where clients find {assembly.name}")
+            self._say(f"{name}Front", front.where if front else "-", f"Where clients find {assembly.name}")
             self._say(f"{name}Ports", ",".join(map(str, assembly.front.ports)) or "-", f"Ports of {assembly.name}'s front")
             self._say(f"{name}Group", group, f"Auto Scaling group of {assembly.name}")
         self._say("Table", foundation.table.table_name, "State table")

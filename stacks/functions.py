@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from core.fleet import fleet_to_json
 from core.model import Deployable
 from stacks import permissions as may
 from stacks.foundation import Foundation
-from stacks.front import ElasticIpFront, front_settings
+from stacks.front import Front, front_settings
 from stacks.network import NodeNetwork
 
 LOG_KEPT = logs.RetentionDays.ONE_MONTH
@@ -63,13 +64,14 @@ class Functions(Construct):
         deployable: Deployable,
         network: NodeNetwork,
         foundation: Foundation,
-        fronts: Mapping[str, ElasticIpFront | None],
+        fronts: Mapping[str, Front | None],
         archive: Path,
     ) -> None:
         super().__init__(scope, id_)
         self._deployable = deployable
         self._foundation = foundation
         self.by_module: dict[str, lambda_.Function] = {}
+        self._fronts = [front for front in fronts.values() if front is not None]
         self._table_arn = foundation.table.table_arn
         self._code = lambda_.Code.from_asset(str(archive))
         self._common = {
@@ -107,8 +109,7 @@ class Functions(Construct):
         return self._function(
             MOVE_FRONT,
             [
-                may.describe("ec2:DescribeAddresses"),
-                may.move_our_addresses(self._deployable.name),
+                *_once(statement for front in self._fronts for statement in (*front.to_see(), *front.to_move())),
                 may.items(self._table_arn, self._partitions(names.permit_pk), "GetItem"),
             ],
         )
@@ -162,7 +163,8 @@ class Functions(Construct):
             [
                 *self._look(),
                 # An alarm is asked for by its metric, and that knows no resource.
-                may.describe("cloudwatch:DescribeAlarmsForMetric", "ec2:DescribeAddresses"),
+                may.describe("cloudwatch:DescribeAlarmsForMetric"),
+                *_once(statement for front in self._fronts for statement in front.to_see()),
                 may.allow("sqs:SendMessage", on=[self._foundation.tick_queue.queue_arn]),
             ],
             invokes={
@@ -242,6 +244,11 @@ class Functions(Construct):
             ),
         ).node.add_dependency(role)
         return function
+
+
+def _once(statements: Iterable[iam.PolicyStatement]) -> list[iam.PolicyStatement]:
+    """Fronts of one kind ask for the same."""
+    return list({json.dumps(statement.to_json(), sort_keys=True): statement for statement in statements}.values())
 
 
 def role_of(function: lambda_.Function) -> iam.IRole:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_cdk import Fn
 from aws_cdk import aws_ec2 as ec2
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from core.model import Network
 
@@ -44,3 +44,34 @@ class NodeNetwork(Construct):
         group = ec2.SecurityGroup(scope, id_, vpc=self.vpc, description=description, allow_all_outbound=False)
         group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "the table and the bucket, by their gateway endpoints")
         return group
+
+
+def way(scope: Construct, mine: tuple[str, ec2.SecurityGroup], theirs: tuple[str, ec2.SecurityGroup], port: int) -> list[IDependable]:
+    """From one assembly's nodes, (name, group), to another's, by a TCP port.
+
+    The rules are resources of their own: two groups that name each other in themselves would be a circle
+    (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html).
+    """
+    (my_name, my_group), (their_name, their_group) = mine, theirs
+    return [
+        ec2.CfnSecurityGroupEgress(
+            scope,
+            f"To-{their_name}-{port}",
+            group_id=my_group.security_group_id,
+            destination_security_group_id=their_group.security_group_id,
+            description=f"the front of {their_name}",
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+        ),
+        ec2.CfnSecurityGroupIngress(
+            scope,
+            f"Into-{their_name}-{port}",
+            group_id=their_group.security_group_id,
+            source_security_group_id=my_group.security_group_id,
+            description=f"nodes of {my_name}",
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+        ),
+    ]

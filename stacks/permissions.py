@@ -66,6 +66,34 @@ def move_our_addresses(deployable: str) -> iam.PolicyStatement:
     )
 
 
+def read_records(zone: str) -> iam.PolicyStatement:
+    return allow("route53:ListResourceRecordSets", on=[_zone(zone)])
+
+
+def write_one_record(zone: str, name: str) -> iam.PolicyStatement:
+    """The address of one name in one zone, and nothing else there. name: in small letters, without a last dot.
+
+    https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-rrset-conditions.html
+    """
+    condition = {
+        "ForAllValues:StringEquals": {
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames": [name],
+            "route53:ChangeResourceRecordSetsRecordTypes": ["A"],
+            "route53:ChangeResourceRecordSetsActions": ["UPSERT"],
+        }
+    }
+    return allow("route53:ChangeResourceRecordSets", on=[_zone(zone)], when=condition)
+
+
+def follow_changes() -> iam.PolicyStatement:
+    """Whether a change has reached every name server. A change has an id that nobody knows before it is made."""
+    return allow("route53:GetChange", on=[f"arn:{Aws.PARTITION}:route53:::change/*"])
+
+
+def _zone(zone: str) -> str:
+    return f"arn:{Aws.PARTITION}:route53:::hostedzone/{zone}"
+
+
 def consume(queue_arn: str) -> iam.PolicyStatement:
     """What an event source mapping needs (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
     return allow("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", on=[queue_arn])

@@ -56,7 +56,18 @@ def union_s(spans: Iterable[tuple[float, float]], *, start: float, end: float) -
 
 # Delays that a recovery waits for, whoever they are of. Those of alarms and metrics count only on the path that was taken:
 # sweeps come and go all the time, and only the one that tipped the alarm was waited for.
-_WAITED_FOR = {"pending", "boot", "shutdown", "group_detection", "group_launch", "address_move", "event", "stream_poll", "cold_start"}
+_WAITED_FOR = {
+    "pending",
+    "boot",
+    "shutdown",
+    "group_detection",
+    "group_launch",
+    "address_move",
+    "record_change",
+    "event",
+    "stream_poll",
+    "cold_start",
+}
 Span = tuple[float, float]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from core import names
 from core.fleet import Fleet, parse_fleet
+from core.model import FrontKind
 
 
 class BadEnvironment(ValueError):
@@ -25,6 +27,16 @@ class FrontAddress:
     ports: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontName:
+    """A name and the zone that holds its record. ttl_s: whole seconds."""
+
+    name: str
+    zone: str
+    ttl_s: int
+    ports: tuple[int, ...]
+
+
 def text(name: str) -> str:
     value = os.environ.get(name, "")
     if not value:
@@ -37,25 +49,29 @@ def fleet() -> Fleet:
     return parse_fleet(text(names.ENV_FLEET))
 
 
-def front_of(assembly: str) -> FrontAddress | None:
-    """The assembly's fixed address; None when it has none. Raises BadEnvironment."""
+def front_of(assembly: str) -> FrontAddress | FrontName | None:
+    """What is told of the assembly's front; None when it has none. Raises BadEnvironment."""
     entry = _fronts().get(assembly)
     if entry is None:
         return None
     if not isinstance(entry, dict):
         raise BadEnvironment(f"{names.ENV_FRONTS}: {assembly} is {entry!r}, expected an object")
-    if entry.get("kind") != "elastic_ip":
-        if entry.get("kind") == "none":
-            return None
-        raise BadEnvironment(f"{names.ENV_FRONTS}: {assembly}.kind is {entry.get('kind')!r}: only elastic_ip and none are known")
+    kind = entry.get("kind")
+    if kind == FrontKind.NONE:
+        return None
+    if kind not in (FrontKind.ELASTIC_IP, FrontKind.DNS):
+        known = ", ".join(kind.value for kind in FrontKind)
+        raise BadEnvironment(f"{names.ENV_FRONTS}: {assembly}.kind is {kind!r}: only {known} are known")
     try:
-        return FrontAddress(
-            allocation_id=str(entry["allocation_id"]),
-            address=str(entry["address"]),
-            ports=tuple(int(port) for port in entry["ports"]),
-        )
+        if kind == FrontKind.ELASTIC_IP:
+            return FrontAddress(allocation_id=str(entry["allocation_id"]), address=str(entry["address"]), ports=_ports(entry))
+        return FrontName(name=str(entry["name"]), zone=str(entry["zone"]), ttl_s=int(entry["ttl"]), ports=_ports(entry))
     except (KeyError, TypeError, ValueError) as error:
         raise BadEnvironment(f"{names.ENV_FRONTS}: {assembly}: {type(error).__name__}: {error}") from error
+
+
+def _ports(entry: Mapping[str, Any]) -> tuple[int, ...]:
+    return tuple(int(port) for port in entry["ports"])
 
 
 @cache

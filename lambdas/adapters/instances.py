@@ -17,6 +17,10 @@ FILTER_VALUES_MAX = 200  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/U
 _WHEN = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 
 
+class NotYet(WorldFailed):
+    """An instance is not far enough for what was asked of it, or gone: no error, whoever asked asks again."""
+
+
 def describe(instances: Iterable[str]) -> dict[str, Machine]:
     """Those of them that EC2 knows. By filter: asked by id, one unknown instance fails the whole call."""
     wanted = sorted(set(instances))
@@ -30,6 +34,15 @@ def owner(instance: str) -> tuple[str, str] | None:
         if names.TAG_DEPLOYABLE in tags and names.TAG_ASSEMBLY in tags:
             return tags[names.TAG_DEPLOYABLE], tags[names.TAG_ASSEMBLY]
     return None
+
+
+def at_address(deployable: str, assembly: str, address: str) -> str | None:
+    """The assembly's instance that has this private address; one that is terminated has none any more."""
+    wanted = {f"tag:{names.TAG_DEPLOYABLE}": deployable, f"tag:{names.TAG_ASSEMBLY}": assembly, "private-ip-address": address}
+    with calling(f"describe who is at {address}"):
+        filters = [{"Name": key, "Values": [value]} for key, value in wanted.items()]
+        reservations = all_pages(client("ec2").describe_instances, "Reservations", Filters=filters)
+    return next((str(instance["InstanceId"]) for reservation in reservations for instance in reservation["Instances"]), None)
 
 
 def _described(instances: list[str]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from core.application import Application, Artifact, HaPort, Limits, OcfAgent, Output, Probe, Run, Tolerance
 from core.bounds import CounterRule, Counters, Crossed, Threshold, ThresholdKind
-from core.model import NAME, Assembly, Deployable, Front, FrontKind, HostName, Http, Resolves
+from core.model import NAME, Assembly, Deployable, Front, FrontKind, HostName, Http, Record, Resolves
 
 names = st.from_regex(NAME, fullmatch=True)
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
@@ -111,6 +111,14 @@ host_names = st.one_of(
 https = st.one_of(st.builds(Http, token_file=maybe(paths)), st.builds(Http, certificate=paths, key=paths))
 
 
+fronts = st.one_of(
+    st.builds(Front, kind=st.sampled_from(list(FrontKind)), ports=st.lists(ports, max_size=3).map(tuple)),
+    st.builds(
+        Front, kind=st.just(FrontKind.DNS), record=st.builds(Record, name=names, ttl_s=st.integers(1, 3600).map(float), zone=maybe(names))
+    ),
+)
+
+
 @st.composite
 def deployables(draw: st.DrawFn) -> Deployable:
     """With one assembly; each of its applications may wait for those before it."""
@@ -121,7 +129,7 @@ def deployables(draw: st.DrawFn) -> Deployable:
         image=draw(texts),
         instances=tuple(draw(st.lists(texts, max_size=2))),
         applications=tuple(draw(st.permutations(applications))),
-        front=draw(st.builds(Front, kind=st.sampled_from(list(FrontKind)), ports=st.lists(ports, max_size=3).map(tuple))),
+        front=draw(fronts),
         ha_port=draw(ports),
         http_port=draw(ports),
         start_grace_s=draw(spans_s),

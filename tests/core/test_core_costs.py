@@ -12,7 +12,7 @@ from agent import reporter, watchers
 from core.costs import Estimate, Group, Line, Paid, Pricing, Rate, Rates, total
 from core.costs_detection import SWEEP, TICK, polls_a_minute
 from core.estimating import estimate
-from core.model import Assembly, Deployable, Front, FrontKind
+from core.model import Assembly, Deployable, Front, FrontKind, Record
 from spec.rates import load_rates
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,6 +111,17 @@ def test_a_service_without_a_front_pays_for_no_address() -> None:
     hidden = with_assemblies(replace(COUNTER, front=Front(kind=FrontKind.NONE)))
 
     assert "public address" not in {line.part for line in of(hidden).lines}
+
+
+def test_a_name_pays_for_the_zone_that_is_made_for_it_and_for_no_address() -> None:
+    def parts(zone: str | None) -> dict[str, float | None]:
+        record = Record(name="counter.inside.internal", zone=zone)
+        costs = of(with_assemblies(replace(COUNTER, front=Front(kind=FrontKind.DNS, ports=(8080,), record=record))))
+        return {line.part: line.usd for line in costs.lines if line.group is Group.YOURS}
+
+    assert parts(None)["zone"] == 0.5
+    assert "zone" not in parts("Z1")
+    assert "public address" not in parts(None)
 
 
 # --- several assemblies ---------------------------------------------------------------------------------------------------

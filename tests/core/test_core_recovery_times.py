@@ -14,7 +14,7 @@ import pytest
 import spec
 from core import recovery_times
 from core.application import Probe
-from core.model import Deployable, Front, FrontKind
+from core.model import Deployable, Front, FrontKind, Record
 from core.recovery_times import Expected, Share, expected, hang_noticed
 from spec.rates import load_rates
 
@@ -79,6 +79,16 @@ def test_without_a_front_no_address_moves() -> None:
     hidden = replace(DEMO, assemblies=(replace(COUNTER, front=Front(kind=FrontKind.NONE)),))
 
     assert "address_move" not in [delay.name for delay in row("the machine is gone", hidden).aws]
+
+
+def test_a_name_waits_for_its_name_servers_and_for_what_clients_keep() -> None:
+    record = Record(name="counter.inside.internal", ttl_s=10.0)
+    named = replace(DEMO, assemblies=(replace(COUNTER, front=Front(kind=FrontKind.DNS, ports=(8080,), record=record)),))
+    found = row("the machine is gone", named)
+
+    assert found.aws[-1].name == "record_change"
+    assert "what clients keep of the name's old address (at most 10 s)" in found.remark
+    assert "what clients keep" not in row("an application dies", named).remark
 
 
 def test_every_assembly_has_its_rows() -> None:

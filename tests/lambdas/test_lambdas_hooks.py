@@ -244,13 +244,13 @@ def test_a_front_that_was_moved_for_an_old_permit_is_moved_on(cloud: Any, monkey
     (old,) = cloud.members()
     new = cloud.client("ec2").run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
     cloud.permit(old)
-    associate = fronts.associate
+    attach = fronts.ElasticIpFront.attach
 
-    def late(front: Any, instance: str) -> None:
+    def late(front: fronts.ElasticIpFront, instance: str) -> None:
         cloud.permit(new, epoch=2)
-        associate(front, instance)
+        attach(front, instance)
 
-    monkeypatch.setattr(fronts, "associate", late)
+    monkeypatch.setattr(fronts.ElasticIpFront, "attach", late)
 
     move_front.handler(MOVE, cloud.context(30))
 

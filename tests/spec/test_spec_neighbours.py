@@ -70,3 +70,24 @@ def test_two_assemblies_with_one_name_are_refused(problems_of: ProblemsOf) -> No
     [problem] = problems_of((OTHER % "").replace("hidden", "platform"))
 
     assert (problem.key, problem.message) == ("assemblies[2].name", "is used by two assemblies")
+
+
+NAMED = (OTHER % "").replace("{kind: elastic_ip, ports: [9000]}", "{kind: dns, name: platform.mz.internal, ports: [9000]}")
+
+
+def test_a_name_is_reached_from_a_node_without_a_public_address(read: Read) -> None:
+    assert read(assembly="reaches: [platform]", application=NAMED).deployable.assemblies[0].reaches == ("platform",)
+
+
+def test_a_host_name_cannot_mean_a_neighbour_that_is_a_name(problems_of: ProblemsOf) -> None:
+    [problem] = problems_of(NAMED, assembly="host_names: [{name: platform, resolves: front, of: platform}]")
+
+    assert problem.key == "assemblies[0].host_names[0].of"
+    assert "has no fixed address" in problem.message
+    assert "platform.mz.internal" in problem.remedy
+
+
+def test_two_assemblies_are_not_found_by_one_name(problems_of: ProblemsOf) -> None:
+    [problem] = problems_of(NAMED, front="{kind: dns, name: platform.mz.internal, ports: [8080]}")
+
+    assert (problem.key, problem.message) == ("assemblies[1].front.name", "is the name of scheduler already")

@@ -45,6 +45,7 @@ COUNTED = {
     "AWS::EC2::VPCEndpoint": "endpoints",
     "AWS::Lambda::Function": "functions",
     "AWS::Logs::LogGroup": "logs",
+    "AWS::Route53::HostedZone": "zone",
     "AWS::S3::Bucket": "bucket",
     "AWS::SNS::Topic": "topic",
     "AWS::SQS::Queue": "queue",
