@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 GATEWAY_FD_VARIABLE = "LAB_GATEWAY_FD"
@@ -73,7 +74,7 @@ class _Door:
     """One exposed service: where connections from the host are taken to."""
 
     listener: socket.socket
-    address: str
+    find: Callable[[], str]
     port: int
     task: asyncio.Task[None] | None = None
 
@@ -94,8 +95,11 @@ class Gateway:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="gateway", daemon=True).start()
 
-    def expose(self, address: str, port: int, *, host_port: int = 0) -> int:
-        """Forward 127.0.0.1:host_port of the host (0: a free one) to the address; gives the port. Raises PortInUse."""
+    def expose(self, address: str | Callable[[], str], port: int, *, host_port: int = 0) -> int:
+        """Forward 127.0.0.1:host_port of the host (0: a free one) to the address; gives the port. Raises PortInUse.
+
+        address: or what gives it, asked for each connection, where it changes; it may block, and raise OSError while there is none.
+        """
         with self._lock:
             self._host.send(json.dumps({"port": host_port}).encode())
             data, fds, _flags, _from = socket.recv_fds(self._host, _MESSAGE_BYTES, 1)
@@ -106,7 +110,7 @@ class Gateway:
             raise PortInUse(f"port {host_port} on 127.0.0.1 cannot be used ({reply['error']}): choose another, or 0 for any free one")
         listener = socket.socket(fileno=fds[0])
         listener.setblocking(False)
-        door = _Door(listener, address, port)
+        door = _Door(listener, _finder(address), port)
         asyncio.run_coroutine_threadsafe(self._open_door(door), self._loop).result(CONNECT_S)
         chosen = int(reply["port"])
         self._doors[chosen] = door
@@ -121,7 +125,7 @@ class Gateway:
     def redirect(self, host_port: int, address: str, port: int) -> None:
         """Take new connections of an exposed port elsewhere."""
         door = self._doors[host_port]
-        door.address, door.port = address, port
+        door.find, door.port = _finder(address), port
 
     async def _open_door(self, door: _Door) -> None:
         door.task = asyncio.get_running_loop().create_task(self._accept(door))
@@ -146,15 +150,16 @@ class Gateway:
                 client.close()
                 continue
             self._open += 1
-            visit = loop.create_task(self._carry(client, door.address, door.port))
+            visit = loop.create_task(self._carry(client, door.find, door.port))
             visits.add(visit)
             visit.add_done_callback(visits.discard)
 
-    async def _carry(self, client: socket.socket, address: str, port: int) -> None:
+    async def _carry(self, client: socket.socket, find: Callable[[], str], port: int) -> None:
         writers: list[asyncio.StreamWriter] = []
         try:
             outer_reader, outer_writer = await asyncio.open_connection(sock=client)
             writers.append(outer_writer)
+            address = await asyncio.to_thread(find)
             inner_reader, inner_writer = await asyncio.wait_for(asyncio.open_connection(address, port), CONNECT_S)
             writers.append(inner_writer)
             await asyncio.gather(_pump(outer_reader, inner_writer), _pump(inner_reader, outer_writer))
@@ -166,6 +171,10 @@ class Gateway:
                 writer.transport.abort() if writer.transport.is_closing() else writer.close()
             if not writers:
                 client.close()
+
+
+def _finder(address: str | Callable[[], str]) -> Callable[[], str]:
+    return (lambda: address) if isinstance(address, str) else address
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

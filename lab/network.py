@@ -47,6 +47,14 @@ class VpcNetwork:
         self._gateways: set[ipaddress.IPv4Address] = set()
         self._attached: dict[str, _Attachment] = {}
         self._void = False
+        self._told: list[Callable[[str, str], None]] = []
+
+    def on_vpc(self, tell: Callable[[str, str], None]) -> None:
+        """Tell of every VPC, made already or later: its range, and the address that AWS keeps there for DNS."""
+        with self._lock:
+            self._told.append(tell)
+            for cidr in self._vpcs:
+                tell(str(cidr), str(cidr[2]))
 
     def ensure_vpc(self, vpc_cidr: str) -> None:
         """Make the VPC's segment unless it is there. Raises ValueError when it overlaps another one."""
@@ -65,10 +73,13 @@ class VpcNetwork:
                     f"link set {bridge} addrgenmode none up",
                     f"ntable change name arp_cache dev {bridge} mcast_probes {_ARP_PROBES}",
                     f"addr add {cidr[1]}/{cidr.prefixlen} dev {bridge}",
+                    f"addr add {cidr[2]}/{cidr.prefixlen} dev {bridge}",  # https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
                 ]
             )
             self._gateways.add(cidr[1])
             self._vpcs[cidr] = _Vpc(cidr, bridge)
+            for tell in self._told:
+                tell(str(cidr), str(cidr[2]))
 
     def attach(self, name: str, address: str, *, mac: str | None = None, subnet_cidr: str | None = None) -> list[str]:
         """A namespace with that private address on its eth0, and the argv prefix that enters it.

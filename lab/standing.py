@@ -15,7 +15,7 @@ from typing import Any
 from lab import folder
 from lab.deploy import DeployFailed
 from lab.drills.cloud import Cloud, LabGone, wait_for
-from lab.drills.watch import ask
+from lab.drills.watch import ask_front
 from lab.gateway import Gateway, PortInUse
 from lab.playing import say
 from lab.principals import ADMIN_KEY, ADMIN_SECRET
@@ -90,7 +90,7 @@ def _first_answers(cloud: Cloud, lab_dir: Path) -> None:
     for slot in cloud.slots():
         if not slot.front or not slot.ports:
             say(f"  {slot.assembly} has no front: it is reached from inside its network only")
-        elif not wait_for(lambda slot=slot: ask(slot.front, slot.ports[0]).ok, timeout_s=_SERVED_S):
+        elif not wait_for(lambda slot=slot: ask_front(slot.finder(), slot.ports[0]).ok, timeout_s=_SERVED_S):
             raise LabFailed(
                 f"{slot.assembly} did not answer at its front within {_SERVED_S:.0f} s; its nodes' logs are in {lab_dir}/machines"
             )
@@ -99,7 +99,7 @@ def _first_answers(cloud: Cloud, lab_dir: Path) -> None:
 def _open(gateway: Gateway, cloud: Cloud, aws_port: int) -> dict[str, Any]:
     """A port of the host's loopback for each port of each front."""
     fronts = [
-        {"assembly": slot.assembly, "front": f"{slot.front}:{port}", "here": f"127.0.0.1:{gateway.expose(slot.front, port)}"}
+        {"assembly": slot.assembly, "front": f"{slot.front}:{port}", "here": f"127.0.0.1:{gateway.expose(slot.finder(), port)}"}
         for slot in cloud.slots()
         for port in (slot.ports if slot.front else ())
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,6 +86,9 @@ class Network(Protocol):
     """The VPC as a bridge in the lab's namespace; machines and VPC functions hang on it."""
 
     def ensure_vpc(self, vpc_cidr: str) -> None: ...
+
+    def on_vpc(self, tell: Callable[[str, str], None]) -> None:
+        """Tell of every VPC, made already or later: its range, and the address that AWS keeps there for DNS."""
 
     def attach(self, name: str, address: str) -> list[str]:
         """A named network namespace with that private address; gives the argv prefix that enters it."""

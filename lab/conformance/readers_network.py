@@ -1,4 +1,4 @@
-"""Reads AWS::EC2::* back."""
+"""Reads AWS::EC2::* and AWS::Route53::* back."""
 
 from __future__ import annotations
 
@@ -132,3 +132,18 @@ def launch_template(read: Read) -> Live:
     )
     attributes = {name: str(found[name]) for name in ("LatestVersionNumber", "DefaultVersionNumber", "LaunchTemplateId")}
     return Live({**some(found, "LaunchTemplateName"), "LaunchTemplateData": latest["LaunchTemplateData"]}, attributes)
+
+
+@reader("AWS::Route53::HostedZone")
+def hosted_zone(read: Read) -> Live:
+    """Names come back with their last dot, which a template leaves out."""
+    route53, zone = read.api("route53"), read.physical_id
+    found = route53.get_hosted_zone(Id=zone)
+    tags = route53.list_tags_for_resource(ResourceType="hostedzone", ResourceId=zone)["ResourceTagSet"]["Tags"]
+    properties = {
+        "Name": found["HostedZone"]["Name"].rstrip("."),
+        "HostedZoneConfig": some(found["HostedZone"].get("Config", {}), "Comment"),
+        "VPCs": [some(vpc, "VPCId", "VPCRegion") for vpc in found.get("VPCs", [])],
+        "HostedZoneTags": tags,
+    }
+    return Live(properties, {"Id": zone})

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from botocore.config import Config
 
 from lab.control import TOKEN_FILE
+from lab.drills.lookup import Lookup, is_name
 from lab.drills.model import IncidentSummary
 from lab.principals import ADMIN_KEY, ADMIN_SECRET
 from lab.world import PORT, REGION
@@ -27,13 +30,23 @@ class LabGone(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """An assembly as its stack's outputs and group describe it. front: "" when it has none."""
+    """An assembly as its stack's outputs and group describe it. front: an address or a name, "" when it has none.
+
+    resolver: where a front that is a name is looked up.
+    """
 
     deployable: str
     assembly: str
     group: str
     front: str
     ports: tuple[int, ...]
+    resolver: str = ""
+
+    def finder(self) -> Callable[[], str]:
+        """Gives the address to connect to at the moment; of a name, by one cache for all who share what is given here."""
+        if not is_name(self.front):
+            return lambda: self.front
+        return Lookup(self.front, self.resolver).address
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ class Cloud:
         keys: dict[str, Any] = {"region_name": REGION, "aws_access_key_id": ADMIN_KEY, "aws_secret_access_key": ADMIN_SECRET}
         self.clients: dict[str, Any] = {
             name: boto3.client(name, endpoint_url=f"http://localhost:{PORT}", config=config, **keys)
-            for name in ("cloudformation", "autoscaling", "ec2", "dynamodb", "cloudwatch", "s3", "lambda", "iam", "sqs")
+            for name in ("cloudformation", "autoscaling", "ec2", "dynamodb", "cloudwatch", "s3", "lambda", "iam", "sqs", "route53")
         }
         outputs = self.clients["cloudformation"].describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
         self.outputs: dict[str, str] = {o["OutputKey"]: o["OutputValue"] for o in outputs}
@@ -69,8 +82,9 @@ class Cloud:
             tags = {t["Key"]: t["Value"] for t in self._group(group)["Tags"]}
             front = self.outputs.get(f"{name}Front", "-")
             ports = tuple(int(p) for p in re.findall(r"\d+", self.outputs.get(f"{name}Ports", "")))
-            slot = Slot(tags["understudy:deployable"], tags["understudy:assembly"], group, "" if front == "-" else front, ports)
-            found.append(slot)
+            front = "" if front == "-" else front
+            resolver = self._resolver_of(group) if is_name(front) else ""
+            found.append(Slot(tags["understudy:deployable"], tags["understudy:assembly"], group, front, ports, resolver))
         return tuple(found)
 
     def _group(self, name: str) -> dict[str, Any]:
@@ -78,6 +92,13 @@ class Cloud:
         if not groups:
             raise LookupError(f"the group {name} does not exist")
         return dict(groups[0])
+
+    def _resolver_of(self, group: str) -> str:
+        """Each VPC's is at its base address plus two: https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html"""
+        subnet = self._group(group)["VPCZoneIdentifier"].split(",")[0]
+        vpc = self.clients["ec2"].describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
+        cidr = self.clients["ec2"].describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["CidrBlock"]
+        return str(ipaddress.IPv4Network(cidr)[2])
 
     def instances(self, slot: Slot) -> tuple[Instance, ...]:
         """Every instance that carries the assembly's tag, the terminated ones too, oldest first."""
@@ -97,8 +118,22 @@ class Cloud:
         return {i.id: i.address for i in self.instances(slot) if i.state in ("running", "shutting-down", "stopping") and i.address}
 
     def front_holder(self, slot: Slot) -> str:
+        if is_name(slot.front):
+            return self._named(slot)
         rows = self.clients["ec2"].describe_addresses(PublicIps=[slot.front])["Addresses"]
         return str(rows[0].get("InstanceId", "")) if rows else ""
+
+    def _named(self, slot: Slot) -> str:
+        """The instance at the address that the record holds by now; "" for nobody."""
+        route53, wanted = self.clients["route53"], f"{slot.front}."
+        zones = [zone for zone in route53.list_hosted_zones()["HostedZones"] if f".{wanted}".endswith(f".{zone['Name']}")]
+        for zone in sorted(zones, key=lambda zone: -len(zone["Name"]))[:1]:
+            rows = route53.list_resource_record_sets(HostedZoneId=zone["Id"], StartRecordName=wanted, StartRecordType="A", MaxItems="1")
+            for row in rows["ResourceRecordSets"]:
+                if (row["Name"], row["Type"]) == (wanted, "A"):
+                    values = {value["Value"] for value in row["ResourceRecords"]}
+                    return next((i.id for i in self.instances(slot) if i.address in values and i.state != "terminated"), "")
+        return ""
 
     def items(self, pk: str) -> list[dict[str, Any]]:
         """A partition of the state table, as plain values."""

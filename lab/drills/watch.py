@@ -41,6 +41,16 @@ def ask(address: str, port: int, *, timeout_s: float = _TIMEOUT_S) -> Sample:
     return Sample(began, time.time(), ok, by)
 
 
+def ask_front(find: Callable[[], str], port: int) -> Sample:
+    """The same of what must be found first: that it cannot be found is no answer either."""
+    began = time.time()
+    try:
+        address = find()
+    except OSError:
+        return Sample(began, time.time(), False)
+    return ask(address, port)
+
+
 def _who(body: bytes) -> str:
     try:
         value = json.loads(body)
@@ -72,14 +82,15 @@ class _Rounds:
 class Client:
     """Asks the front every 50 ms and keeps what it saw (bounded: the newest 40,000 samples)."""
 
-    def __init__(self, address: str, port: int) -> None:
-        self.address, self.port = address, port
+    def __init__(self, find: Callable[[], str], port: int) -> None:
+        """find: gives the address to connect to; raises OSError while there is none."""
+        self._find, self.port = find, port
         self.samples: list[Sample] = []
         self._rounds = _Rounds("client", _PERIOD_S, self._look)
         self.start, self.stop = self._rounds.start, self._rounds.stop
 
     def _look(self) -> None:
-        self.samples.append(ask(self.address, self.port))
+        self.samples.append(ask_front(self._find, self.port))
         if len(self.samples) > 40_000:
             del self.samples[:20_000]
 

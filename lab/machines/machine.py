@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 import signal
@@ -133,6 +134,8 @@ class Machine:
         return {
             "hostname": f"ip-{spec.private_ip.replace('.', '-')}",
             "address": spec.private_ip,
+            # Each VPC's resolver: https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
+            "resolver": str(ipaddress.IPv4Network(spec.vpc_cidr)[2]),
             "logs": str(folder.resolve()),
             "environment": {"AWS_ENDPOINT_URL": f"http://{AWS_ADDRESS}:{PORT}"},
             "user_data": user_data.hex(),

@@ -138,10 +138,10 @@ def _settings(etc: Path, boot: dict[str, Any]) -> None:
     texts = {
         "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
         "group": "root:x:0:\nnogroup:x:65534:\n",
-        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
         "hosts": f"127.0.0.1 localhost\n{boot['address']} {boot['hostname']}.ec2.internal {boot['hostname']}\n",
         "hostname": boot["hostname"] + "\n",
-        "resolv.conf": "",
+        "resolv.conf": f"search ec2.internal\nnameserver {boot['resolver']}\n",
         "machine-id": os.urandom(16).hex() + "\n",
         "environment": "".join(f'{key}="{value}"\n' for key, value in boot["environment"].items()),
     }

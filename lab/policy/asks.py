@@ -205,6 +205,22 @@ def _cloudwatch(call: ApiCall, _directory: Directory) -> tuple[Ask, ...]:
     return (Ask(f"cloudwatch:{call.operation}", "*", {}),)
 
 
+def _route53(call: ApiCall, _directory: Directory) -> tuple[Ask, ...]:
+    """Names in small letters, without a last dot.
+
+    https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-rrset-conditions.html
+    """
+    action, p = f"route53:{call.operation}", call.parameters
+    if call.operation == "GetChange":
+        return (Ask(action, f"arn:aws:route53:::change/{p['Id']}", {}),)
+    context: Context = {}
+    if call.operation == "ChangeResourceRecordSets":
+        for key, values in zip(("actions", "normalizedrecordnames", "recordtypes"), zip(*p["Changes"], strict=True), strict=True):
+            said = (value.lower().rstrip(".") if key == "normalizedrecordnames" else value for value in values)
+            context[f"route53:changeresourcerecordsets{key}"] = tuple(said)
+    return (Ask(action, f"arn:aws:route53:::hostedzone/{p['HostedZoneId']}", context),)
+
+
 def _sts(call: ApiCall, _directory: Directory) -> tuple[Ask, ...]:
     # Needs no permission: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
     if call.operation == "GetCallerIdentity":
@@ -222,5 +238,6 @@ _READERS: dict[str, Callable[[ApiCall, Directory], tuple[Ask, ...]]] = {
     "sns": _sns,
     "events": _events,
     "monitoring": _cloudwatch,
+    "route53": _route53,
     "sts": _sts,
 }

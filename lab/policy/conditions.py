@@ -33,6 +33,9 @@ KNOWN_KEYS = {
     "lambda:functionarn",
     "cloudwatch:namespace",
     "s3:prefix",
+    "route53:changeresourcerecordsetsnormalizedrecordnames",
+    "route53:changeresourcerecordsetsrecordtypes",
+    "route53:changeresourcerecordsetsactions",
 }
 
 

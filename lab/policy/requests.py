@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.parse import parse_qs, unquote
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """parameters: the JSON body, or the query protocol's flat names; for S3 and Lambda what the path says."""
+    """parameters: the JSON body, or the query protocol's flat names; for S3, Lambda and Route 53 what the path says, and changes."""
 
     service: str
     operation: str
@@ -33,6 +34,8 @@ def read(service: str, *, method: str, path: str, query: str, headers: Mapping[s
         return _s3(method, path, query, headers)
     if service == "lambda":
         return _lambda(method, path, headers)
+    if service == "route53":
+        return _route53(method, path, body)
     fields = parse_qs(body.decode("utf-8", "replace") if body else query, keep_blank_values=True, max_num_fields=2000)
     if "Action" in fields:
         return ApiCall(service, fields["Action"][0], {name: values[0] for name, values in fields.items()})
@@ -78,3 +81,24 @@ def _lambda(method: str, path: str, headers: Mapping[str, str]) -> ApiCall:
     if method == "GET" and len(parts) == 3 and parts[1] == "functions":
         return ApiCall("lambda", "GetFunction", {"FunctionName": parts[2]})
     raise UnknownCall(f"lambda: {method} {path} is not known to the lab")
+
+
+def _route53(method: str, path: str, body: bytes) -> ApiCall:
+    """https://docs.aws.amazon.com/Route53/latest/APIReference/API_Operations_Amazon_Route_53.html; Changes: (action, name, type)."""
+    match unquote(path).strip("/").split("/")[1:]:
+        case ["hostedzone", zone, "rrset"] if method == "GET":
+            return ApiCall("route53", "ListResourceRecordSets", {"HostedZoneId": zone})
+        case ["hostedzone", zone, "rrset"] if method == "POST":
+            return ApiCall("route53", "ChangeResourceRecordSets", {"HostedZoneId": zone, "Changes": _changes(body)})
+        case ["change", change] if method == "GET":
+            return ApiCall("route53", "GetChange", {"Id": change})
+    raise UnknownCall(f"route53: {method} {path} is not known to the lab")
+
+
+def _changes(body: bytes) -> list[tuple[str, str, str]]:
+    try:
+        root = ElementTree.fromstring(body)  # noqa: S314 - from a caller whose signature was found true: our own function
+    except ElementTree.ParseError as error:
+        raise UnknownCall(f"the body is not XML: {error}") from error
+    paths = ("{*}Action", "{*}ResourceRecordSet/{*}Name", "{*}ResourceRecordSet/{*}Type")
+    return [tuple(change.findtext(path, "") for path in paths) for change in root.findall(".//{*}Change")]  # type: ignore[misc]

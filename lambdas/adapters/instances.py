@@ -14,6 +14,7 @@ from lambdas.adapters.clients import WorldFailed, all_pages, calling, client
 BRIEF_S = 3
 CONSOLE_BYTES_MAX = 65536  # EC2 keeps 64 KB: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
 FILTER_VALUES_MAX = 200  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
+_HAVE_ADDRESSES = ["pending", "running", "shutting-down", "stopping", "stopped"]
 _WHEN = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 
 
@@ -37,10 +38,10 @@ def owner(instance: str) -> tuple[str, str] | None:
 
 
 def at_address(deployable: str, assembly: str, address: str) -> str | None:
-    """The assembly's instance that has this private address; one that is terminated has none any more."""
+    """The assembly's instance that has this private address: one that is terminated gave it up, perhaps to its successor."""
     wanted = {f"tag:{names.TAG_DEPLOYABLE}": deployable, f"tag:{names.TAG_ASSEMBLY}": assembly, "private-ip-address": address}
     with calling(f"describe who is at {address}"):
-        filters = [{"Name": key, "Values": [value]} for key, value in wanted.items()]
+        filters = [{"Name": "instance-state-name", "Values": _HAVE_ADDRESSES}, *({"Name": k, "Values": [v]} for k, v in wanted.items())]
         reservations = all_pages(client("ec2").describe_instances, "Reservations", Filters=filters)
     return next((str(instance["InstanceId"]) for reservation in reservations for instance in reservation["Instances"]), None)
 

@@ -45,14 +45,14 @@ class Emulator:
         return str(found["StackResources"][0]["PhysicalResourceId"])
 
 
-def server_command(folder: Path, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "lab.server", "--dir", str(folder), "--engines", "none", *arguments]
+def server_command(folder: Path, *arguments: str, engines: str = "none") -> list[str]:
+    return [sys.executable, "-m", "lab.server", "--dir", str(folder), "--engines", engines, *arguments]
 
 
 @contextlib.contextmanager
-def emulator(folder: Path) -> Iterator[Emulator]:
+def emulator(folder: Path, *, engines: str = "none") -> Iterator[Emulator]:
     """Serve while the block runs; ended by SIGTERM, and by SIGKILL if that takes more than 10 s."""
-    process = subprocess.Popen(server_command(folder, "--port", "0"), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(server_command(folder, "--port", "0", engines=engines), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + START_S
         ready = folder / "ready"

@@ -156,7 +156,9 @@ class TestAsks:
             asks(ApiCall("rds", "RebootDBInstance", {}), FixedDirectory())
 
     def test_every_reader_is_for_a_service_name_that_signs_requests(self) -> None:
-        assert {"dynamodb", "ec2", "autoscaling", "s3", "lambda", "sqs", "sns", "events", "monitoring", "sts"} == set(asks_module._READERS)
+        assert {"dynamodb", "ec2", "autoscaling", "s3", "lambda", "sqs", "sns", "events", "monitoring", "route53", "sts"} == set(
+            asks_module._READERS
+        )
 
 
 @pytest.fixture
@@ -224,6 +226,8 @@ CALLS: list[tuple[str, str, dict[str, Any], str]] = [
     ("lambda", "invoke", {"FunctionName": "f", "Payload": b"{}"}, "lambda:InvokeFunction"),
     ("sqs", "send_message", {"QueueUrl": "http://localhost:4566/123456789012/q", "MessageBody": "x"}, "sqs:SendMessage"),
     ("sns", "publish", {"TopicArn": "arn:aws:sns:us-east-1:123456789012:t", "Message": "é & <x>"}, "sns:Publish"),
+    ("route53", "list_resource_record_sets", {"HostedZoneId": "Z1"}, "route53:ListResourceRecordSets"),
+    ("route53", "get_change", {"Id": "/change/C1"}, "route53:GetChange"),
     ("cloudwatch", "describe_alarms", {"StateValue": "ALARM"}, "cloudwatch:DescribeAlarms"),
 ]
 
@@ -243,6 +247,44 @@ def test_what_the_real_sdk_signs_is_verified_and_judged(
 
     policies.append(statement(action))
     assert enforce.check(world, environ, body) is None
+
+
+RECORDS = "route53:ChangeResourceRecordSets"
+ONE_RECORD = {
+    f"{RECORDS}NormalizedRecordNames": ["counter.inside.internal"],
+    f"{RECORDS}RecordTypes": ["A"],
+    f"{RECORDS}Actions": ["UPSERT"],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "allowed"),
+    [
+        ([("UPSERT", "counter.inside.internal", "A")], True),
+        ([("UPSERT", "Counter.Inside.internal.", "A")], True),
+        ([("DELETE", "counter.inside.internal", "A")], False),
+        ([("UPSERT", "other.inside.internal", "A")], False),
+        ([("UPSERT", "counter.inside.internal", "TXT")], False),
+        ([("UPSERT", "counter.inside.internal", "A"), ("UPSERT", "inside.internal", "A")], False),
+    ],
+)
+def test_changes_of_records_are_judged_by_name_type_and_action_of_each(
+    world: World, policies: list[dict[str, Any]], changes: list[tuple[str, str, str]], allowed: bool
+) -> None:
+    """https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-rrset-conditions.html"""
+    policies.append(statement(RECORDS, "arn:aws:route53:::hostedzone/Z1", **{"ForAllValues:StringEquals": ONE_RECORD}))
+    who = world.principals.issue("arn:aws:iam::123456789012:role/r", "i-1", now=world.clock.now())
+    batch = [
+        {"Action": action, "ResourceRecordSet": {"Name": name, "Type": kind, "TTL": 10, "ResourceRecords": [{"Value": "10.0.0.1"}]}}
+        for action, name, kind in changes
+    ]
+
+    def refused(zone: str) -> bool:
+        environ, body = environ_of(signed(who, "route53", "change_resource_record_sets", HostedZoneId=zone, ChangeBatch={"Changes": batch}))
+        return enforce.check(world, environ, body) is not None
+
+    assert refused("Z1") is not allowed
+    assert refused("Z2"), "another zone"
 
 
 def test_a_body_changed_after_signing_is_refused(world: World, policies: list[dict[str, Any]]) -> None:

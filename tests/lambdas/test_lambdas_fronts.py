@@ -154,6 +154,15 @@ class TestAName:
         [found] = records(cloud, zone)
         assert (found["TTL"], found["ResourceRecords"]) == (10, [{"Value": address_of(cloud, node)}])
 
+    def test_the_address_of_a_terminated_node_is_its_successors(self, cloud: Any, zone: str) -> None:
+        """A subnet gives an address again as soon as it is free; whoever had it before may still be described with it."""
+        (old,), front = cloud.members(), fronts.front_of(D, A)
+        assert front is not None
+        front.attach(old)
+        cloud.client("ec2").terminate_instances(InstanceIds=[old])
+
+        assert front.who_holds() is None
+
     def test_another_assemblys_node_at_the_address_does_not_hold_it(self, cloud: Any, zone: str) -> None:
         stranger = cloud.client("ec2").run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
         front = fronts.front_of(D, A)

@@ -1,0 +1,20 @@
+"""Route 53's private zones: changes that take their time to arrive, and the resolver that every VPC has."""
+
+from __future__ import annotations
+
+from lab.dns.patches import patch
+from lab.dns.resolver import Resolvers
+from lab.dns.zones import Zones
+from lab.world import World
+
+_resolvers: dict[int, Resolvers] = {}
+
+
+def install(world: World) -> None:
+    zones = Zones(world)
+    patch(zones)
+    _resolvers[id(world)] = Resolvers(world, zones)
+
+
+def start(world: World) -> None:
+    _resolvers[id(world)].start()
