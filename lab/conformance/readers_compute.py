@@ -37,6 +37,7 @@ def function(read: Read) -> Live:
     properties["Code"] = _code(read, found["CodeSha256"])
     properties["Tags"] = tag_list(answer.get("Tags", {}))
     properties |= some(api.get_function_concurrency(FunctionName=name), "ReservedConcurrentExecutions")
+    properties |= some(api.get_function_recursion_config(FunctionName=name), "RecursiveLoop")
     return Live(properties, {"Arn": found["FunctionArn"]})
 
 

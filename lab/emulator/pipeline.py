@@ -12,6 +12,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from lab import tracing
 from lab.emulator.origin import why_unreachable
 from lab.world import World
 
@@ -83,7 +84,8 @@ class Pipeline:
         refusal = self._refuse(environ, caller, body)
         if refusal is not None:
             return refusal(environ, start_response)
-        with self._locks.get(caller.service) or nullcontext():
+        trace = str(environ.get("HTTP_X_AMZN_TRACE_ID", ""))
+        with tracing.carrying(trace), self._locks.get(caller.service) or nullcontext():
             return list(self._moto(environ, start_response))  # listed: the lock must outlast the answer
 
     def _refuse(self, environ: dict[str, Any], caller: Caller, body: bytes) -> Response | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.awslambda.exceptions import UnknownFunctionException
 
+from lab import tracing
 from lab.functions.guard import guarded
 from lab.functions.pool import Throttled
 from lab.functions.spec import describe, find
@@ -32,12 +33,13 @@ _QUEUED_MAX = 1000
 
 @dataclass(frozen=True, slots=True)
 class AsyncEvent:
-    """attempts: runs of the function so far; throttles: times there was no room for it."""
+    """trace: the tracing header it came with. attempts: runs of the function so far; throttles: times there was no room for it."""
 
     request_id: str
     function_arn: str
     payload: bytes
     origin: str
+    trace: str
     queued_at: float
     attempts: int = 0
     throttles: int = 0
@@ -53,7 +55,7 @@ class AsyncQueue:
         self._closed = False
 
     def put(self, function_arn: str, payload: bytes, origin: str) -> str:
-        event = AsyncEvent(str(uuid.uuid4()), function_arn, payload or b"{}", origin, time.monotonic())
+        event = AsyncEvent(str(uuid.uuid4()), function_arn, payload or b"{}", origin, tracing.current(), time.monotonic())
         with self._lock:
             if self._closed or len(self._open) >= _QUEUED_MAX:
                 self._world.journal.say("lambda", "an asynchronous event was lost: the queue is full", function=function_arn, origin=origin)
@@ -75,8 +77,12 @@ class AsyncQueue:
             timer.cancel()
 
     def _start(self, event: AsyncEvent) -> None:
-        arguments = (self._world, "lambda", self._attempt, event)
+        arguments = (self._world, "lambda", self._in_its_chain, event)
         threading.Thread(target=guarded, args=arguments, daemon=True, name=f"async-{event.request_id[:8]}").start()
+
+    def _in_its_chain(self, event: AsyncEvent) -> None:
+        with tracing.carrying(event.trace):  # its record at the failure destination too
+            self._attempt(event)
 
     def _attempt(self, event: AsyncEvent) -> None:
         try:
@@ -92,6 +98,8 @@ class AsyncQueue:
                 return self._fail(event, None, "RetriesExhausted")
             wait = min(_THROTTLE_MAX_S, _THROTTLE_FIRST_S * 2.0**event.throttles)
             return self._again(replace(event, throttles=event.throttles + 1), wait, None)
+        except tracing.RecursiveLoop:  # no page names its condition; the documented one that is nearest
+            return self._fail(event, None, "RetriesExhausted")
         tried = replace(event, attempts=event.attempts + 1)
         if result.error is None:
             return self._forget(tried)

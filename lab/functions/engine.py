@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from lab import tracing
 from lab.functions import permissions
 from lab.functions.asynchronous import AsyncQueue
 from lab.functions.pool import Pool, Throttled
@@ -51,7 +52,7 @@ class FunctionEngine:
     def invoke(self, function: str, payload: dict[str, Any], *, origin: str) -> tuple[dict[str, Any] | None, str | None]:
         try:
             result = self.run(function, json.dumps(payload).encode(), origin=origin)
-        except (Throttled, PayloadTooLarge) as error:
+        except (Throttled, PayloadTooLarge, tracing.RecursiveLoop) as error:
             return None, str(error)
         if result.error is not None:
             return None, result.payload.decode("utf-8", "replace")
@@ -77,11 +78,19 @@ class FunctionEngine:
     # --- the two ways of the API ---
 
     def run(self, function: str, payload: bytes, *, origin: str, request_id: str | None = None, attempt: int = 1) -> Result:
-        """RequestResponse. Raises Throttled, PayloadTooLarge, and moto's error for an unknown function."""
+        """RequestResponse, in the chain of lab.tracing.current().
+
+        Raises Throttled, PayloadTooLarge, tracing.RecursiveLoop, and moto's error for an unknown function.
+        """
         if len(payload) > SYNC_BYTES_MAX:
             raise PayloadTooLarge(f"Request must be smaller than {SYNC_BYTES_MAX} bytes for the InvokeFunction operation")
         spec = describe(find(function))
         request_id = request_id or str(uuid.uuid4())
+        if not spec.may_loop and tracing.count(tracing.current(), spec.arn) >= tracing.CHAIN_MAX:
+            text = f"stopped: a recursive loop, one event has invoked it {tracing.CHAIN_MAX} times"
+            self._world.journal.say(spec.title, text, function=spec.name, origin=origin)
+            self._measure(spec, at=self._world.clock.now(), looped=True)
+            raise tracing.RecursiveLoop(text)
         try:
             return self._run(spec, payload, origin, request_id, attempt)
         except Throttled as error:
@@ -107,7 +116,9 @@ class FunctionEngine:
             journal.say(spec.title, f"invoked by {origin} ({how})", function=spec.name, request_id=request_id, cold=cold, attempt=attempt)
             slot.log.begin(request_id)
             started, invoked_at = time.monotonic(), self._world.clock.now()
-            outcome = slot.environment.invoke(request_id, payload or b"{}")
+            trace_id = f"1-{int(time.time()):08x}-{request_id.replace('-', '')[:24]}"
+            trace = tracing.counted(tracing.current(), spec.arn, trace_id=trace_id)
+            outcome = slot.environment.invoke(request_id, payload or b"{}", trace)
             text = _error_text(outcome.payload) if outcome.error else None
             slot.log.end(
                 request_id,
@@ -123,9 +134,11 @@ class FunctionEngine:
             self._measure(spec, at=invoked_at, error=outcome.error is not None, duration_s=outcome.duration_s)
             return Result(outcome.payload, outcome.error, slot.log.tail(), request_id)
 
-    def _measure(self, spec: FunctionSpec, *, at: float, error: bool = False, throttled: bool = False, duration_s: float = 0.0) -> None:
+    def _measure(
+        self, spec: FunctionSpec, *, at: float, error: bool = False, throttled: bool = False, looped: bool = False, duration_s: float = 0.0
+    ) -> None:
         if self.metrics is not None:
-            self.metrics.invocation(spec.name, at=at, error=error, throttled=throttled, duration_s=duration_s)
+            self.metrics.invocation(spec.name, at=at, error=error, throttled=throttled, looped=looped, duration_s=duration_s)
 
 
 def _error_text(payload: bytes) -> str:

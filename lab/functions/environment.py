@@ -89,7 +89,7 @@ class Environment:
         self._reader = threading.Thread(target=self._read_lines, daemon=True, name=f"log-{spec.title}")
         self._reader.start()
 
-    def invoke(self, request_id: str, payload: bytes) -> Outcome:
+    def invoke(self, request_id: str, payload: bytes, trace: str) -> Outcome:
         """Run one event to its end, its timeout, or the process's death. Raises nothing of the function's."""
         started = time.monotonic()
         self._thaw()
@@ -97,7 +97,7 @@ class Environment:
         begun = time.monotonic()
         if failed is None:
             deadline = begun + self.spec.timeout_s
-            work = Work(request_id, payload, int((time.time() + self.spec.timeout_s) * 1000), self.spec.arn)
+            work = Work(request_id, payload, int((time.time() + self.spec.timeout_s) * 1000), self.spec.arn, trace)
             self.api.give(work)
             failed, answer = self._await_answer(request_id, deadline)
         else:

@@ -9,6 +9,7 @@ from typing import Any
 import moto.awslambda.models as lambda_models
 from moto.awslambda.exceptions import LambdaClientError
 
+from lab import tracing
 from lab.functions.engine import FunctionEngine, PayloadTooLarge
 from lab.functions.patching import original_of, replace
 from lab.functions.pool import Throttled
@@ -20,6 +21,10 @@ class TooManyRequests(LambdaClientError):
 
 class RequestTooLarge(LambdaClientError):
     code = 413
+
+
+class RecursiveInvocation(LambdaClientError):
+    code = 400
 
 
 def patch(engine: FunctionEngine) -> None:
@@ -39,6 +44,8 @@ def patch(engine: FunctionEngine) -> None:
             raise TooManyRequests("TooManyRequestsException", f"{error} ({error.reason})") from error
         except PayloadTooLarge as error:
             raise RequestTooLarge("RequestEntityTooLargeException", str(error)) from error
+        except tracing.RecursiveLoop as error:
+            raise RecursiveInvocation("RecursiveInvocationException", str(error)) from error
         if result.error is not None:
             response_headers["x-amz-function-error"] = result.error
         response_headers["x-amz-log-result"] = base64.b64encode(result.log.encode()).decode()

@@ -17,12 +17,13 @@ _POLL_S = 0.5  # how often a waiting /next looks whether its environment still l
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One invocation as the runtime receives it. deadline_ms: Unix time."""
+    """One invocation as the runtime receives it. deadline_ms: Unix time. trace: its tracing header."""
 
     request_id: str
     payload: bytes
     deadline_ms: int
     function_arn: str
+    trace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def _handler(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
                 "Lambda-Runtime-Aws-Request-Id": work.request_id,
                 "Lambda-Runtime-Deadline-Ms": str(work.deadline_ms),
                 "Lambda-Runtime-Invoked-Function-Arn": work.function_arn,
-                "Lambda-Runtime-Trace-Id": f"Root=1-{work.deadline_ms // 1000:08x}-{work.request_id.replace('-', '')[:24]};Sampled=0",
+                "Lambda-Runtime-Trace-Id": work.trace,
             }
             return self._send(200, work.payload, headers)
 

@@ -15,7 +15,7 @@ from lab.world import ACCOUNT, REGION
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSpec:
-    """timeout_s and memory_mb as configured; reserved: its concurrency limit, None for the account's."""
+    """timeout_s and memory_mb as configured; reserved: its concurrency limit, None for the account's. may_loop: RecursiveLoop is Allow."""
 
     name: str
     arn: str
@@ -34,6 +34,7 @@ class FunctionSpec:
     log_level: str | None
     dead_letter_arn: str | None
     reserved: int | None
+    may_loop: bool
     fingerprint: str
 
     @property
@@ -78,5 +79,6 @@ def describe(fn: Any) -> FunctionSpec:
         log_level=logging.get("ApplicationLogLevel"),
         dead_letter_arn=(kept.get("DeadLetterConfig") or {}).get("TargetArn"),
         reserved=None if reserved is None else int(reserved),
+        may_loop=getattr(fn, "lab_recursive_loop", "Terminate") == "Allow",
         fingerprint=hashlib.sha256(json.dumps(shape, sort_keys=True, default=str).encode()).hexdigest(),
     )

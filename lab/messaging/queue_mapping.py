@@ -12,11 +12,13 @@ from typing import Any
 
 from moto.core.exceptions import ServiceException
 
+from lab import tracing
 from lab.functions.engine import FunctionEngine, PayloadTooLarge
 from lab.functions.guard import guarded
 from lab.functions.pool import Throttled
 from lab.messaging.batches import failed_items
 from lab.messaging.patterns import matches
+from lab.messaging.queues import TRACE_HEADER
 from lab.messaging.send import backend
 from lab.world import World
 
@@ -87,9 +89,11 @@ class QueueMapping:
         engine = self._world.functions
         assert isinstance(engine, FunctionEngine)
         records = [_record(message, self._esm.event_source_arn) for message in batch]
+        trace = tracing.of_batch(record["attributes"].get(TRACE_HEADER, "") for record in records)
         try:
-            result = engine.run(self._esm.function_arn, json.dumps({"Records": records}).encode(), origin=f"queue {self._queue_name}")
-        except (Throttled, PayloadTooLarge):
+            with tracing.carrying(trace):
+                result = engine.run(self._esm.function_arn, json.dumps({"Records": records}).encode(), origin=f"queue {self._queue_name}")
+        except (Throttled, PayloadTooLarge, tracing.RecursiveLoop):
             return  # they come back when their visibility timeout is over
         if result.error is not None:
             return
@@ -127,6 +131,9 @@ def _record(message: Any, queue_arn: str) -> dict[str, Any]:
         "SenderId": message.sender_id,
         "ApproximateFirstReceiveTimestamp": str(message.approximate_first_receive_timestamp),
     }
+    trace = message.system_attributes.get(TRACE_HEADER)
+    if trace:
+        attributes[TRACE_HEADER] = trace["StringValue"]
     return {
         "messageId": message.id,
         "receiptHandle": message.receipt_handle,

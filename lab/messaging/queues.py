@@ -12,6 +12,7 @@ from typing import Any
 import moto.sqs.models as sqs_models
 from moto.core.utils import unix_time_millis
 
+from lab import tracing
 from lab.functions.patching import original_of, replace
 from lab.world import World
 
@@ -19,6 +20,7 @@ _LOCKS: weakref.WeakKeyDictionary[Any, threading.RLock] = weakref.WeakKeyDiction
 _LOCKS_LOCK = threading.Lock()
 _DELETED_MAX = 1000  # receipt handles kept so that deleting twice is no error
 _POLL_S = 0.05
+TRACE_HEADER = "AWSTraceHeader"  # https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html
 
 
 def lock_of(queue: Any) -> threading.RLock:
@@ -39,8 +41,10 @@ def patch(world: World) -> None:
     receive = original_of(sqs_models.SQSBackend, "receive_message")
 
     def add_message(self: Any, message: Any) -> None:
-        """Only add: mappings poll, as on AWS."""
+        """Only add: mappings poll, as on AWS. The request's tracing header stays with the message, unless it has one of its own."""
         message.lab_entered = world.clock.now()  # also when it is moved here from another queue
+        if tracing.current():
+            message.system_attributes.setdefault(TRACE_HEADER, {"StringValue": tracing.current(), "DataType": "String"})
         with lock_of(self):
             mappings, self.lambda_event_source_mappings = self.lambda_event_source_mappings, {}
             try:

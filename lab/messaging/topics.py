@@ -13,6 +13,7 @@ from typing import Any
 
 import moto.sns.models as sns_models
 
+from lab import tracing
 from lab.functions.guard import guarded
 from lab.functions.patching import replace
 from lab.messaging.send import Undeliverable, backend, send
@@ -56,10 +57,15 @@ class TopicEngine:
             if matcher is not None and not matcher.matches(attributes, message):
                 continue
             text = _for_protocol(message, subscription.protocol) if structure == "json" else message
-            self._workers.submit(guarded, self._world, "topic", self._one, subscription, message_id, text, subject, attributes)
+            arguments = (subscription, message_id, text, subject, attributes)
+            self._workers.submit(guarded, self._world, "topic", self._in_its_chain, tracing.current(), *arguments)
 
     def close(self) -> None:
         self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _in_its_chain(self, trace: str, *arguments: Any) -> None:
+        with tracing.carrying(trace):
+            self._one(*arguments)
 
     def _one(self, subscription: Any, message_id: str, message: str, subject: str | None, attributes: dict[str, Any]) -> None:
         topic = subscription.topic_arn

@@ -65,7 +65,7 @@ class Metrics:
             backend.metric_data.append(datum)
             del backend.metric_data[:-_MOTO_KEPT]
 
-    def invocation(self, function: str, *, at: float, error: bool, throttled: bool, duration_s: float) -> None:
+    def invocation(self, function: str, *, at: float, error: bool, throttled: bool, looped: bool, duration_s: float) -> None:
         """What Lambda itself reports when an invocation is over, stamped with the time when it began (at, Unix seconds).
 
         https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html and
@@ -73,6 +73,8 @@ class Metrics:
         """
         if throttled:
             values = {"Throttles": (1.0, "Count")}
+        elif looped:
+            values = {"RecursiveInvocationsDropped": (1.0, "Count")}
         else:
             values = {
                 "Invocations": (1.0, "Count"),

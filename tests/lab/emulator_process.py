@@ -1,4 +1,4 @@
-"""An emulator process of a test's own, without engines, on a free loopback port."""
+"""An emulator process of a test's own, without engines unless asked for, on a free loopback port."""
 
 from __future__ import annotations
 
@@ -50,9 +50,10 @@ def server_command(folder: Path, *arguments: str, engines: str = "none") -> list
 
 
 @contextlib.contextmanager
-def emulator(folder: Path, *, engines: str = "none") -> Iterator[Emulator]:
+def emulator(folder: Path, *arguments: str, engines: str = "none") -> Iterator[Emulator]:
     """Serve while the block runs; ended by SIGTERM, and by SIGKILL if that takes more than 10 s."""
-    process = subprocess.Popen(server_command(folder, "--port", "0", engines=engines), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    command = server_command(folder, "--port", "0", *arguments, engines=engines)
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + START_S
         ready = folder / "ready"

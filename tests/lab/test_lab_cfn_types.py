@@ -221,6 +221,7 @@ FUNCTIONS = {
         Handler="lambdas.tick.handler",
         LoggingConfig={"LogFormat": "JSON", "LogGroup": {"Ref": "Log"}, "ApplicationLogLevel": "INFO"},
         MemorySize=256,
+        RecursiveLoop="Allow",
         ReservedConcurrentExecutions=1,
         Role=att("Role"),
         Runtime="python3.14",
@@ -349,6 +350,15 @@ def test_a_function_in_a_vpc_says_which(aws: Emulator) -> None:
     assert function["VpcConfig"]["VpcId"] == aws.physical("everything", "Vpc")
 
 
+def test_a_function_that_lost_its_setting_for_recursive_loops_is_found(aws: Emulator) -> None:
+    api, name = aws.api("lambda"), aws.physical("everything", "Function")
+    api.put_function_recursion_config(FunctionName=name, RecursiveLoop="Terminate")
+    problems = check("everything", {"Resources": EVERYTHING}, endpoint=aws.endpoint)
+    api.put_function_recursion_config(FunctionName=name, RecursiveLoop="Allow")
+
+    assert [problem.text for problem in problems] == ["RecursiveLoop: expected 'Allow', got 'Terminate'"]
+
+
 def test_messages_wait_for_the_labs_own_pollers(aws: Emulator) -> None:
     """moto alone would invoke the function inside SendMessage, and take the message."""
     sqs, url = aws.api("sqs"), aws.physical("everything", "Work")
@@ -365,7 +375,8 @@ def test_a_denying_bucket_policy_is_kept_for_the_policy_engine_and_not_misread(a
 
 def test_a_function_changes_in_place(aws: Emulator) -> None:
     function = FUNCTIONS["Function"]
-    faster = {**function, "Properties": {**function["Properties"], "Timeout": 30, "MemorySize": 512}}
+    changed = {"Timeout": 30, "MemorySize": 512, "RecursiveLoop": "Terminate"}
+    faster = {**function, "Properties": {**function["Properties"], **changed}}
     after = {"Resources": EVERYTHING | {"Function": faster}}
     cloudformation = aws.api("cloudformation")
     names = {"StackName": "everything", "ChangeSetName": "faster"}

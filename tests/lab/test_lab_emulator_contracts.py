@@ -57,6 +57,14 @@ POINTS = {
         assert {"LogicalId", "StackId"} <= set(parsing.parse_and_create_resource.__code__.co_consts) | {
             name for const in parsing.parse_and_create_resource.__code__.co_consts if isinstance(const, tuple) for name in const}
     """,
+    "Lambda's calls are found by their operation's name under listed paths, and its loop setting is not among them": """
+        from moto.awslambda import urls
+        from moto.awslambda.responses import LambdaResponse
+        same = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\\w_:%-]+)/concurrency/?$"
+        assert urls.url_paths[same] == LambdaResponse.dispatch
+        assert callable(LambdaResponse.put_function_concurrency)
+        assert not hasattr(LambdaResponse, "put_function_recursion_config")
+    """,
     "a stack makes its resources, outputs and events through these": """
         from moto.cloudformation import models
         for name in ("create_resources", "_create_resource_map", "_create_output_map", "_add_stack_event", "mark_creation_complete"):

@@ -86,6 +86,16 @@ def test_a_mapping_object_has_what_is_read_from_it(world: World) -> None:
         assert hasattr(esm, name), name
 
 
+def test_a_message_keeps_system_attributes_as_receivers_are_given_them(world: World) -> None:
+    """The tracing header is put there (lab.messaging.queues)."""
+    url = boto3.client("sqs").create_queue(QueueName="q")["QueueUrl"]
+    header = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-a"}}
+    boto3.client("sqs").send_message(QueueUrl=url, MessageBody="x", MessageSystemAttributes=header)
+
+    (message,) = get_backend("sqs")[ACCOUNT][REGION].queues["q"]._messages
+    assert message.system_attributes == header
+
+
 def test_moto_delivers_nothing_by_itself(world: World) -> None:
     """Else a message would reach a function twice, once inside the caller's request."""
     client = boto3.client("sqs")

@@ -22,6 +22,15 @@ def _api_names(properties: dict[str, Any]) -> dict[str, Any]:
     return {"KMSKeyArn" if key == "KmsKeyArn" else key: value for key, value in properties.items()}
 
 
+def _settle(request: Request, name: str) -> None:
+    """Settings that have calls of their own. A template that names no RecursiveLoop wants the default."""
+    api, props = request.api("lambda"), request.props
+    reserved = props.take("ReservedConcurrentExecutions")
+    if reserved is not None:
+        api.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(reserved))
+    api.put_function_recursion_config(FunctionName=name, RecursiveLoop=props.take("RecursiveLoop") or "Terminate")
+
+
 def change_function(request: Request, physical_id: str) -> Made:
     """Code and configuration as UpdateFunctionCode and UpdateFunctionConfiguration change them."""
     api, given = request.api("lambda"), _api_names(request.props.pick(*_FUNCTION))
@@ -30,9 +39,7 @@ def change_function(request: Request, physical_id: str) -> Made:
     api.update_function_code(FunctionName=physical_id, **given.pop("Code"), **architectures)
     arn = api.update_function_configuration(FunctionName=physical_id, **given)["FunctionArn"]
     api.tag_resource(Resource=arn, Tags=request.props.tag_map())
-    reserved = request.props.take("ReservedConcurrentExecutions")
-    if reserved is not None:
-        api.put_function_concurrency(FunctionName=physical_id, ReservedConcurrentExecutions=int(reserved))
+    _settle(request, physical_id)
     return Made(physical_id, {"Arn": arn}, lambda: api.delete_function(FunctionName=physical_id))
 
 
@@ -40,9 +47,7 @@ def change_function(request: Request, physical_id: str) -> Made:
 def function(request: Request) -> Made:
     api, props, name = request.api("lambda"), request.props, request.name
     arn = api.create_function(FunctionName=name, Tags=props.tag_map(), **_api_names(props.pick(*_FUNCTION)))["FunctionArn"]
-    reserved = props.take("ReservedConcurrentExecutions")
-    if reserved is not None:
-        api.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(reserved))
+    _settle(request, name)
     return Made(name, {"Arn": arn}, lambda: api.delete_function(FunctionName=name))
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import unquote
 
+from moto.awslambda import urls
+from moto.awslambda.exceptions import InvalidParameterValueException
 from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunction
+from moto.awslambda.responses import LambdaResponse
 from moto.backends import get_backend
 
 _KEPT = ("DeadLetterConfig", "LoggingConfig", "KMSKeyArn")
@@ -14,6 +19,7 @@ def install() -> None:
     _keep_configuration()
     _one_invoke_config_per_function()
     _no_deliveries_in_process()
+    _recursion_config()
 
 
 def _vpc_of(function: LambdaFunction) -> str:
@@ -83,3 +89,27 @@ def _no_deliveries_in_process() -> None:
         return mapping
 
     LambdaBackend.create_event_source_mapping = create
+
+
+def _recursion_config() -> None:
+    """GetFunctionRecursionConfig and PutFunctionRecursionConfig, which moto does not have.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionRecursionConfig.html
+    """
+
+    def function_of(response: LambdaResponse) -> Any:
+        return response.backend.get_function(unquote(response.path.rstrip("/").rsplit("/", 2)[-2]))
+
+    def get(self: LambdaResponse) -> str:
+        return json.dumps({"RecursiveLoop": getattr(function_of(self), "lab_recursive_loop", "Terminate")})
+
+    def put(self: LambdaResponse) -> str:
+        function, wanted = function_of(self), self.json_body.get("RecursiveLoop")
+        if wanted not in ("Allow", "Terminate"):
+            raise InvalidParameterValueException(f"RecursiveLoop is Allow or Terminate, not {wanted}")
+        function.lab_recursive_loop = wanted
+        return json.dumps({"RecursiveLoop": wanted})
+
+    LambdaResponse.get_function_recursion_config = get  # type: ignore[attr-defined]  # found by the operation's name
+    LambdaResponse.put_function_recursion_config = put  # type: ignore[attr-defined]  # found by the operation's name
+    urls.url_paths[r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/recursion-config/?$"] = LambdaResponse.dispatch
