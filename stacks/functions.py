@@ -32,6 +32,7 @@ class Handler:
     memory_mb also buys CPU: what stands between a failure and its recovery gets more, for its cold start.
     timeout_s: a handler leaves by itself before that; being cut off is a failure.
     retries, age_s: how often and how long Lambda tries an asynchronous event again after an error.
+    loops: it wakes itself on purpose, and something else than Lambda's recursive loop detection bounds that.
     """
 
     module: str
@@ -39,12 +40,17 @@ class Handler:
     timeout_s: int
     retries: int = 2
     age_s: int = 600
+    loops: bool = False
 
 
 # Concurrency is reserved for none: a young account has ten in all and may reserve none of them.
 TICK = Handler(module="tick", memory_mb=256, timeout_s=50, retries=0, age_s=60)  # the next minute brings the next one
 PROBE_NODES = Handler(module="probe_nodes", memory_mb=256, timeout_s=20, retries=0, age_s=60)
-RECOVER_ASSEMBLY = Handler(module="recover_assembly", memory_mb=512, timeout_s=60)
+# Lambda would stop it at about sixteen messages of one incident, a quarter of an hour into it, and leave the rest to the dead letters
+# (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html). Its chain is bounded otherwise: a call sends one message at
+# most, when its own time is up, so one in some fifty seconds; only who brings the incident's word goes on; and every incident ends,
+# after an hour at the latest (core.guards.Policy.incident_s).
+RECOVER_ASSEMBLY = Handler(module="recover_assembly", memory_mb=512, timeout_s=60, loops=True)
 ADMIT_NODE = Handler(module="admit_node", memory_mb=512, timeout_s=60)
 RETIRE_NODE = Handler(module="retire_node", memory_mb=512, timeout_s=60)
 MOVE_FRONT = Handler(module="move_front", memory_mb=512, timeout_s=30)
@@ -218,6 +224,7 @@ class Functions(Construct):
             role=role,
             log_group=log,
             memory_size=handler.memory_mb,
+            recursive_loop=lambda_.RecursiveLoop.ALLOW if handler.loops else None,
             timeout=Duration.seconds(handler.timeout_s),
             environment={
                 **self._common,

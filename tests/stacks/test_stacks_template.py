@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from core import names
+from core.guards import Policy
+from lambdas import recover_assembly
+from lambdas.adapters import clock
 from tests.stacks.conftest import Template
 
 GROUP = "AWS::AutoScaling::AutoScalingGroup"
@@ -181,6 +184,27 @@ def test_six_functions_share_one_archive_and_bear_no_fixed_name(template: Templa
     assert {function["Runtime"] for function in functions} == {"python3.14"}
     assert not any("FunctionName" in function or "ReservedConcurrentExecutions" in function for function in functions)
     assert len({function["Role"]["Fn::GetAtt"][0] for function in functions}) == 6
+
+
+def test_only_recovery_may_wake_itself_again_and_again_and_its_incidents_end(template: Template) -> None:
+    """Lambda stops a chain of about 16: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+
+    recover_assembly alone feeds a queue that feeds it, so it alone is allowed to. What bounds the chain instead is the incident.
+    """
+    settings = {function["Handler"]: function.get("RecursiveLoop", "Terminate") for function in template.of("AWS::Lambda::Function")}
+    assert {handler for handler, setting in settings.items() if setting != "Terminate"} == {"lambdas.recover_assembly.handler"}
+
+    feed_themselves = set()
+    for mapping in template.of("AWS::Lambda::EventSourceMapping"):
+        queue, function = mapping["EventSourceArn"]["Fn::GetAtt"][0], template.resources[mapping["FunctionName"]["Ref"]]["Properties"]
+        role = function["Role"]["Fn::GetAtt"][0]
+        if any("sqs:SendMessage" in s["Action"] and queue in json.dumps(s["Resource"]) for s in template.statements(role)):
+            feed_themselves.add(function["Handler"])
+    assert feed_themselves == {"lambdas.recover_assembly.handler"}
+
+    (timeout_s,) = {function["Timeout"] for function in template.of("AWS::Lambda::Function") if function["Handler"] in feed_themselves}
+    chain = Policy().incident_s / (timeout_s - clock.RESERVE_S + recover_assembly.HAND_OVER_DELAY_S)
+    assert 16 < chain < 100, "longer than Lambda would let it, and a message a minute for an hour at most"
 
 
 def test_only_the_prober_lives_in_the_vpc(template: Template) -> None:
