@@ -27,7 +27,7 @@ def spawn(application: Application, *, environment: Mapping[str, str], mark: str
     who = account(application.user)
     told = {**home_of(who), **environment, MARK: mark}
     argv = [*launcher(application, told), *program]
-    return subprocess.Popen(
+    popen = subprocess.Popen(
         argv,
         env=told,
         cwd=application.directory or "/",
@@ -38,6 +38,9 @@ def spawn(application: Application, *, environment: Mapping[str, str], mark: str
         umask=UMASK,
         **identity_of(who),
     )
+    # The kernel goes on with us first, on the processor that it has given to the program; what we do next can wait, the program cannot.
+    os.sched_yield()
+    return popen
 
 
 def account(user: str | None) -> pwd.struct_passwd | None:
