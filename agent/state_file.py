@@ -14,6 +14,7 @@ from agent.notes import Notes, notes_from_json, notes_to_json
 VERSION = 1
 FILE = "given-up.json"
 NOTES_FILE = "applications.json"
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 NOTES_BYTES_MAX = 4 << 20  # a hundred applications that fail all the time are some 300 KB
 
@@ -84,8 +85,10 @@ def put_aside(path: Path) -> None:
 
 def _write(path: Path, value: Mapping[str, Any], *, durable: bool) -> None:
     """Write, sync, rename, sync the folder. Nobody else writes here: one agent a folder."""
-    fresh = path.with_name(f"{path.name}.new")
-    text = json.dumps(value, separators=(",", ":")).encode()  # in one piece: an application that is down waits for this
+    # In plain words and in one piece: an application that is down waits for this.
+    name = os.fspath(path)
+    fresh = f"{name}.new"
+    text = _ENCODER.encode(value).encode()
     try:
         descriptor = os.open(fresh, _FLAGS, 0o600)
     except FileNotFoundError:  # the folder could not be made at the start, or somebody took it away
@@ -98,7 +101,7 @@ def _write(path: Path, value: Mapping[str, Any], *, durable: bool) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    fresh.rename(path)
+    os.rename(fresh, name)
     if not durable:
         return
     folder_descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

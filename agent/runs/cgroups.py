@@ -24,6 +24,7 @@ class Cgroup:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._members = os.fspath(folder / "cgroup.procs")
         self._events: int | None = None
 
     def place(self, pid: int) -> None:
@@ -39,6 +40,10 @@ class Cgroup:
             if len(pids) > MEMBERS_MAX:
                 break
         return [pid for pid in pids if pid > 0]
+
+    def is_there(self) -> bool:
+        """Asked before each start, and so as cheaply as can be."""
+        return os.path.exists(self._members)
 
     def is_empty(self) -> bool:
         """Asked between the end of a run and the start of the next: so the file stays open, one for each application."""
@@ -83,7 +88,7 @@ def cgroup_for(mark: str, limits: Limits) -> tuple[Cgroup | None, tuple[str, ...
     """
     key = mark.rpartition("/")[0]
     made = _made.get(key)
-    if made is not None and not (made[0].folder / "cgroup.procs").exists():
+    if made is not None and not made[0].is_there():
         forget(mark)  # another agent has removed it while it was empty
         made = None
     if made is None:

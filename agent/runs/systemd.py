@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from agent.runs.actions import Acted, Action
@@ -29,6 +30,7 @@ _NOT_LOADED = 5  # systemctl's exit status for a unit that there is not, as LSB 
 _UP = ("active", "reloading")
 
 
+@cache
 def is_running() -> bool:
     """Whether systemd is the first process here and can be asked to run programs."""
     return RUNNING.is_dir() and shutil.which("systemd-run") is not None

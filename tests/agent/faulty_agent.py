@@ -34,7 +34,7 @@ from tests.agent.worlds import FakeBucket, FakeMetadata
 
 EFFECTS = {
     "note": ("agent.notebook", "write_notes"),
-    "rename": ("pathlib", "Path.rename"),
+    "rename": ("os", "rename"),
     "fsync": ("os", "fsync"),
     "begin": ("agent.supervised", "Supervised.begin"),
     "started": ("agent.supervised", "Supervised.start"),
