@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 
 from lab.emulator.cloudformation.provider import publish
-from lab.groups import cloudformation, responses
+from lab.groups import cloudformation, responses, rolling
 from lab.groups.ec2 import MotoEc2
 from lab.groups.engine import Groups
 from lab.world import World
 
-__all__ = ["cloudformation", "groups_of", "install", "start"]
+__all__ = ["cloudformation", "groups_of", "install", "rolling", "start"]
 _installed: dict[int, Groups] = {}  # by id of the world: one in the lab, several in tests
 
 

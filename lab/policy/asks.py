@@ -221,6 +221,14 @@ def _route53(call: ApiCall, _directory: Directory) -> tuple[Ask, ...]:
     return (Ask(action, f"arn:aws:route53:::hostedzone/{p['HostedZoneId']}", context),)
 
 
+def _cloudformation(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
+    if call.operation != "SignalResource":
+        raise UnknownCall(f"cloudformation:{call.operation} is not known to the lab")
+    name = str(call.parameters["StackName"])
+    stack = name if name.startswith("arn:") else f"arn:aws:cloudformation:{directory.region}:{directory.account}:stack/{name}/?"
+    return (Ask("cloudformation:SignalResource", stack, {}),)
+
+
 def _sts(call: ApiCall, _directory: Directory) -> tuple[Ask, ...]:
     # Needs no permission: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
     if call.operation == "GetCallerIdentity":
@@ -240,4 +248,5 @@ _READERS: dict[str, Callable[[ApiCall, Directory], tuple[Ask, ...]]] = {
     "monitoring": _cloudwatch,
     "route53": _route53,
     "sts": _sts,
+    "cloudformation": _cloudformation,
 }

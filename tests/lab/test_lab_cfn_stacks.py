@@ -156,7 +156,38 @@ def test_a_change_that_cannot_be_made_in_place_says_so(aws: Emulator) -> None:
     change(aws, "place", template(Net={"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.1.0.0/16"}}), "CREATE")
     status, why = change(aws, "place", template(Net={"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.2.0.0/16"}}), "UPDATE")
 
-    assert (status, "AWS::EC2::VPC Net: the lab cannot change this type in place: start a fresh lab" in why) == ("UPDATE_FAILED", True)
+    assert (status, "AWS::EC2::VPC Net: the lab cannot change this type in place: start a fresh lab" in why) == (
+        "UPDATE_ROLLBACK_COMPLETE",
+        True,
+    )
+
+
+def test_an_update_that_fails_leaves_the_stack_as_it_was(aws: Emulator) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html: the default"""
+    kept = {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": 1}}
+    change(aws, "back", template(Kept=kept), "CREATE")
+    slower = {**kept, "Properties": {"DelaySeconds": 9}}
+    new = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "of-the-update"}}
+    status, why = change(aws, "back", template(Kept=slower, New=new, Odd={"Type": "AWS::SQS::Queue", "Properties": {"Odd": 1}}), "UPDATE")
+    url = aws.physical("back", "Kept")
+    groups = aws.api("logs").describe_log_groups(logGroupNamePrefix="of-the-update")["logGroups"]
+
+    assert (status, "does not understand property Odd" in why) == ("UPDATE_ROLLBACK_COMPLETE", True)
+    assert aws.api("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])["Attributes"]["DelaySeconds"] == "1"
+    assert groups == []
+    assert change(aws, "back", template(Kept=slower), "UPDATE")[0] == "UPDATE_COMPLETE"
+
+
+def test_what_names_a_changed_value_changes_with_it(aws: Emulator) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html"""
+    said = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "one"}}
+    follows = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Fn::GetAtt": ["Said", "Value"]}}}
+    change(aws, "follows", template(Said=said, Follows=follows), "CREATE")
+    status, _ = change(aws, "follows", template(Said={**said, "Properties": {"Type": "String", "Value": "two"}}, Follows=follows), "UPDATE")
+    name = aws.physical("follows", "Follows")
+
+    assert status == "UPDATE_COMPLETE"
+    assert aws.api("ssm").get_parameter(Name=name)["Parameter"]["Value"] == "two"
 
 
 def test_use_previous_value_of_a_parameter_never_passed_means_its_default(aws: Emulator) -> None:

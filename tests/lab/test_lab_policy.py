@@ -149,6 +149,12 @@ class TestAsks:
         assert "aws:resourcetag/understudy:deployable" in got[0].context
         assert got[1].context == {}
 
+    def test_a_signal_asks_for_its_stack(self) -> None:
+        stack = "arn:aws:cloudformation:us-east-1:123456789012:stack/understudy-demo/7d2e3dd0"
+        signal = ApiCall("cloudformation", "SignalResource", {"StackName": stack})
+
+        assert asks(signal, FixedDirectory()) == (Ask("cloudformation:SignalResource", stack, {}),)
+
     def test_a_call_outside_the_table_is_an_error_of_the_lab(self) -> None:
         with pytest.raises(UnknownCall, match="RunInstances"):
             asks(ApiCall("ec2", "RunInstances", {}), FixedDirectory())
@@ -156,9 +162,20 @@ class TestAsks:
             asks(ApiCall("rds", "RebootDBInstance", {}), FixedDirectory())
 
     def test_every_reader_is_for_a_service_name_that_signs_requests(self) -> None:
-        assert {"dynamodb", "ec2", "autoscaling", "s3", "lambda", "sqs", "sns", "events", "monitoring", "route53", "sts"} == set(
-            asks_module._READERS
-        )
+        assert {
+            "dynamodb",
+            "ec2",
+            "autoscaling",
+            "s3",
+            "lambda",
+            "sqs",
+            "sns",
+            "events",
+            "monitoring",
+            "route53",
+            "sts",
+            "cloudformation",
+        } == set(asks_module._READERS)
 
 
 @pytest.fixture

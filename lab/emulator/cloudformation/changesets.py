@@ -32,29 +32,14 @@ class ChangeSetNotFound(CloudFormationError):
     code = "ChangeSetNotFound"
 
 
-CarryOut = Callable[[models.ChangeSet], None]
-Fail = Callable[[models.Stack, str, StackFailed], None]
+def install(*, execute: Callable[[models.ChangeSet], None]) -> None:
+    """execute: brings a change set's stack to its template; whatever becomes of that is the stack's to say."""
 
-
-def install(*, carry_out: CarryOut, fail: Fail) -> None:
-    """carry_out: brings a change set's stack to its template. fail: marks a stack as failed."""
-
-    def execute(self: CloudFormationResponse) -> ActionResult:
-        change_set = _asked_for(self)
-        stack, verb = change_set.stack, change_set.change_set_type
-        stack._add_stack_event(f"{verb}_IN_PROGRESS", resource_status_reason="User Initiated")
-        try:
-            carry_out(change_set)
-        except StackFailed as error:
-            fail(stack, verb, error)
-            change_set.execution_status = "EXECUTE_FAILED"
-            return EmptyResult()
-        change_set.execution_status = "EXECUTE_COMPLETE"
-        stack._add_stack_event(f"{verb}_COMPLETE")
-        stack.status = f"{verb}_COMPLETE"
+    def answer(self: CloudFormationResponse) -> ActionResult:
+        execute(_asked_for(self))
         return EmptyResult()
 
-    CloudFormationResponse.execute_change_set = execute
+    CloudFormationResponse.execute_change_set = answer
     CloudFormationResponse.describe_change_set = _describe
     CloudFormationResponse.delete_change_set = _delete
     models.CloudFormationBackend._resolve_update_parameters = _resolve_update_parameters  # type: ignore[assignment]  # of another kind in moto
