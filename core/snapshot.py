@@ -30,20 +30,30 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """An instance as its Auto Scaling group tells it."""
+    """An instance as its Auto Scaling group tells it. current: launched from what the group launches now."""
 
     instance: str
     lifecycle: str
     healthy: bool
+    current: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackPlace:
+    """What CloudFormation calls a group: the stack's id, and the group's logical id in it."""
+
+    stack: str
+    logical_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """An Auto Scaling group. wanted: how many instances it is to keep, 0 while somebody takes it down."""
+    """An Auto Scaling group. wanted: how many instances it is to keep, 0 while somebody takes it down. stack: None where none made it."""
 
     name: str
     wanted: int
     members: Mapping[str, Member]
+    stack: StackPlace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +85,7 @@ class View:
     now_ms: int
     group: str | None = None
     wanted: int = 1
+    stack: StackPlace | None = None
     permit: Permit | None = None
     incident: Incident | None = None
     budget: Budget = field(default_factory=Budget)

@@ -27,8 +27,8 @@ CDK = ROOT / "node_modules" / ".bin" / "cdk"
 # "localhost", not 127.0.0.1: the CLI hands moto a template URL on this host, which moto reads path style only then.
 ENDPOINT = f"http://localhost:{PORT}"
 # Limits, several times what a busy machine needs. The first synthesis unpacks the CDK's own library; two of them at once took 137 s
-# on two cores with five times as much to do.
-SYNTH_S, BOOTSTRAP_S, DEPLOY_S = 300.0, 60.0, 120.0
+# on two cores with five times as much to do. A deploy waits for the nodes that it starts, and once more when it has to go back.
+SYNTH_S, BOOTSTRAP_S, DEPLOY_S = 300.0, 60.0, 900.0
 LINE_CHARS_MAX, LINES_KEPT = 400, 15
 
 Say = Callable[[str], None]

@@ -1,4 +1,7 @@
-"""Lets a new node in: once it answers and its predecessor is gone it is permitted, and once it serves its hook is completed."""
+"""Lets a new node in: once it answers and its predecessor is gone it is permitted, and once it serves its hook is completed.
+
+A deploy that waits for the node hears how it came out.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from typing import Any
 from core import admission, names
 from core.items import BadRecord, looks_item, report_item
 from core.model import FrontKind
+from core.rollout import word_for
 from core.snapshot import FreshLook, View
 from core.wakes import HookWake
-from lambdas.adapters import clock, environment, evidence, groups, log, table, world
+from lambdas.adapters import clock, deploys, environment, evidence, groups, log, table, world
 from lambdas.adapters.clients import Lost, Unknown, WorldFailed
 from lambdas.adapters.patience import Patience
 from lambdas.hook_call import handled
@@ -43,11 +47,11 @@ def _drive(wake: HookWake, context: Any) -> str:
                 case admission.WritePermit():
                     _permit(step)
                 case admission.Complete(reason):
-                    return _complete(wake, view, reason)
+                    return _complete(wake, view, reason) + _tell_deploy(wake, view, step)
                 case admission.Abandon(reason, keep_evidence):
-                    return _abandon(wake, view, reason, keep_evidence)
+                    return _abandon(wake, view, step, reason, keep_evidence)
                 case admission.Done(reason):
-                    return reason
+                    return reason + _tell_deploy(wake, view, step)
                 case admission.Wait(reason, heartbeat):
                     if reason.split(",")[0] != said:
                         said = reason.split(",")[0]
@@ -83,7 +87,15 @@ def _complete(wake: HookWake, view: View, reason: str) -> str:
     return f"{reason}; {result}; the front is on {front.held_by}, tried: {front.tried}"
 
 
-def _abandon(wake: HookWake, view: View, reason: str, keep_evidence: bool) -> str:
+def _tell_deploy(wake: HookWake, view: View, step: admission.Step) -> str:
+    """Said again as long as it could not be said: a good version that stays unheard is rolled back. Raises WorldFailed."""
+    word = word_for(view, wake.instance, step)
+    if word is None or view.stack is None:
+        return ""
+    return f"; {deploys.signal(view.stack, wake.instance, word)}"
+
+
+def _abandon(wake: HookWake, view: View, step: admission.Step, reason: str, keep_evidence: bool) -> str:
     if keep_evidence:
         report, looks = view.reports.get(wake.instance), view.looks.get(wake.instance)
         seen = {"reason": reason, "report": report and report_item(report), "looks": looks and looks_item(looks)}
@@ -91,5 +103,9 @@ def _abandon(wake: HookWake, view: View, reason: str, keep_evidence: bool) -> st
             evidence.keep(wake.deployable, wake.assembly, wake.instance, "abandoned.json", seen)
         except (WorldFailed, BadRecord) as error:
             log.say(ME, f"evidence not kept: {error}")  # better a node let go than one more minute of waiting
+    try:
+        told = _tell_deploy(wake, view, step)  # first: the group launches the same version again the moment the hook is answered
+    except WorldFailed as error:
+        told = f"; the deploy was not told ({error})"  # its own time limit ends it
     result = groups.complete_hook(wake.group, names.LAUNCH_HOOK, wake.instance, let_in=False)
-    return f"{reason}; {result}"
+    return f"{reason}; {result}{told}"

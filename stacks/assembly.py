@@ -25,6 +25,7 @@ from stacks.bundle import Published, artifact_bundle, published
 from stacks.foundation import Foundation
 from stacks.front import Front
 from stacks.network import NodeNetwork, way
+from stacks.rollout import roll_out
 
 # https://wiki.debian.org/Cloud/AmazonEC2Image: Debian publishes its newest image's id under these names.
 IMAGES = {"debian-12": "/aws/service/debian/release/12/latest/{architecture}"}
@@ -238,6 +239,7 @@ class NodeAssembly(Construct):
         )
         Tags.of(group).add(names.TAG_DEPLOYABLE, deployable)
         Tags.of(group).add(names.TAG_ASSEMBLY, assembly.name)
+        roll_out(group, self._deployable, assembly)
         group.node.add_dependency(self._security, self._role, *after)
         return group.ref
 

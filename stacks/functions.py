@@ -123,7 +123,11 @@ class Functions(Construct):
     def _admit_node(self) -> lambda_.Function:
         return self._function(
             ADMIT_NODE,
-            [*self._hook_statements(), may.write_items(self._table_arn, self._partitions(names.permit_pk))],
+            [
+                *self._hook_statements(),
+                may.write_items(self._table_arn, self._partitions(names.permit_pk)),
+                may.signal_our_stack(),
+            ],
             invokes={names.ENV_FUNCTION_PROBE: self.probe_nodes, names.ENV_FUNCTION_MOVE_FRONT: self.move_front},
         )
 

@@ -94,6 +94,11 @@ def _zone(zone: str) -> str:
     return f"arn:{Aws.PARTITION}:route53:::hostedzone/{zone}"
 
 
+def signal_our_stack() -> iam.PolicyStatement:
+    """Tell this very stack, while it is being deployed, how a node came out."""
+    return allow("cloudformation:SignalResource", on=[Aws.STACK_ID])
+
+
 def consume(queue_arn: str) -> iam.PolicyStatement:
     """What an event source mapping needs (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
     return allow("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", on=[queue_arn])

@@ -49,6 +49,7 @@ class _Stack:
         found = client(endpoint, "cloudformation").describe_stack_resources(StackName=name)["StackResources"]
         self.physical = {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in found}
         self.types = {item["LogicalResourceId"]: item["ResourceType"] for item in found}
+        self._id = next((item["StackId"] for item in found), name)
         self._resolver = Resolver(self._ref, self._attribute, template, stack=name)
         self.wanted = lru_cache(maxsize=None)(self._wanted)
         self.live = lru_cache(maxsize=None)(self._live)
@@ -71,6 +72,8 @@ class _Stack:
             if name not in self.physical:
                 raise Missing(f"{name} is not among the stack's resources")
             return self.physical[name]
+        if name == "AWS::StackId":
+            return self._id
         if name not in self._parameters:
             raise Unresolvable(f"Ref {name}")
         parameter = self._parameters[name]

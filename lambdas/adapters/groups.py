@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from core import names
-from core.snapshot import Group, Member
+from core.snapshot import Group, Member, StackPlace
 from lambdas.adapters.clients import WorldFailed, all_pages, calling, client
 
 # The hook is not waiting (any more), or the instance is on its way out already: somebody was faster.
@@ -20,14 +23,44 @@ def find(deployable: str, assembly: str) -> Group | None:
     with calling(f"describe the group of {deployable}/{assembly}"):
         groups = all_pages(client("autoscaling").describe_auto_scaling_groups, "AutoScalingGroups", Filters=filters)
     for group in groups:
+        launches = _launches(group)
         members = {
             i["InstanceId"]: Member(
-                instance=i["InstanceId"], lifecycle=i["LifecycleState"], healthy=i.get("HealthStatus", "").lower() == "healthy"
+                instance=i["InstanceId"],
+                lifecycle=i["LifecycleState"],
+                healthy=i.get("HealthStatus", "").lower() == "healthy",
+                current=not launches or _version(i.get("LaunchTemplate")) in ("", launches),
             )
             for i in group["Instances"]
         }
-        return Group(name=str(group["AutoScalingGroupName"]), wanted=int(group["DesiredCapacity"]), members=members)
+        name, wanted = str(group["AutoScalingGroupName"]), int(group["DesiredCapacity"])
+        return Group(name=name, wanted=wanted, members=members, stack=_stack(group))
     return None
+
+
+def _version(template: Mapping[str, Any] | None) -> str:
+    """Of a launch template as the API tells it; "" where it says none that could be compared."""
+    version = str((template or {}).get("Version", ""))
+    return "" if version.startswith("$") else version
+
+
+def _launches(group: Mapping[str, Any]) -> str:
+    """The version of the launch template from which the group launches now.
+
+    https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_AutoScalingGroup.html
+    """
+    mixed = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get("LaunchTemplateSpecification")
+    return _version(mixed or group.get("LaunchTemplate"))
+
+
+def _stack(group: Mapping[str, Any]) -> StackPlace | None:
+    """By the tags that CloudFormation puts on what it makes.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+    """
+    tags = {tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", [])}
+    stack, logical_id = tags.get("aws:cloudformation:stack-id"), tags.get("aws:cloudformation:logical-id")
+    return StackPlace(stack=stack, logical_id=logical_id) if stack and logical_id else None
 
 
 def complete_hook(group: str, hook: str, instance: str, *, let_in: bool) -> str:

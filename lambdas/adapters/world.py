@@ -46,6 +46,7 @@ def observe(
         now_ms=now_ms,
         group=group.name if group else None,
         wanted=group.wanted if group else 0,
+        stack=group.stack if group else None,
         permit=permit,
         incident=incident,
         reports=without_expired(reports, now_ms),

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from lab import conformance, deploy
-from tests.lab.emulator_process import ROOT, Emulator, emulator
+from tests.lab.emulator_process import ROOT, Emulator, emulator, nodes_told_of
 
 # Theirs are the engines lab.ec2 and lab.groups, which this emulator runs without.
 OF_ENGINES = {"AWS::EC2::EIP", "AWS::EC2::LaunchTemplate", "AWS::AutoScaling::AutoScalingGroup"}
@@ -29,7 +29,8 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def deployed(out: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     with emulator(tmp_path_factory.mktemp("lab")) as running:
-        deploy.deploy(out, endpoint=running.endpoint)
+        with nodes_told_of(running, "understudy-demo"):
+            deploy.deploy(out, endpoint=running.endpoint)
         yield running
 
 

@@ -21,11 +21,15 @@ from core.incident import Incident, parse_incident
 from core.items import looks_item, permit_item, report_item
 from core.model import Application, Assembly, Deployable, Front, FrontKind, Network, Verdict
 from core.records import Look, Looks, Permit, Phase, Report
+from core.rollout import Word
+from core.snapshot import StackPlace
 from lambdas import move_front
-from lambdas.adapters import clients, clock, environment, fronts, functions, groups, queues, table
+from lambdas.adapters import clients, clock, deploys, environment, fronts, functions, groups, queues, table
+from lambdas.adapters.clients import WorldFailed
 
 EVENTS = Path(__file__).parents[1] / "events"
 D, A = "demo", "counter"
+PLACE = StackPlace(stack="arn:aws:cloudformation:us-east-1:123456789012:stack/understudy-demo/x", logical_id="Group")
 
 
 @dataclass
@@ -53,6 +57,11 @@ class Cloud:
     hooks: list[tuple[str, str, str]] = field(default_factory=list)
     lifecycles: dict[str, str] = field(default_factory=dict)
     sent: list[dict[str, Any]] = field(default_factory=list)
+    signals: list[tuple[StackPlace, str, str]] = field(default_factory=list)
+    signal_fails: int = 0  # so many calls from now on
+    when_told: Callable[[], None] = lambda: None
+    order: list[Any] = field(default_factory=list)
+    place: StackPlace = PLACE
 
     def client(self, service: str) -> Any:
         return boto3.client(service, region_name="us-east-1")
@@ -243,14 +252,23 @@ def _patch_hooks(world: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
         if group is None:
             return None
         members = {i: replace(m, lifecycle=world.lifecycles.get(i, m.lifecycle)) for i, m in group.members.items()}
-        return replace(group, members=members)
+        return replace(group, members=members, stack=world.place)
 
     def complete(group: str, hook: str, instance: str, *, let_in: bool) -> str:
         result = "CONTINUE" if let_in else "ABANDON"
         world.hooks.append((hook, instance, result))
         return result
 
+    def signal(place: StackPlace, instance: str, word: Word) -> str:
+        world.when_told()
+        if world.signal_fails:
+            world.signal_fails -= 1
+            raise WorldFailed("signal", "Throttling", "slow down")
+        world.signals.append((place, instance, word.value))
+        return "told"
+
     monkeypatch.setattr(groups, "find", found)
+    monkeypatch.setattr(deploys, "signal", signal)
     monkeypatch.setattr(groups, "complete_hook", complete)
     monkeypatch.setattr(groups, "keep_alive", lambda group, hook, instance: world.hooks.append((hook, instance, "ALIVE")))
 

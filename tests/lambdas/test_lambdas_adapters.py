@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,10 +12,13 @@ from botocore.stub import Stubber
 
 from core.budget import Budget, Entry, with_entry
 from core.records import Permit
-from lambdas.adapters import clients, environment, fronts, groups, instances, queues, table
+from core.rollout import Word
+from core.snapshot import StackPlace
+from lambdas.adapters import clients, deploys, environment, fronts, groups, instances, queues, table
 from lambdas.adapters.clients import Lost, Unknown, WorldFailed
 
-complete_hook, keep_alive = groups.complete_hook, groups.keep_alive  # before the `cloud` fixture takes their place
+complete_hook, keep_alive, signal = groups.complete_hook, groups.keep_alive, deploys.signal  # before the `cloud` fixture takes their place
+find = groups.find
 
 
 @pytest.fixture(autouse=True)
@@ -177,3 +181,53 @@ def test_a_bad_environment_names_the_variable(monkeypatch: pytest.MonkeyPatch, f
 
     with pytest.raises(environment.BadEnvironment, match=complaint):
         environment.front_of("counter")
+
+
+PLACE = StackPlace(stack="arn:aws:cloudformation:us-east-1:123456789012:stack/understudy-demo/x", logical_id="CounterGroup")
+
+
+def test_a_signal_names_the_stack_by_its_id_and_the_instance() -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_SignalResource.html"""
+    with Stubber(clients.client("cloudformation")) as aws:
+        sent = {"StackName": PLACE.stack, "LogicalResourceId": "CounterGroup", "UniqueId": "i-1", "Status": "SUCCESS"}
+        aws.add_response("signal_resource", {}, sent)
+
+        assert signal(PLACE, "i-1", Word.SUCCESS) == "a deploy was told SUCCESS"
+
+
+def test_that_no_deploy_waits_is_no_error_and_anything_else_is() -> None:
+    """github.com/aws-cloudformation/aws-cloudformation-templates/issues/34"""
+    with Stubber(clients.client("cloudformation")) as aws:
+        aws.add_client_error("signal_resource", "ValidationError", "Stack x is in CREATE_COMPLETE state and cannot be signaled")
+        assert signal(PLACE, "i-1", Word.SUCCESS) == "no deploy waits for it"
+
+        aws.add_client_error("signal_resource", "AccessDenied", "no")
+        with pytest.raises(WorldFailed, match="AccessDenied"):
+            signal(PLACE, "i-1", Word.SUCCESS)
+
+
+def test_a_group_is_told_by_its_stack_and_its_members_by_the_version_that_it_launches_now() -> None:
+    """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_AutoScalingGroup.html"""
+    now, before = {"LaunchTemplateId": "lt-0123456789abcdef0", "Version": "2"}, {"LaunchTemplateId": "lt-0123456789abcdef0", "Version": "1"}
+    members = [
+        {
+            "InstanceId": instance, "AvailabilityZone": "us-east-1a", "LifecycleState": "InService", "HealthStatus": "Healthy",
+            "ProtectedFromScaleIn": False, "LaunchTemplate": template,
+        }
+        for instance, template in (("i-1", before), ("i-2", now))
+    ]  # fmt: skip
+    place = {"aws:cloudformation:stack-id": PLACE.stack, "aws:cloudformation:logical-id": PLACE.logical_id}
+    row: dict[str, Any] = {
+        "AutoScalingGroupName": "g", "MinSize": 1, "MaxSize": 1, "DesiredCapacity": 1, "DefaultCooldown": 300, "HealthCheckType": "EC2",
+        "AvailabilityZones": ["us-east-1a"], "CreatedTime": datetime(2026, 11, 21, tzinfo=UTC), "Instances": members,
+        "Tags": [{"Key": key, "Value": value} for key, value in place.items()],
+    }  # fmt: skip
+    mixed = {"MixedInstancesPolicy": {"LaunchTemplate": {"LaunchTemplateSpecification": now}}}
+    for launches in ({"LaunchTemplate": now}, mixed):
+        with Stubber(clients.client("autoscaling")) as aws:
+            aws.add_response("describe_auto_scaling_groups", {"AutoScalingGroups": [{**row, **launches}]})
+            group = find("demo", "counter")
+
+        assert group is not None
+        assert group.stack == PLACE
+        assert {member.instance: member.current for member in group.members.values()} == {"i-1": False, "i-2": True}

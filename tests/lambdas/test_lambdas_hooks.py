@@ -154,6 +154,59 @@ def test_admitting_twice_changes_nothing(cloud: Any) -> None:
     assert len(cloud.hooks) == 1
 
 
+# --- admit_node and the deploy that waits -------------------------------------------------------------
+
+
+def never_ready(cloud: Any) -> str:
+    node = launched(cloud)
+    cloud.permit(node)
+    cloud.report(node, phase=Phase.STARTING, verdict=Verdict.UNKNOWN)
+    cloud.sleep(121)
+    return node
+
+
+def test_a_deploy_hears_of_success_once_the_node_is_let_in_and_has_the_front(cloud: Any) -> None:
+    node = launched(cloud)
+    starts_when_permitted(cloud, node)
+    cloud.when_told = lambda: cloud.order.append((list(cloud.hooks), cloud.front_holder()))
+
+    admit(cloud, node)
+
+    assert cloud.signals == [(cloud.place, node, "SUCCESS")]
+    assert cloud.order == [([("admit", node, "CONTINUE")], node)]
+
+
+def test_a_deploy_hears_of_failure_before_the_group_may_launch_the_same_again(cloud: Any) -> None:
+    node = never_ready(cloud)
+    cloud.when_told = lambda: cloud.order.append(list(cloud.hooks))
+
+    admit(cloud, node)
+
+    assert cloud.signals == [(cloud.place, node, "FAILURE")]
+    assert (cloud.order, cloud.hooks) == ([[]], [("admit", node, "ABANDON")])
+
+
+def test_a_deploy_that_cannot_be_told_of_failure_does_not_keep_a_bad_node_in_the_group(cloud: Any) -> None:
+    node = never_ready(cloud)
+    cloud.signal_fails = 99
+
+    admit(cloud, node)
+
+    assert cloud.hooks == [("admit", node, "ABANDON")]
+
+
+def test_a_success_that_could_not_be_said_is_said_again(cloud: Any) -> None:
+    node = launched(cloud)
+    starts_when_permitted(cloud, node)
+    cloud.signal_fails = 1
+    cloud.when_told = lambda: cloud.lifecycles.update({node: "InService"})
+
+    admit(cloud, node)
+
+    assert cloud.signals[-1] == (cloud.place, node, "SUCCESS")
+    assert cloud.hooks == [("admit", node, "CONTINUE")]
+
+
 # --- retire_node -------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,59 @@
+"""A running deployable is updated with the real CDK CLI: a good version, one that cannot start, and one after that; in a few minutes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+_ENTER = "import sys; from lab import space; sys.exit(space.enter(sys.argv[1:]))"
+_LIMIT_S = 900.0
+
+pytestmark = [pytest.mark.lab, pytest.mark.heavy]
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("update")
+    (folder / "lab").mkdir()
+    results = folder / "results.json"
+    program = [sys.executable, str(REPOSITORY / "tests/lab/updating.py"), str(folder / "lab"), str(results)]
+    done = subprocess.run(
+        [sys.executable, "-c", _ENTER, *program],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_LIMIT_S,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    return dict(json.loads(results.read_text()))
+
+
+def test_a_good_version_replaces_the_node_through_the_hooks_and_the_deploy_succeeds(seen: dict[str, dict[str, Any]]) -> None:
+    good = seen["good"]
+
+    assert (good["said"], good["status"], good["missing"]) == ("", "UPDATE_COMPLETE", "")
+    assert (seen["first"]["serves"], good["serves"]) == ("one", "two")
+    assert (good["replaced"], good["epochs"], good["launched"], good["twice"]) == (True, 1, 1, 0)
+
+
+def test_a_bad_version_rolls_back_by_itself_and_the_former_one_serves_again(seen: dict[str, dict[str, Any]]) -> None:
+    bad = seen["bad"]
+
+    assert (bad["status"], bad["missing"], bad["serves"], bad["twice"]) == ("UPDATE_ROLLBACK_COMPLETE", "", "two", 0)
+    assert "cdk deploy failed" in bad["said"]
+    assert any(why.startswith("Received FAILURE signal with UniqueId i-") for why in bad["why"])
+
+
+def test_after_a_rollback_the_next_version_goes_in(seen: dict[str, dict[str, Any]]) -> None:
+    after = seen["after"]
+
+    assert (after["said"], after["status"], after["missing"], after["serves"]) == ("", "UPDATE_COMPLETE", "", "four")
