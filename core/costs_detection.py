@@ -13,7 +13,7 @@ from core.model import Deployable, FrontKind
 from core.sweep import SWEEP_OFFSETS_S
 
 REPORT_EVERY_S = 5.0  # agent.reporter.EVERY_S; a report fits one write unit of 1 KB (REPORT_BYTES_MAX)
-PERMIT_EVERY_S = 15.0  # agent.watchers.PERMIT_RUNNING_S; one strongly consistent read
+PERMIT_EVERY_S = 30.0  # agent.watchers.PERMIT_RUNNING_S; one strongly consistent read
 SWEEPS_A_MINUTE = len(SWEEP_OFFSETS_S)
 
 # Strongly consistent reads of up to 4 KB are one unit each, eventually consistent ones half of one:
