@@ -11,7 +11,13 @@ WRITE_BUFFER_BYTES = 16384
 # Closing while unread input is there resets the connection, and the last answer with it (RFC 2525 2.17): after a refusal
 # the rest is read and thrown away, for so long and so much.
 LINGER_S = 1.0
+SWEEP_S_MAX = 1.0
 LINGER_BYTES = 256 << 10
+
+
+def sweep_s(idle_s: float) -> float:
+    """Between two looks at who has taken too long: often enough that none has much more than its time."""
+    return max(0.01, min(SWEEP_S_MAX, idle_s / 4, WRITE_TIMEOUT_S / 4))
 
 
 class Owner(Protocol):

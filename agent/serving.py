@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 
-from agent.connection import Connection
+from agent.connection import Connection, sweep_s
 
 # In the kernel, each way. Left to itself it keeps up to 4 MiB for a reader who takes nothing (tcp_wmem), and a thousand of
 # them would leave no TCP memory to anybody on the machine (tcp_mem in tcp(7)).
@@ -28,7 +28,6 @@ STARVED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 STARVED_PAUSE_S = 0.2  # without a free descriptor accept fails at once, again and again: it must not spin
 DESCRIPTORS_KEPT = 256  # for everything else that the agent opens: files, pidfds, AWS
 HANDSHAKE_S = 5.0
-SWEEP_S_MAX = 1.0  # between two looks at who has taken too long
 
 
 class PortInUse(Exception):
@@ -183,8 +182,7 @@ class Server:
     # --- time -----------------------------------------------------------------------------------------------
 
     def _sweep_later(self) -> None:
-        pause_s = max(0.01, min(SWEEP_S_MAX, self.idle_s / 4))
-        self._sweep = self._loop.call_later(pause_s, self._sweep_now)
+        self._sweep = self._loop.call_later(sweep_s(self.idle_s), self._sweep_now)
 
     def _sweep_now(self) -> None:
         self._sweep = None

@@ -71,7 +71,7 @@ def test_a_fleet_too_big_for_the_environment_is_refused_when_written() -> None:
         ({"p": 8080}, "p is 8080"),
         ({"p": [99999]}, r"p\[0\] is 99999"),
         ({"g": "2m"}, "g is '2m'"),
-        ({"f": "dns"}, "dns"),
+        ({"f": "pigeon"}, "pigeon"),
         ({"t": [1]}, r"t is \[1\]"),
         ({"t": [-1, 5]}, "failures is -1"),
         ({"n": "No"}, "n is 'No'"),
