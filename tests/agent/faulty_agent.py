@@ -80,8 +80,9 @@ class FileTable:
         self._write("request", request_item(request))
 
     def _write(self, name: str, item: Item) -> None:
-        (self.folder / f"{name}.new").write_text(json.dumps(item))
-        os.replace(self.folder / f"{name}.new", self.folder / name)
+        new = self.folder / f"{name}.{threading.get_ident()}"  # an agent that leaves may write its last report beside one under way
+        new.write_text(json.dumps(item))
+        os.replace(new, self.folder / name)
 
 
 def inject(folder: Path, fault: str) -> None:
