@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 
-AFTER_LOOP_S = (
-    0.03  # what threads do begins so long after a beat: the loop has done its own by then, and they do not fight for the interpreter
-)
+# What threads do begins so long after a beat: the loop has done its own by then, and they do not fight for the interpreter.
+AFTER_LOOP_S = 0.03
 SOON = 0.1  # of a period: a beat that is so near is let pass, for what would be done then was just done
 
 

@@ -39,5 +39,5 @@ def patch(zones: Zones) -> None:
         except LookupError as error:
             raise NoSuchChange(change) from error
 
-    Route53.change_resource_record_sets = change_resource_record_sets  # type: ignore[method-assign]
-    Route53.get_change = get_change  # type: ignore[method-assign]
+    Route53.change_resource_record_sets = change_resource_record_sets  # type: ignore[method-assign]  # moto's own knows no PENDING
+    Route53.get_change = get_change  # type: ignore[method-assign]  # likewise

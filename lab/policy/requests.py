@@ -101,4 +101,4 @@ def _changes(body: bytes) -> list[tuple[str, str, str]]:
     except ElementTree.ParseError as error:
         raise UnknownCall(f"the body is not XML: {error}") from error
     paths = ("{*}Action", "{*}ResourceRecordSet/{*}Name", "{*}ResourceRecordSet/{*}Type")
-    return [tuple(change.findtext(path, "") for path in paths) for change in root.findall(".//{*}Change")]  # type: ignore[misc]
+    return [tuple(change.findtext(path, "") for path in paths) for change in root.findall(".//{*}Change")]  # type: ignore[misc]  # three paths, three texts

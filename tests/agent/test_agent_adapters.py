@@ -1,4 +1,4 @@
-"""Each port's real adapter and its fake keep the same contract; the small adapters do what their page says."""
+"""The small adapters do what their page says."""
 
 from __future__ import annotations
 
@@ -9,146 +9,22 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
-from boto3.dynamodb.types import TypeSerializer
-from moto import mock_aws
 
 from agent import systemd
 from agent.__main__ import main
-from agent.aws import DynamoTable, S3Bucket
 from agent.log import LINE_CHARS_MAX, LINES_KEPT, Log, Once
 from agent.metadata import Imds
-from agent.ports import Identity, Refused, Unreachable
+from agent.ports import Identity, Unreachable
 from agent.reporter import REPORT_BYTES_MAX, fit
 from agent.state_file import BadState, read_given_up, write_given_up
 from agent.systemd import Notifier
-from core.items import BadRecord, parse_report, permit_item, report_item
+from core.items import report_item
 from core.model import Verdict
-from core.records import ApplicationReport, Permit, Phase, Report, Request
+from core.records import ApplicationReport
 from core.settings import BadSettings
-from tests.agent.worlds import INSTANCE, FakeTable, MetadataServer, free_port, permit
-
-
-def report(**changes: Any) -> Report:
-    values = {
-        "deployable": "demo",
-        "assembly": "counter",
-        "instance": INSTANCE,
-        "boot": "0a1b2c3d",
-        "seq": 1,
-        "epoch": 3,
-        "at_ms": 1_700_000_000_000,
-        "phase": Phase.RUNNING,
-        "verdict": Verdict.HEALTHY,
-        "applications": (("web", ApplicationReport(verdict=Verdict.HEALTHY, restarts=0)),),
-        "address": "10.20.0.5",
-        "ha_port": 7810,
-        "http_port": 7880,
-        "agent": "source",
-        "expires_at": 1_700_000_600,
-    }
-    return Report(**{**values, **changes})
-
-
-# --- the table: one contract, two adapters ------------------------------------------------------------------
-
-
-class MotoTable(DynamoTable):
-    """The real adapter on a table in this process, with the rights to write what others write."""
-
-    def __init__(self) -> None:
-        super().__init__("state", "us-east-1")
-        self._all = boto3.client("dynamodb", region_name="us-east-1")
-        self._all.create_table(
-            TableName="state",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
-            BillingMode="PAY_PER_REQUEST",
-        )
-
-    def put(self, item: dict[str, Any]) -> None:
-        serialize = TypeSerializer().serialize
-        self._all.put_item(TableName="state", Item={name: serialize(value) for name, value in item.items()})
-
-    def write_permit(self, given: Permit) -> None:
-        self.put(permit_item(given))
-
-    def report(self, deployable: str, assembly: str, instance: str = INSTANCE) -> Report | None:
-        key = {"pk": {"S": f"NODE#{deployable}#{assembly}"}, "sk": {"S": f"REPORT#{instance}"}}
-        stored = self._all.get_item(TableName="state", Key=key).get("Item")
-        return None if stored is None else parse_report({name: _plain(value) for name, value in stored.items()})
-
-
-def _plain(value: dict[str, Any]) -> Any:
-    ((kind, inner),) = value.items()
-    if kind == "N":
-        return int(inner)
-    return {key: _plain(each) for key, each in inner.items()} if kind == "M" else inner
-
-
-@pytest.fixture(params=["fake", "dynamodb"])
-def table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTable | MotoTable]:
-    if request.param == "fake":
-        yield FakeTable()
-        return
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        yield MotoTable()
-
-
-def test_table_there_is_no_permit_at_first(table: FakeTable | MotoTable) -> None:
-    assert table.read_permit("demo", "counter") is None
-
-
-def test_table_the_permit_that_was_written_last_is_read(table: FakeTable | MotoTable) -> None:
-    table.write_permit(permit(epoch=1))
-    table.write_permit(permit("i-next", epoch=2))
-
-    assert table.read_permit("demo", "counter") == permit("i-next", epoch=2)
-    assert table.read_permit("demo", "other") is None
-
-
-def test_table_a_report_overwrites_the_one_before(table: FakeTable | MotoTable) -> None:
-    table.write_report(report(seq=1))
-    table.write_report(report(seq=2))
-
-    assert table.report("demo", "counter") == report(seq=2)
-
-
-def test_table_a_request_does_not_touch_the_report(table: FakeTable | MotoTable) -> None:
-    table.write_report(report())
-    table.write_request(
-        Request(deployable="demo", assembly="counter", instance=INSTANCE, epoch=3, at_ms=1, application="web", reason="no", expires_at=2)
-    )
-
-    assert table.report("demo", "counter") == report()
-
-
-def test_table_a_permit_that_cannot_be_read_is_named(table: FakeTable | MotoTable) -> None:
-    table.put({**permit_item(permit()), "epoch": "three"})
-
-    with pytest.raises(BadRecord, match="PERMIT#demo#counter/CURRENT: epoch is 'three'"):
-        table.read_permit("demo", "counter")
-
-
-# --- botocore's errors in our words -------------------------------------------------------------------------
-
-
-def test_a_refusal_and_an_outage_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws(), pytest.raises(Refused, match="read permit: ResourceNotFoundException"):
-        DynamoTable("not-there", "us-east-1").read_permit("demo", "counter")
-    with mock_aws(), pytest.raises(Refused, match="put evidence: NoSuchBucket"):
-        S3Bucket("not-there", "us-east-1").put("key", b"")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
-    with pytest.raises(Unreachable, match="write report: Could not connect"):
-        DynamoTable("state", "us-east-1").write_report(report())
-
+from tests.agent.worlds import INSTANCE, MetadataServer, free_port, report
 
 # --- identity ----------------------------------------------------------------------------------------------
 

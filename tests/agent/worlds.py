@@ -14,8 +14,8 @@ from typing import Any
 
 from agent.ports import Identity, Refused, Unreachable
 from core.items import Item, parse_permit, parse_report, permit_item, report_item, request_item
-from core.model import Application, Assembly, Deployable
-from core.records import Permit, Report, Request
+from core.model import Application, Assembly, Deployable, Verdict
+from core.records import ApplicationReport, Permit, Phase, Report, Request
 
 # Of this process alone: an agent ends what an earlier one of its instance left behind, on the whole machine.
 INSTANCE = f"i-0{os.getpid():016x}"
@@ -164,6 +164,27 @@ def deployable_of(*applications: Application) -> Deployable:
         name="counter", image="debian-12", instances=("t4g.small",), applications=applications, ha_port=free_port(), http_port=free_port()
     )
     return Deployable(name="demo", assemblies=(assembly,))
+
+
+def report(**changes: Any) -> Report:
+    values = {
+        "deployable": "demo",
+        "assembly": "counter",
+        "instance": INSTANCE,
+        "boot": "0a1b2c3d",
+        "seq": 1,
+        "epoch": 3,
+        "at_ms": 1_700_000_000_000,
+        "phase": Phase.RUNNING,
+        "verdict": Verdict.HEALTHY,
+        "applications": (("web", ApplicationReport(verdict=Verdict.HEALTHY, restarts=0)),),
+        "address": "10.20.0.5",
+        "ha_port": 7810,
+        "http_port": 7880,
+        "agent": "source",
+        "expires_at": 1_700_000_600,
+    }
+    return Report(**{**values, **changes})
 
 
 def permit(instance: str = INSTANCE, epoch: int = 1) -> Permit:
