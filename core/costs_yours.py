@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from core.costs import HOURS_A_MONTH, Group, Line, Paid, Pricing, Rates
 from core.model import Assembly, Deployable, FrontKind
 
-ROOT_GB = 16  # stacks.assembly.ROOT_GB, of each node's gp3 disk
+ROOT_GB = 16  # stacks.launch.ROOT_GB, of each node's gp3 disk
 
 
 def yours(deployable: Deployable, rates: Rates) -> Iterator[Line]:

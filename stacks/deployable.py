@@ -10,8 +10,9 @@ from constructs import Construct
 from core import names
 from core.model import Deployable
 from stacks.alarms import Alarms
-from stacks.assembly import NodeAssembly, Stage
+from stacks.assembly import NodeAssembly
 from stacks.bundle import agent_bundle, lambdas_bundle
+from stacks.contents import Stage
 from stacks.foundation import Foundation
 from stacks.front import front_for
 from stacks.functions import Functions

@@ -1,0 +1,102 @@
+"""The group that keeps exactly one of an assembly, with its hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from aws_cdk import Tags
+from aws_cdk import aws_autoscaling as autoscaling
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct, IDependable
+
+from core import names
+from core.model import Assembly, Deployable
+from stacks.network import NodeNetwork
+from stacks.rollout import roll_out
+
+# Long enough for a boot and for a predecessor that is slow to die; admit_node keeps it alive while that goes on.
+LAUNCH_HEARTBEAT_S = 600
+TERMINATE_HEARTBEAT_S = 180
+
+
+class LaunchKeywords(TypedDict, total=False):
+    """What a group launches, as keywords of its construct: one of the two."""
+
+    launch_template: autoscaling.CfnAutoScalingGroup.LaunchTemplateSpecificationProperty
+    mixed_instances_policy: autoscaling.CfnAutoScalingGroup.MixedInstancesPolicyProperty
+
+
+def group_of_one(
+    scope: Construct,
+    *,
+    deployable: Deployable,
+    assembly: Assembly,
+    network: NodeNetwork,
+    template: ec2.CfnLaunchTemplate,
+    after: Sequence[IDependable],
+) -> autoscaling.CfnAutoScalingGroup:
+    """A group with min = max = 1. after: what must stand before its first node, which is launched the moment it exists.
+
+    The hooks stand in the group itself: a hook that is a resource of its own comes after the
+    group, and the first instance slips by it.
+    """
+    group = autoscaling.CfnAutoScalingGroup(
+        scope,
+        "Group",
+        min_size="1",
+        max_size="1",
+        desired_capacity="1",
+        vpc_zone_identifier=[subnet.subnet_id for subnet in network.subnets],
+        **_what_to_launch(assembly, template),
+        health_check_type="EC2",
+        health_check_grace_period=round(assembly.start_grace_s),
+        lifecycle_hook_specification_list=_hooks(names.hook_metadata(deployable.name, assembly.name)),
+    )
+    Tags.of(group).add(names.TAG_DEPLOYABLE, deployable.name)
+    Tags.of(group).add(names.TAG_ASSEMBLY, assembly.name)
+    roll_out(group, deployable, assembly)
+    group.node.add_dependency(*after)
+    return group
+
+
+def _hooks(metadata: str) -> list[autoscaling.CfnAutoScalingGroup.LifecycleHookSpecificationProperty]:
+    hook = autoscaling.CfnAutoScalingGroup.LifecycleHookSpecificationProperty
+    return [
+        hook(
+            lifecycle_hook_name=names.LAUNCH_HOOK,
+            lifecycle_transition="autoscaling:EC2_INSTANCE_LAUNCHING",
+            heartbeat_timeout=LAUNCH_HEARTBEAT_S,
+            default_result="ABANDON",
+            notification_metadata=metadata,
+        ),
+        hook(
+            lifecycle_hook_name=names.TERMINATE_HOOK,
+            lifecycle_transition="autoscaling:EC2_INSTANCE_TERMINATING",
+            heartbeat_timeout=TERMINATE_HEARTBEAT_S,
+            default_result="CONTINUE",
+            notification_metadata=metadata,
+        ),
+    ]
+
+
+def _what_to_launch(assembly: Assembly, template: ec2.CfnLaunchTemplate) -> LaunchKeywords:
+    """The template alone, or with the instance types to try in the file's order when capacity is short.
+
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/allocation-strategies.html ("prioritized")
+    """
+    kind = autoscaling.CfnAutoScalingGroup
+    specification = kind.LaunchTemplateSpecificationProperty(launch_template_id=template.ref, version=template.attr_latest_version_number)
+    if len(assembly.instances) == 1:
+        return {"launch_template": specification}
+    return {
+        "mixed_instances_policy": kind.MixedInstancesPolicyProperty(
+            launch_template=kind.LaunchTemplateProperty(
+                launch_template_specification=specification,
+                overrides=[kind.LaunchTemplateOverridesProperty(instance_type=instance_type) for instance_type in assembly.instances],
+            ),
+            instances_distribution=kind.InstancesDistributionProperty(
+                on_demand_allocation_strategy="prioritized", on_demand_percentage_above_base_capacity=100
+            ),
+        )
+    }
