@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import h11
 
@@ -21,30 +22,27 @@ async def ask_http(probe: Probe, _context: ProbeContext) -> None:
     """
     assert probe.http is not None, "the model sees to it"
     address = http_address(probe.http)
-    connection = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=READ_BYTES_MAX)
+    grammar = h11.Connection(our_role=h11.CLIENT, max_incomplete_event_size=READ_BYTES_MAX)
     request = h11.Request(
         method="GET",
         target=address.target,
         headers=[("Host", address.netloc), ("User-Agent", "understudy"), ("Accept", "*/*"), ("Connection", "close")],
     )
-    reader, writer = await connect(address)
-    try:
-        writer.write((connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b""))
-        response = await _response(connection, reader)
-        _judge_head(probe, response)
-        if probe.body:
-            await _find(probe.body.encode(), connection, reader)
-    except h11.RemoteProtocolError as error:
-        raise Wrong(f"not an HTTP answer: {error}") from error
-    finally:
-        # Not closed politely: a program that answers and then never reads would keep us waiting.
-        writer.transport.abort()
+    question = (grammar.send(request) or b"") + (grammar.send(h11.EndOfMessage()) or b"")
+    with await connect(address) as connection:
+        await asyncio.get_running_loop().sock_sendall(connection, question)
+        try:
+            _judge_head(probe, await _response(grammar, connection))
+            if probe.body:
+                await _find(probe.body.encode(), grammar, connection)
+        except h11.RemoteProtocolError as error:
+            raise Wrong(f"not an HTTP answer: {error}") from error
 
 
-async def _response(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Response:
+async def _response(grammar: h11.Connection, connection: socket.socket) -> h11.Response:
     """The final one; those that say 'go on' (1xx) are passed over."""
     while True:
-        event = await _next(connection, reader)
+        event = await _next(grammar, connection)
         if isinstance(event, h11.Response):
             return event
         if not isinstance(event, h11.InformationalResponse):
@@ -62,10 +60,10 @@ def _judge_head(probe: Probe, response: h11.Response) -> None:
             raise Wrong(f"HTTP {status}, header {name} is {', '.join(map(repr, values)) or 'absent'}, not {wanted!r}")
 
 
-async def _find(wanted: bytes, connection: h11.Connection, reader: asyncio.StreamReader) -> None:
+async def _find(wanted: bytes, grammar: h11.Connection, connection: socket.socket) -> None:
     body = b""
     while len(body) < READ_BYTES_MAX:
-        event = await _next(connection, reader)
+        event = await _next(grammar, connection)
         if not isinstance(event, h11.Data):
             break
         body += bytes(event.data)
@@ -74,13 +72,13 @@ async def _find(wanted: bytes, connection: h11.Connection, reader: asyncio.Strea
     raise Wrong(f"the body has no {wanted.decode()!r}: {shown(body)}")
 
 
-async def _next(connection: h11.Connection, reader: asyncio.StreamReader) -> object:
+async def _next(grammar: h11.Connection, connection: socket.socket) -> object:
     """The next event; h11.ConnectionClosed at the end."""
-    while (event := connection.next_event()) is h11.NEED_DATA:
-        data = await reader.read(READ_BYTES_MAX)
-        if not data and connection.their_state is h11.SEND_RESPONSE and connection.trailing_data == (b"", False):
+    while (event := grammar.next_event()) is h11.NEED_DATA:
+        data = await asyncio.get_running_loop().sock_recv(connection, READ_BYTES_MAX)
+        if not data and grammar.their_state is h11.SEND_RESPONSE and grammar.trailing_data == (b"", False):
             raise Wrong("closed without an answer")
-        connection.receive_data(data)
+        grammar.receive_data(data)
     return event
 
 

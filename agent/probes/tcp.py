@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from agent.probes.addresses import READ_BYTES_MAX, connect, tcp_address
 from agent.probes.context import ProbeContext, Wrong
 from core.application import Probe
@@ -16,24 +18,21 @@ async def ask_tcp(probe: Probe, _context: ProbeContext) -> None:
     Raises Wrong, OSError; cancelled at the deadline.
     """
     assert probe.tcp is not None, "the model sees to it"
-    reader, writer = await connect(tcp_address(probe.tcp))
-    try:
+    loop = asyncio.get_running_loop()
+    with await connect(tcp_address(probe.tcp)) as connection:
         if probe.send is None and probe.expect is None:
             return
         if probe.send is not None:
-            writer.write(probe.send.encode())
+            await loop.sock_sendall(connection, probe.send.encode())
         expected, answer = (probe.expect or "").encode(), b""
         while len(answer) < READ_BYTES_MAX:
-            more = await reader.read(READ_BYTES_MAX - len(answer))
+            more = await loop.sock_recv(connection, READ_BYTES_MAX - len(answer))
             answer += more
             if answer and expected in answer:
                 return
             if not more:
                 break
         raise Wrong(f"answered {shown(answer)}, not {probe.expect!r}" if answer else "closed without an answer")
-    finally:
-        # Not closed politely: a program that answers and then never reads would keep us waiting.
-        writer.transport.abort()
 
 
 def shown(answer: bytes) -> str:

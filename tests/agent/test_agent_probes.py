@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -238,12 +238,20 @@ def test_tcp_is_good_when_it_connects_and_bad_when_refused() -> None:
     assert "refused" in result.reason.lower() or "connect" in result.reason.lower()
 
 
-def test_our_own_shortage_is_unknown_not_bad(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def no_descriptors(*_: object, **__: object) -> None:
-        raise OSError(errno.EMFILE, "Too many open files")
+def test_our_own_shortage_is_unknown_not_bad() -> None:
+    async def without_descriptors() -> ProbeResult:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        free = os.dup(0)
+        os.close(free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        try:
+            return await ask(Probe(tcp="127.0.0.1:1"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-    monkeypatch.setattr(asyncio, "open_connection", no_descriptors)
-    assert asyncio.run(ask(Probe(tcp="127.0.0.1:1"))).outcome is Outcome.UNKNOWN
+    result = asyncio.run(without_descriptors())
+
+    assert (result.outcome, result.reason) == (Outcome.UNKNOWN, "tcp 127.0.0.1:1: Too many open files")
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.10", "[::1]"])
