@@ -33,14 +33,44 @@ def for_children() -> str:
     return "-" if soft == _usual else f"{_usual}:{hard}"
 
 
-def launcher(program: str, *, directory: str, environment: Mapping[str, str]) -> list[str]:
-    """What stands before a program that asks for nothing. Raises OSError as the program's own start would: not there, not executable."""
-    usual = for_children()
-    found = shutil.which(_LAUNCHER) if usual != "-" else None
+def launcher(
+    program: str, *, directory: str, environment: Mapping[str, str], open_files: int | None = None, processes: int | None = None
+) -> list[str]:
+    """prlimit(1) of util-linux before a program that has limits, or that would inherit the agent's own.
+
+    They must hold from its first instruction, for many programs read them once at start: setting them from outside afterwards comes
+    too late. Lowering the agent's own for a moment would starve its threads, and a function between fork and exec may
+    lock up in a process with threads. One more exec costs a millisecond: paid where limits are asked for, or the agent has raised its own.
+
+    Raises OSError: limits are asked for and there is no prlimit, the agent may not give so much, or as the program's own start would
+    (not there, not executable).
+    """
+    asked = []
+    if open_files is not None:
+        _raise_own_ceiling(resource.RLIMIT_NOFILE, open_files)
+        asked.append(f"--nofile={open_files}:{open_files}")
+    if processes is not None:
+        asked.append(f"--nproc={processes}:{processes}")
+    usual = for_children() if open_files is None else "-"
+    if not asked and usual == "-":
+        return []
+    found = shutil.which(_LAUNCHER)  # by its whole path: what it runs has a PATH of its own
     if found is None:
+        if asked:
+            raise OSError(errno.ENOENT, "limits need prlimit of util-linux, which is not on the agent's PATH", _LAUNCHER)
         return []
     check_program(program, directory=directory, environment=environment)
-    return [found, f"--nofile={usual}", "--"]
+    return [found, *asked, *([] if usual == "-" else [f"--nofile={usual}"]), "--"]
+
+
+def _raise_own_ceiling(kind: int, wanted: int) -> None:
+    """A program cannot be given more than the agent may have; its own soft limit stays. Raises OSError when not permitted."""
+    soft, hard = resource.getrlimit(kind)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        try:
+            resource.setrlimit(kind, (soft, wanted))
+        except ValueError as error:
+            raise PermissionError(errno.EPERM, f"this agent may not raise a limit from {hard} to {wanted}") from error
 
 
 def check_program(program: str, *, directory: str, environment: Mapping[str, str]) -> None:

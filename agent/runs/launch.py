@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import pwd
-import resource
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
@@ -73,36 +71,16 @@ def home_of(who: pwd.struct_passwd | None) -> dict[str, str]:
 
 
 def launcher(application: Application, environment: Mapping[str, str]) -> list[str]:
-    """prlimit(1) of util-linux before the program, when it has limits.
-
-    They must hold from its first instruction, for many programs read them once at start: setting them from outside afterwards comes
-    too late. Lowering the agent's own for a moment would starve its threads, and a function between fork and exec may
-    lock up in a process with threads. One more exec costs a millisecond: paid where limits are asked for, or the agent has raised its own.
-    """
-    limits = application.limits
-    options = []
-    if limits.open_files is not None:
-        _raise_own_ceiling(resource.RLIMIT_NOFILE, limits.open_files)
-        options.append(f"--nofile={limits.open_files}:{limits.open_files}")
-    elif (usual := files.for_children()) != "-" and shutil.which("prlimit") is not None:
-        options.append(f"--nofile={usual}")
-    if limits.processes is not None and application.user is not None:
-        options.append(f"--nproc={limits.processes}:{limits.processes}")
-    if not options:
-        return []
+    """What sets its limits, before the program. Raises OSError as files.launcher does."""
     assert application.run.exec is not None
-    files.check_program(application.run.exec[0], directory=application.directory or "/", environment=environment)
-    return ["prlimit", *options, "--"]
-
-
-def _raise_own_ceiling(kind: int, wanted: int) -> None:
-    """A program cannot be given more than the agent may have; its own soft limit stays. Raises OSError when not permitted."""
-    soft, hard = resource.getrlimit(kind)
-    if hard != resource.RLIM_INFINITY and hard < wanted:
-        try:
-            resource.setrlimit(kind, (soft, wanted))
-        except ValueError as error:
-            raise PermissionError(errno.EPERM, f"this agent may not raise a limit from {hard} to {wanted}") from error
+    limits = application.limits
+    return files.launcher(
+        application.run.exec[0],
+        directory=application.directory or "/",
+        environment=environment,
+        open_files=limits.open_files,
+        processes=limits.processes if application.user is not None else None,  # of root there is no such limit (setrlimit(2))
+    )
 
 
 def unenforced(application: Application, refused: Sequence[str]) -> tuple[str, ...]:

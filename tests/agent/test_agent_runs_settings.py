@@ -89,6 +89,32 @@ def test_an_agent_that_has_not_raised_its_own_pays_nothing_for_that() -> None:
     assert files.for_children() == "-"
 
 
+def test_limits_are_set_whatever_the_program_has_for_a_path(tmp_path: Path) -> None:
+    """A JVM or a Node.js installation often brings a PATH of its own."""
+    limits = Limits(open_files=321)
+    application = Application(name="web", run=Run(exec=("/bin/sh", "-c", f"{LOOK.format(tmp_path)}; exec /bin/sleep 600")), limits=limits)
+
+    seen, _ = seen_by(application, tmp_path, {"PATH": str(bin_without_prlimit(tmp_path))})
+
+    assert seen[:2] == ["321", "321"]
+
+
+def bin_without_prlimit(folder: Path) -> Path:
+    programs = folder / "programs"
+    programs.mkdir()
+    for name in ("id", "mv", "sleep"):
+        (programs / name).symlink_to(f"/usr/bin/{name}")
+    return programs
+
+
+def test_limits_without_the_program_that_sets_them_are_refused_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(OSError, match="limits need prlimit of util-linux"):
+        files.launcher("/bin/sleep", directory="/", environment={}, open_files=100)
+
+    assert files.launcher("/bin/sleep", directory="/", environment={}) == []
+
+
 def test_a_program_runs_as_its_user() -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root, to become another user")
