@@ -20,6 +20,8 @@ ACTING_MB = 512
 ACTING_CALLS = 12
 EVIDENCE_PUTS = 6  # an incident's: what was seen, the console, the journal
 EVIDENCE_GB = 0.01  # assumed: three months of it
+# https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html counts two a publisher and five minutes; so seldom, two a message.
+KEY_REQUESTS_A_MESSAGE = 2
 MESSAGES_A_REPLACEMENT = 2  # when it begins and when it ends
 TABLE_GB = 0.001  # a few items of 1 KB an assembly, and a month's incidents
 
@@ -66,7 +68,11 @@ def _kept(_: Deployable, pricing: Pricing) -> Iterator[Line]:
 def _told(deployable: Deployable, pricing: Pricing) -> Iterator[Line]:
     many = len(deployable.notify)
     how = f"{MESSAGES_A_REPLACEMENT} for each of {REPLACEMENTS_A_MONTH} replacements to {many or 'no'} address{'' if many == 1 else 'es'}"
-    yield pricing.line("topic", "e-mails", MESSAGES_A_REPLACEMENT * REPLACEMENTS_A_MONTH * many, "sns_email", how)
+    messages = MESSAGES_A_REPLACEMENT * REPLACEMENTS_A_MONTH
+    yield pricing.line("topic", "e-mails", messages * many, "sns_email", how)
+    yield pricing.line("key", "of the topic", 1, "kms_key", "1: AWS's own key for topics lets no alarm publish")
+    how = f"{KEY_REQUESTS_A_MESSAGE} for each of {messages} messages"
+    yield pricing.line("key", "requests", KEY_REQUESTS_A_MESSAGE * messages, "kms_request", how)
 
 
 ADDED: tuple[Callable[[Deployable, Pricing], Iterator[Line]], ...] = (_watcher, _steps, _acting, _kept, _told)

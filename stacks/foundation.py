@@ -13,6 +13,7 @@ from constructs import Construct
 
 from core import names
 from core.model import Deployable
+from stacks.topic_key import topic_key
 
 EVIDENCE_KEPT = Duration.days(90)
 # A sweep that nobody made in time is not worth making: the next one is at most ten seconds away.
@@ -30,6 +31,7 @@ class Foundation(Construct):
         super().__init__(scope, id_)
         self.table = self._table()
         self.bucket = self._bucket()
+        self.topic_key = topic_key(self, "TopicKey", deployable.name)
         self.topic = self._topic(deployable.notify)
         self.dead_letters = self._queue("DeadLetters", visibility=Duration.minutes(5), kept=Duration.days(14))
         self.tick_queue = self._queue("TickQueue", visibility=SWEEP_VISIBILITY, kept=SWEEP_KEPT, tries=2)
@@ -71,13 +73,8 @@ class Foundation(Construct):
         )
 
     def _topic(self, notify: tuple[str, ...]) -> sns.Topic:
-        """Where people are paged.
-
-        Not encrypted by a key: an alarm cannot publish through the key that AWS manages for SNS
-        (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html),
-        and what is said here (names, instance ids, times) leaves by e-mail anyway.
-        """
-        topic = sns.Topic(self, "Topic", enforce_ssl=True)
+        """Where people are paged."""
+        topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=self.topic_key)
         # A policy of one's own replaces the default one, by which alarms may publish.
         topic.add_to_resource_policy(
             iam.PolicyStatement(

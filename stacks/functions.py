@@ -156,6 +156,7 @@ class Functions(Construct):
                 may.write_items(self._table_arn, [*self._partitions(names.incident_pk), names.BUDGET_PK]),
                 may.evidence(foundation.bucket.bucket_arn, deployable),
                 may.allow("sns:Publish", on=[foundation.topic.topic_arn]),
+                may.allow("kms:Decrypt", "kms:GenerateDataKey", on=[foundation.topic_key.key_arn]),
                 may.allow("sqs:SendMessage", on=[foundation.recover_queue.queue_arn]),
                 may.consume(foundation.recover_queue.queue_arn),
                 *may.follow(stream),

@@ -22,6 +22,7 @@ from lab.alarms.expression import Points
 from lab.alarms.payloads import Change, Moment, for_bus, for_function, for_topic, reason_data, stamp
 from lab.functions.engine import Denied, FunctionEngine
 from lab.functions.guard import guarded
+from lab.messaging.send import ALARMS, Undeliverable, to_topic
 from lab.metrics import metrics_of
 from lab.world import ACCOUNT, REGION, World
 
@@ -145,10 +146,9 @@ class AlarmEngine:
                 self._world.functions.invoke_by_service(action, payload, service=_SERVICE, source_arn=change.arn, origin=origin)
                 return None
             if kind == "sns":
-                assert self._world.topics is not None
-                self._world.topics.publish(action, *for_topic(change))
+                to_topic(self._world, action, *for_topic(change), service=ALARMS, source_arn=change.arn)
                 return None
-        except Denied as error:
+        except (Denied, Undeliverable) as error:
             return str(error)
         except (ServiceException, UnknownFunctionException) as error:
             return str(error.message)

@@ -1,4 +1,4 @@
-"""Reads AWS::SNS::*, AWS::SQS::*, AWS::Events::Rule, AWS::CloudWatch::* and AWS::Logs::LogGroup back."""
+"""Reads AWS::SNS::*, AWS::SQS::*, AWS::KMS::Key, AWS::Events::Rule, AWS::CloudWatch::* and AWS::Logs::LogGroup back."""
 
 from __future__ import annotations
 
@@ -51,6 +51,22 @@ def subscription(read: Read) -> Live:
     match = only([item for item in listed if item["SubscriptionArn"] == read.physical_id], read.physical_id)
     attributes = sns.get_subscription_attributes(SubscriptionArn=read.physical_id)["Attributes"]
     return Live({**attributes, **some(match, "TopicArn", "Protocol", "Endpoint")}, {"Arn": read.physical_id})
+
+
+@reader("AWS::KMS::Key")
+def key(read: Read) -> Live:
+    kms, key_id = read.api("kms"), read.physical_id
+    found = kms.describe_key(KeyId=key_id)["KeyMetadata"]
+    if found["KeyState"] == "PendingDeletion":
+        raise Missing(f"{key_id} is going to be deleted")
+    properties = some(found, "Description", "KeySpec", "KeyUsage", "MultiRegion", "Origin")
+    properties["KeyPolicy"] = kms.get_key_policy(KeyId=key_id, PolicyName="default")["Policy"]
+    properties["EnableKeyRotation"] = kms.get_key_rotation_status(KeyId=key_id)["KeyRotationEnabled"]
+    # A wish for the day of its deletion, which a key that is there does not tell.
+    properties |= some(read.wanted, "PendingWindowInDays")
+    tags = kms.list_resource_tags(KeyId=key_id)["Tags"]
+    properties["Tags"] = tag_list({tag["TagKey"]: tag["TagValue"] for tag in tags})
+    return Live(properties, {"Arn": found["Arn"], "KeyId": key_id})
 
 
 @reader("AWS::Events::Rule")

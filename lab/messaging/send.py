@@ -12,8 +12,10 @@ from moto.core.exceptions import ServiceException
 from lab.functions.engine import Denied, FunctionEngine
 from lab.functions.permissions import permits
 from lab.policy import allowed
+from lab.policy.keys import service_may_publish
 from lab.world import ACCOUNT, REGION, World
 
+ALARMS = "cloudwatch.amazonaws.com"
 _ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction"}
 
 
@@ -49,7 +51,7 @@ def send(
         if kind == "sqs":
             _to_queue(target, body, attributes or {}, service, source_arn)
         elif kind == "sns":
-            _to_topic(world, target, body, service, source_arn)
+            to_topic(world, target, "", body, service=service, source_arn=source_arn)
         else:
             _to_function(world, target, body, service, source_arn, origin)
     except ServiceException as error:
@@ -80,15 +82,30 @@ def _to_queue(arn: str, body: str, attributes: dict[str, str], service: str | No
     sqs.send_message(queue.name, body, message_attributes=message_attributes)
 
 
-def _to_topic(world: World, arn: str, body: str, service: str | None, source_arn: str) -> None:
+def to_topic(world: World, arn: str, subject: str, message: str, *, service: str | None, source_arn: str) -> None:
+    """Publish for a service: the topic's policy must let it in, and so must its key's where it has one. Raises Undeliverable."""
     topic = backend("sns").get_topic(arn)
-    statements = topic._policy_json.get("Statement", [])
-    if service is not None and not permits(
-        statements, service=service, source_arn=source_arn, account=ACCOUNT, function_arn=arn, action="sns:Publish"
-    ):
-        raise Undeliverable("NO_PERMISSIONS", f"the policy of topic {topic.name} does not let {service} publish for {source_arn}")
+    if service is not None:
+        if not _lets_in(topic, service, source_arn):
+            raise Undeliverable("NO_PERMISSIONS", f"the policy of topic {topic.name} does not let {service} publish for {source_arn}")
+        if topic.kms_master_key_id:
+            ruling = service_may_publish(topic.kms_master_key_id, service, source_arn)
+            if not ruling.allowed:
+                raise Undeliverable("NO_PERMISSIONS", f"{service} is not authorized to access the SNS topic encryption key: {ruling.why}")
     assert world.topics is not None
-    world.topics.publish(arn, "", body)
+    world.topics.publish(arn, subject, message)
+
+
+def _lets_in(topic: Any, service: str, source_arn: str) -> bool:
+    """By the policy that a topic has from the beginning the account publishes, and its alarms with it, but not its event rules.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html and
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-troubleshooting.html
+    """
+    statements = topic._policy_json.get("Statement", [])
+    if service == ALARMS and any(statement.get("Sid") == "__default_statement_ID" for statement in statements):
+        return True
+    return permits(statements, service=service, source_arn=source_arn, account=ACCOUNT, function_arn=topic.arn, action="sns:Publish")
 
 
 def _to_function(world: World, arn: str, body: str, service: str | None, source_arn: str, origin: str) -> None:

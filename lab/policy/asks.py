@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from lab.policy.keys import TO_PUBLISH, VIA_TOPICS
 from lab.policy.matching import Ask
 from lab.policy.requests import ApiCall, UnknownCall
 
@@ -30,6 +31,9 @@ class Directory(Protocol):
     def instance_of_address(self, association_id: str) -> str: ...
 
     def hash_key(self, table: str) -> str: ...
+
+    def topic_key(self, topic_arn: str) -> str:
+        """ARN of the key that encrypts a topic, or an empty text."""
 
 
 Context = dict[str, tuple[str, ...]]
@@ -190,8 +194,12 @@ def _sqs(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
     return (Ask(f"sqs:{action}", f"arn:aws:sqs:{directory.region}:{directory.account}:{name}", {}),)
 
 
-def _sns(call: ApiCall, _directory: Directory) -> tuple[Ask, ...]:
-    return (Ask(f"sns:{call.operation}", str(call.parameters.get("TopicArn", "*")), {}),)
+def _sns(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
+    """Publishing to an encrypted topic uses its key: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html"""
+    topic = str(call.parameters.get("TopicArn", "*"))
+    key = directory.topic_key(topic) if call.operation in ("Publish", "PublishBatch") else ""
+    uses = (Ask(action, key, VIA_TOPICS) for action in TO_PUBLISH) if key else ()
+    return (Ask(f"sns:{call.operation}", topic, {}), *uses)
 
 
 def _events(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:

@@ -32,6 +32,7 @@ KNOWN_KEYS = {
     "ec2:createaction",
     "lambda:functionarn",
     "cloudwatch:namespace",
+    "kms:viaservice",
     "s3:prefix",
     "route53:changeresourcerecordsetsnormalizedrecordnames",
     "route53:changeresourcerecordsetsrecordtypes",

@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.backends import get_backend
 
+from lab.policy.keys import key_arn
 from lab.principals import ADMIN_KEY, ADMIN_SECRET
 from lab.world import ACCOUNT, REGION, World
 
@@ -64,6 +65,10 @@ class EmulatorDirectory:
         except ClientError:
             rows = []
         return f"{rows[0]['AllocationId']} {rows[0].get('InstanceId', '')}" if rows else "eipalloc-none "
+
+    def topic_key(self, topic_arn: str) -> str:
+        topic = get_backend("sns")[ACCOUNT][REGION].topics.get(topic_arn)
+        return key_arn(topic.kms_master_key_id) if topic and topic.kms_master_key_id else ""
 
     def hash_key(self, table: str) -> str:
         name = table.rsplit("/", 1)[-1]

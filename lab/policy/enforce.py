@@ -14,6 +14,7 @@ from lab.policy.asks import asks
 from lab.policy.conditions import PolicyError
 from lab.policy.denial import refuse
 from lab.policy.directory import EmulatorDirectory, role_policies
+from lab.policy.keys import role_may
 from lab.policy.matching import Ask, Ruling, rule
 from lab.policy.requests import UnknownCall, read
 from lab.policy.signature import BadSignature, parse, verify
@@ -77,7 +78,7 @@ def check(world: World, environ: Mapping[str, Any], body: bytes) -> Response | N
         call = read(auth.service, method=method, path=path, query=query, headers=headers, body=body)
         wanted = asks(call, _directory(id(world), world))
         policies = role_policies(who.role_arn)
-        rulings = [rule(policies or [], ask) for ask in wanted]
+        rulings = [_judged(who.role_arn, policies or [], ask) for ask in wanted]
     except (UnknownCall, PolicyError, KeyError) as error:
         why = f"{type(error).__name__}: {error}"
         world.journal.say("policy", "lab error", role=who.role_arn, session=who.session, why=why, trace=traceback.format_exc(limit=4))
@@ -89,6 +90,10 @@ def check(world: World, environ: Mapping[str, Any], body: bytes) -> Response | N
     message = f"User: arn:aws:sts:::assumed-role/{role}/{who.session} is not authorized to perform this because {'; '.join(denied)}"
     world.journal.say("policy", "denied", role=role, session=who.session, call=f"{call.service}:{call.operation}", why=denied)
     return refuse(auth.service, headers, message)
+
+
+def _judged(role_arn: str, policies: list[Mapping[str, Any]], ask: Ask) -> Ruling:
+    return role_may(role_arn, policies, ask) if ask.action.startswith("kms:") else rule(policies, ask)
 
 
 def _check_token(who: Credentials, headers: Mapping[str, str], world: World) -> None:

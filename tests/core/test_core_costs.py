@@ -72,6 +72,8 @@ def test_what_every_service_needs_is_told_apart_and_held_to_no_limit() -> None:
         ("alarms", "Healthy", 1, 0.3),  # at high resolution
         ("metrics", "Sweeps", 1, 0.3),
         ("alarms", "of our own", 11, 1.1),  # by the metric
+        ("key", "of the topic", 1, 1.0),
+        ("key", "requests", 2 * 2 * 4, 16 * 0.03 / 10_000),
         ("instance", "counter: t4g.small", 730, 12.264),
         ("disk", "counter", 16, 1.28),
         ("public address", "counter", 730, 3.65),

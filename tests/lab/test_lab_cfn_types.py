@@ -181,7 +181,27 @@ MESSAGES = {
             ],
         },
     ),
-    "Topic": a("AWS::SNS::Topic", DisplayName="Pages", KmsMasterKeyId="alias/aws/sns", Tags=TAGS),
+    "Key": a(
+        "AWS::KMS::Key",
+        Description="of the topic",
+        EnableKeyRotation=True,
+        KeySpec="SYMMETRIC_DEFAULT",
+        KeyUsage="ENCRYPT_DECRYPT",
+        PendingWindowInDays=7,
+        KeyPolicy={
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"AWS": {"Fn::Join": ["", ["arn:aws:iam::", {"Ref": "AWS::AccountId"}, ":root"]]}},
+                    "Action": ["kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"],
+                    "Resource": "*",
+                }
+            ],
+        },
+        Tags=TAGS,
+    ),
+    "Topic": a("AWS::SNS::Topic", DisplayName="Pages", KmsMasterKeyId=att("Key"), Tags=TAGS),
     "TopicPolicy": a(
         "AWS::SNS::TopicPolicy",
         Topics=[{"Ref": "Topic"}],

@@ -89,6 +89,9 @@ class TestConditions:
         assert not arn_like("arn:aws:*:t", "arn:aws:sns:us-east-1:1:t")
 
 
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
+
+
 class FixedDirectory:
     account, region = "123456789012", "us-east-1"
 
@@ -103,6 +106,9 @@ class FixedDirectory:
 
     def instance_of_address(self, association_id: str) -> str:
         return "eipalloc-1 i-1"
+
+    def topic_key(self, topic_arn: str) -> str:
+        return KEY if topic_arn.endswith(":encrypted") else ""
 
     def hash_key(self, table: str) -> str:
         return "pk"
@@ -154,6 +160,14 @@ class TestAsks:
         signal = ApiCall("cloudformation", "SignalResource", {"StackName": stack})
 
         assert asks(signal, FixedDirectory()) == (Ask("cloudformation:SignalResource", stack, {}),)
+
+    def test_publishing_to_an_encrypted_topic_asks_for_its_key_too(self) -> None:
+        """https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html: kms:GenerateDataKey and kms:Decrypt."""
+        topic = "arn:aws:sns:us-east-1:123456789012:encrypted"
+        got = asks(ApiCall("sns", "Publish", {"TopicArn": topic}), FixedDirectory())
+
+        assert [(ask.action, ask.resource) for ask in got] == [("sns:Publish", topic), ("kms:GenerateDataKey", KEY), ("kms:Decrypt", KEY)]
+        assert got[1].context == {"kms:viaservice": ("sns.us-east-1.amazonaws.com",)}
 
     def test_a_call_outside_the_table_is_an_error_of_the_lab(self) -> None:
         with pytest.raises(UnknownCall, match="RunInstances"):

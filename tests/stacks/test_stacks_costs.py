@@ -43,6 +43,7 @@ COUNTED = {
     "AWS::DynamoDB::Table": "table",
     "AWS::EC2::EIP": "public address",
     "AWS::EC2::VPCEndpoint": "endpoints",
+    "AWS::KMS::Key": "key",
     "AWS::Lambda::Function": "functions",
     "AWS::Logs::LogGroup": "logs",
     "AWS::Route53::HostedZone": "zone",
@@ -95,6 +96,14 @@ def test_every_queue_that_lambda_polls_is_counted(template: Template) -> None:
     polled = [mapping for mapping in template.of("AWS::Lambda::EventSourceMapping") if "StartingPosition" not in mapping]
 
     assert len(polled) == len([line for line in LINES if line.part == "queue"])
+
+
+def test_every_key_is_counted_and_none_is_rotated_which_would_cost_another(template: Template) -> None:
+    """https://aws.amazon.com/kms/pricing/: the first two rotations add a dollar a month each."""
+    keys = template.of("AWS::KMS::Key")
+
+    assert len(keys) == counted("key", "kms_key")
+    assert not any(key.get("EnableKeyRotation") for key in keys)
 
 
 def test_endpoints_are_gateways_which_cost_nothing(template: Template) -> None:

@@ -48,6 +48,18 @@ def test_any_resource_stands_only_where_aws_has_no_finer_one(template: Template)
     assert wide == NOT_TO_BE_NARROWED
 
 
+def test_the_topics_key_is_used_for_publishing_only_and_its_owner_administers_it_without_using_it(template: Template) -> None:
+    """https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html; kms:ViaService: conditions-kms.html"""
+    statements = template.only("AWS::KMS::Key")["KeyPolicy"]["Statement"]
+    uses = [s for s in statements if any(a.startswith(("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey")) for a in as_list(s["Action"]))]
+    others = {a for s in statements if s not in uses for a in as_list(s["Action"])}
+
+    assert all("kms:ViaService" in s["Condition"]["StringEquals"] for s in uses if "AWS" in s["Principal"])
+    assert {service for s in uses for service in as_list(s["Principal"].get("Service", []))} == {"cloudwatch.amazonaws.com"}
+    assert "kms:PutKeyPolicy" in others, "else nobody could ever change it, and AWS refuses it"
+    assert not [a for a in others if "*" in a or a.startswith(("kms:CreateGrant", "kms:ReEncrypt"))]
+
+
 def test_no_role_has_a_managed_policy(template: Template) -> None:
     assert not [role for role in template.of("AWS::IAM::Role") if "ManagedPolicyArns" in role]
 
@@ -109,6 +121,8 @@ def test_each_function_writes_its_own_partitions(template: Template, module: str
         ("ec2:AssociateAddress", {"move_front"}),
         ("dynamodb:UpdateItem", set()),
         ("sns:Publish", {"recover_assembly"}),
+        ("kms:Decrypt", {"recover_assembly"}),
+        ("kms:GenerateDataKey", {"recover_assembly"}),
         ("ec2:CreateNetworkInterface", {"probe_nodes"}),
         ("s3:PutObject", {"admit_node", "recover_assembly", "retire_node"}),
     ],

@@ -13,7 +13,7 @@ from core import names
 from core.guards import Policy
 from lambdas import recover_assembly
 from lambdas.adapters import clock
-from tests.stacks.conftest import Template
+from tests.stacks.conftest import Template, as_list
 
 GROUP = "AWS::AutoScaling::AutoScalingGroup"
 
@@ -377,9 +377,17 @@ def test_every_alarm_says_whose_it_is_and_what_it_means(template: Template) -> N
     )
 
 
-def test_alarms_may_publish_to_the_topic(template: Template) -> None:
-    statements = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
-    assert any(s["Effect"] == "Allow" and s["Principal"] == {"Service": "cloudwatch.amazonaws.com"} for s in statements)
+def test_alarms_may_publish_to_the_topic_and_through_its_key_and_in_this_account_only(template: Template) -> None:
+    """https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html"""
+    (key,) = template.ids("AWS::KMS::Key")
+    assert template.only("AWS::SNS::Topic")["KmsMasterKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
+
+    of_topic = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    of_key = template.only("AWS::KMS::Key")["KeyPolicy"]["Statement"]
+    for statements, actions in ((of_topic, {"sns:Publish"}), (of_key, {"kms:Decrypt", "kms:GenerateDataKey*"})):
+        (alarms,) = (s for s in statements if s["Principal"] == {"Service": "cloudwatch.amazonaws.com"})
+        assert set(as_list(alarms["Action"])) == actions
+        assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def test_there_are_no_custom_resources_and_no_fixed_names(template: Template) -> None:

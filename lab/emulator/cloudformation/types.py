@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-MODULES = ("metadata", "network", "dns", "identity", "storage", "tables", "messages", "functions", "events", "watching")
+MODULES = ("metadata", "network", "dns", "identity", "storage", "tables", "messages", "keys", "functions", "events", "watching")
 
 
 def load() -> None:
