@@ -75,4 +75,10 @@ def _told(deployable: Deployable, pricing: Pricing) -> Iterator[Line]:
     yield pricing.line("key", "requests", KEY_REQUESTS_A_MESSAGE * messages, "kms_request", how)
 
 
-ADDED: tuple[Callable[[Deployable, Pricing], Iterator[Line]], ...] = (_watcher, _steps, _acting, _kept, _told)
+def _screen(deployable: Deployable, pricing: Pricing) -> Iterator[Line]:
+    """Looking at it is not counted: a query of the log costs by what it reads, and that is little."""
+    if deployable.dashboard:
+        yield pricing.line("dashboard", "one screen", 1, "cloudwatch_dashboard", "1: the file asks for it")
+
+
+ADDED: tuple[Callable[[Deployable, Pricing], Iterator[Line]], ...] = (_watcher, _steps, _acting, _kept, _told, _screen)

@@ -156,6 +156,7 @@ class Deployable:
     assemblies: tuple[Assembly, ...]
     network: Network = Network()
     notify: tuple[str, ...] = ()
+    dashboard: bool = False
 
     def assembly(self, name: str) -> Assembly:
         """The assembly of that name. Raises KeyError naming it and the ones there are."""

@@ -17,6 +17,7 @@ def to_model(file: DeployableFile) -> Deployable:
         assemblies=tuple(_assembly(section) for section in file.assemblies),
         network=Network(cidr=file.network.cidr, zones=file.network.zones, egress=Egress(file.network.egress)),
         notify=tuple(file.notify),
+        dashboard=file.dashboard,
     )
 
 

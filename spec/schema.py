@@ -115,6 +115,7 @@ class DeployableFile(Section):
     foundation: Literal["own"] = Field(default="own", description="whose table, bucket, topic and functions")
     network: NetworkSection = Field(default=NetworkSection(), description="where the nodes live")
     notify: list[Email] = Field(default_factory=list, max_length=10, description="e-mail addresses of those to tell")
+    dashboard: bool = Field(default=False, description="one screen in CloudWatch of what rings, who holds, incidents and the budget")
     assemblies: list[AssemblySection] = Field(min_length=1, max_length=20, description="the machines with their applications")
 
 

@@ -28,6 +28,7 @@ class Alarms(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, deployable: Deployable, foundation: Foundation, functions: Functions) -> None:
         super().__init__(scope, id_)
+        self.all: list[cloudwatch.Alarm] = []
         for assembly in deployable.assemblies:
             # Missing data is the watcher's silence, not the node's: no change.
             self._alarm(
@@ -63,11 +64,12 @@ class Alarms(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         lost.add_alarm_action(people)
-        OwnFunctions(self, "OwnFunctions", deployable=deployable, foundation=foundation, functions=functions)
+        ours = OwnFunctions(self, "OwnFunctions", deployable=deployable, foundation=foundation, functions=functions)
+        self.all += [lost, *ours.all]
 
     def _alarm(self, id_: str, description: str, metric: cloudwatch.Metric, *, missing: cloudwatch.TreatMissingData) -> cloudwatch.Alarm:
         """Below 1 in three periods out of three."""
-        return cloudwatch.Alarm(
+        alarm = cloudwatch.Alarm(
             self,
             id_,
             alarm_description=description,
@@ -78,6 +80,8 @@ class Alarms(Construct):
             datapoints_to_alarm=3,
             treat_missing_data=missing,
         )
+        self.all.append(alarm)
+        return alarm
 
 
 class OwnFunctions(Construct):
@@ -89,6 +93,7 @@ class OwnFunctions(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, deployable: Deployable, foundation: Foundation, functions: Functions) -> None:
         super().__init__(scope, id_)
+        self.all: list[cloudwatch.Alarm] = []
         self._name, self._people = deployable.name, actions.SnsAction(foundation.topic)
         # One failing minute is no news: what failed is tried again, and what is given up is lost work, which is told of at once.
         # What was invoked at a minute's end is counted there late, so that the newest minute alone would not do either.
@@ -121,6 +126,7 @@ class OwnFunctions(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         alarm.add_alarm_action(self._people)
+        self.all.append(alarm)
 
 
 def _sum(metrics: Mapping[str, cloudwatch.IMetric], label: str) -> cloudwatch.MathExpression:

@@ -13,6 +13,7 @@ from stacks.alarms import Alarms
 from stacks.assembly import NodeAssembly
 from stacks.bundle import agent_bundle, lambdas_bundle
 from stacks.contents import Stage
+from stacks.dashboard import Dashboard
 from stacks.foundation import Foundation
 from stacks.front import front_for
 from stacks.functions import Functions
@@ -48,6 +49,8 @@ class DeployableStack(Stack):
         )
         wakes = Wakes(self, "Wakes", deployable=deployable, foundation=foundation, functions=functions)
         alarms = Alarms(self, "Alarms", deployable=deployable, foundation=foundation, functions=functions)
+        if deployable.dashboard:
+            Dashboard(self, "Dashboard", deployable=deployable, functions=functions, alarms=alarms.all)
         stage = Stage(agent_bundle(staging / "agent.zip"), staging, artifacts)
         nodes = {
             assembly.name: NodeAssembly(

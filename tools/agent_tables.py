@@ -51,6 +51,8 @@ def settings(section: str) -> str:
 def _default(value: object, schema: Mapping[str, Any]) -> str:
     if value is None or value in ([], {}):
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float) and "pattern" in schema:
         return f"{value:g}s"
     return "" if isinstance(value, dict) else f"{value}"

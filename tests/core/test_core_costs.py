@@ -86,6 +86,11 @@ def test_a_line_is_its_quantity_times_its_rate(part: str, what: str, quantity: f
     assert found.usd == pytest.approx(usd)
 
 
+def test_a_dashboard_is_paid_for_by_those_who_ask_for_it() -> None:
+    assert "dashboard" not in {line.part for line in of(DEMO).lines}
+    assert line(of(replace(DEMO, dashboard=True)), "dashboard", "one screen").usd == pytest.approx(3)
+
+
 def test_a_sweep_takes_longer_on_a_seventh_of_a_processor_than_in_the_lab() -> None:
     assert SWEEP.seconds == pytest.approx(0.007 * 1769 / 256 + 0.015)
     assert SWEEP.gb_s == pytest.approx(SWEEP.seconds / 4)

@@ -40,6 +40,7 @@ FREE = {
 # What is paid for by use, or held to its quantity below: the part of the estimate that speaks for it.
 COUNTED = {
     "AWS::CloudWatch::Alarm": "alarms",
+    "AWS::CloudWatch::Dashboard": "dashboard",
     "AWS::DynamoDB::Table": "table",
     "AWS::EC2::EIP": "public address",
     "AWS::EC2::VPCEndpoint": "endpoints",
