@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from enum import StrEnum
 
 from core.admission import BOOT_S, Abandon, Complete, Done, Step
@@ -18,6 +17,8 @@ LEAVE_S = 180.0 + 240.0
 MARGIN_S = BOOT_S + 60.0
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatepolicy.html: PauseTime is one hour at most
 PAUSE_MAX_S = 3600.0
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-creationpolicy.html: Timeout is 12 hours at most
+CREATE_MAX_S = 12 * 3600.0
 
 
 class Word(StrEnum):
@@ -55,7 +56,7 @@ def _holds(view: View, instance: str) -> bool:
 
 def create_timeout_s(deployable: Deployable, assembly: Assembly) -> float:
     """How long a first deployment waits for the assembly's node to be let in, those that it starts after included."""
-    return _start_s(deployable, assembly) + MARGIN_S
+    return min(_start_s(deployable, assembly) + MARGIN_S, CREATE_MAX_S)
 
 
 def update_pause_s(deployable: Deployable, assembly: Assembly) -> float:
@@ -63,11 +64,17 @@ def update_pause_s(deployable: Deployable, assembly: Assembly) -> float:
     return min(LEAVE_S + _start_s(deployable, assembly) + MARGIN_S, PAUSE_MAX_S)
 
 
-def _start_s(deployable: Deployable, assembly: Assembly, above: frozenset[str] = frozenset()) -> float:
-    """Boot and start grace, after the slowest of those that must serve first."""
-    first: Iterable[str] = (name for name in assembly.after if name not in above)
-    before = (_start_s(deployable, deployable.assembly(name), above | {assembly.name}) for name in first)
-    return BOOT_S + assembly.start_grace_s + max(before, default=0.0)
+def _start_s(deployable: Deployable, assembly: Assembly) -> float:
+    """Boot and start grace, after the slowest of those that must serve first; `after` has no circles (spec.ordering)."""
+    known: dict[str, float] = {}
+
+    def of(one: Assembly) -> float:
+        if one.name not in known:
+            before = max((of(deployable.assembly(name)) for name in one.after), default=0.0)
+            known[one.name] = BOOT_S + one.start_grace_s + before
+        return known[one.name]
+
+    return of(assembly)
 
 
 def iso_duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ from core.snapshot import StackPlace
 from lambdas.adapters.clients import WorldFailed, calling, client
 
 # "Stack ... is in CREATE_COMPLETE state and cannot be signaled": no deploy waits; a signal that is there already is refused alike
-# (github.com/aws-cloudformation/aws-cloudformation-templates/issues/34).
+# (github.com/aws-cloudformation/aws-cloudformation-templates/issues/34), and so is a call that is wrong: AWS's words are handed on.
 _NOBODY_WAITS = "ValidationError"
 
 
@@ -24,5 +24,5 @@ def signal(place: StackPlace, instance: str, word: Word) -> str:
     except WorldFailed as error:
         if error.code != _NOBODY_WAITS:
             raise
-        return "no deploy waits for it"
+        return f"no deploy heard {word.value}: {error}"
     return f"a deploy was told {word.value}"

@@ -11,7 +11,7 @@ from core.admission import BOOT_S, Abandon, Complete, Done, Step, Wait
 from core.fleet import Watched
 from core.model import Application, Assembly, Deployable, Front, OnDisagreement, Run, Tolerance
 from core.records import Permit
-from core.rollout import PAUSE_MAX_S, Word, create_timeout_s, iso_duration, update_pause_s, word_for
+from core.rollout import CREATE_MAX_S, MARGIN_S, PAUSE_MAX_S, Word, create_timeout_s, iso_duration, update_pause_s, word_for
 from core.snapshot import Machine, Member, StackPlace, View
 
 NOW = 1_800_000_000_000
@@ -70,6 +70,21 @@ def assembly(name: str = "counter", *, grace_s: float = 120, after: tuple[str, .
 def test_a_first_deployment_waits_longer_than_admission_gives_a_node() -> None:
     alone = assembly()
     assert create_timeout_s(Deployable(name="demo", assemblies=(alone,)), alone) > BOOT_S + alone.start_grace_s
+
+
+def test_no_deploy_waits_longer_than_cloudformation_can() -> None:
+    """docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-creationpolicy.html"""
+    chain = tuple(assembly(f"a{n}", grace_s=3600, after=(f"a{n - 1}",) if n else ()) for n in range(20))
+
+    assert create_timeout_s(Deployable(name="demo", assemblies=chain), chain[-1]) == CREATE_MAX_S == 12 * 3600
+
+
+def test_each_assembly_is_counted_once_however_many_start_after_it() -> None:
+    """Thirty, each after all before it: as many ways from the last to the first as there are subsets of the others."""
+    names = [f"a{n}" for n in range(30)]
+    all_after_all = tuple(assembly(name, grace_s=1, after=tuple(names[:n])) for n, name in enumerate(names))
+
+    assert create_timeout_s(Deployable(name="demo", assemblies=all_after_all), all_after_all[-1]) == 30 * (BOOT_S + 1) + MARGIN_S
 
 
 def test_an_update_waits_for_the_old_node_to_go_too_but_no_longer_than_aws_lets_it() -> None:

@@ -199,7 +199,9 @@ def test_that_no_deploy_waits_is_no_error_and_anything_else_is() -> None:
     """github.com/aws-cloudformation/aws-cloudformation-templates/issues/34"""
     with Stubber(clients.client("cloudformation")) as aws:
         aws.add_client_error("signal_resource", "ValidationError", "Stack x is in CREATE_COMPLETE state and cannot be signaled")
-        assert signal(PLACE, "i-1", Word.SUCCESS) == "no deploy waits for it"
+        told = signal(PLACE, "i-1", Word.SUCCESS)
+        assert told.startswith("no deploy heard SUCCESS: ")
+        assert "Stack x is in CREATE_COMPLETE state and cannot be signaled" in told
 
         aws.add_client_error("signal_resource", "AccessDenied", "no")
         with pytest.raises(WorldFailed, match="AccessDenied"):
