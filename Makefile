@@ -89,6 +89,7 @@ heavy: setup  ## the tests that take many minutes
 
 # One of each kind: what needs a booted systemd, a life cut off at each of its effects, and a whole slice of the fuzzing.
 HEAVY_SAMPLE := tests/programs/test_programs_systemd.py tests/agent/test_agent_unit_booted.py \
+	tests/stacks/test_stacks_every_deployable.py \
 	'tests/agent/test_agent_chaos.py::test_killed_at_every_effect_of_a_life[exec, crash-with-the-leader, be-well]' \
 	tests/fuzz/test_fuzz_state.py
 heavy-sample: setup  ## a fixed sample of them, for CI

@@ -18,6 +18,11 @@ ROOT = Path(__file__).resolve().parent
 DEFAULT = "deployables/demo.yaml"
 
 
+def wire(app: App, file: Path, staging: Path) -> None:
+    """One deployable file's stack. staging: an empty folder that lives until synth ends. Raises SpecError, BadBundle, ValueError."""
+    DeployableStack(app, load(file), artifacts=file.resolve().parent, staging=staging)
+
+
 def main() -> int:
     """0, or 2 with every reason on stderr when the deployable file, or what it ships, is no good."""
     # `python app.py` alone does not read cdk.json; `cdk` hands its context over, which wins.
@@ -28,9 +33,8 @@ def main() -> int:
     )
     file = ROOT / str(app.node.try_get_context("deployable") or DEFAULT)
     try:
-        deployable = load(file)
         with tempfile.TemporaryDirectory(prefix="understudy-") as staging:
-            DeployableStack(app, deployable, artifacts=file.resolve().parent, staging=Path(staging))
+            wire(app, file, Path(staging))
             app.synth()
     except (SpecError, BadBundle, ValueError) as error:
         print(error, file=sys.stderr)

