@@ -100,5 +100,11 @@ def _changes(body: bytes) -> list[tuple[str, str, str]]:
         root = ElementTree.fromstring(body)  # noqa: S314 - from a caller whose signature was found true: our own function
     except ElementTree.ParseError as error:
         raise UnknownCall(f"the body is not XML: {error}") from error
-    paths = ("{*}Action", "{*}ResourceRecordSet/{*}Name", "{*}ResourceRecordSet/{*}Type")
-    return [tuple(change.findtext(path, "") for path in paths) for change in root.findall(".//{*}Change")]  # type: ignore[misc]  # three paths, three texts
+    return [
+        (
+            change.findtext("{*}Action", ""),
+            change.findtext("{*}ResourceRecordSet/{*}Name", ""),
+            change.findtext("{*}ResourceRecordSet/{*}Type", ""),
+        )
+        for change in root.findall(".//{*}Change")
+    ]
