@@ -97,6 +97,13 @@ ACKNOWLEDGED = (
         "incident; people are told what came of it on the topic. A mail for every event besides would teach them to ignore it.",
     ),
     Acknowledged(
+        "KMS5",
+        r"Foundation/TopicKey/Resource",
+        "the topic's key is not rotated",
+        "It encrypts messages for the seconds until they are sent, and nothing that lasts: an old key would open nothing. Each of the first "
+        "two rotations would cost a dollar a month for ever.",
+    ),
+    Acknowledged(
         "S1",
         r"Foundation/Bucket/Resource",
         "the bucket without server access logs",
