@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,16 +21,7 @@ from core.records import Phase
 from tests.agent.test_agent_life import Life, sleeper
 from tests.agent.worlds import INSTANCE, end_all, living, permit
 
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As in tests/agent/test_agent_life.py."""
-    monkeypatch.setattr("agent.daemon.adopt_orphans", lambda: None)
-    monkeypatch.setattr("agent.cycle.reap_orphans", lambda now_s: None)
-    monkeypatch.setattr("agent.watchers.PERMIT_RUNNING_S", 0.05)
-    monkeypatch.setattr("agent.watchers.TARGET_STATE_S", 0.05)
-    yield
-    end_all()
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def lived(folder: Path, *applications: Application, epoch: int = 1) -> Life:

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,27 +23,9 @@ from core.model import Application, Deployable, Tolerance, Verdict
 from core.records import Phase
 from core.settings import node_settings_to_json, parse_node_settings
 from tests.agent.programs import eventually
-from tests.agent.worlds import INSTANCE, FakeBucket, FakeMetadata, FakeTable, deployable_of, end_all, living, permit
+from tests.agent.worlds import INSTANCE, FakeBucket, FakeMetadata, FakeTable, deployable_of, living, permit
 
-
-@pytest.fixture(autouse=True)
-def _orphans_stay_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test's own process must not become the reaper of what other tests start."""
-    monkeypatch.setattr("agent.daemon.adopt_orphans", lambda: None)
-    monkeypatch.setattr("agent.cycle.reap_orphans", lambda now_s: None)
-
-
-@pytest.fixture(autouse=True)
-def _the_world_is_looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is five seconds on a node is not worth waiting for here."""
-    monkeypatch.setattr("agent.watchers.PERMIT_RUNNING_S", 0.05)
-    monkeypatch.setattr("agent.watchers.TARGET_STATE_S", 0.05)
-
-
-@pytest.fixture(autouse=True)
-def _applications_do_not_outlive_their_test() -> Iterator[None]:
-    yield
-    end_all()
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 class Notes(Notifier):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,9 @@ from core.model import Probe, Verdict
 from core.records import Phase
 from core.settings import node_settings_to_json
 from tests.agent.test_agent_life import Life, sleeper
-from tests.agent.worlds import deployable_of, end_all, living, permit
+from tests.agent.worlds import deployable_of, living, permit
 
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As in tests/agent/test_agent_life.py."""
-    monkeypatch.setattr("agent.daemon.adopt_orphans", lambda: None)
-    monkeypatch.setattr("agent.cycle.reap_orphans", lambda now_s: None)
-    monkeypatch.setattr("agent.watchers.PERMIT_RUNNING_S", 0.05)
-    monkeypatch.setattr("agent.watchers.TARGET_STATE_S", 0.05)
-    yield
-    end_all()
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 async def ask(life: Life, do: str, application: str | None = "sleeper") -> dict[str, Any]:

@@ -6,7 +6,6 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from core.records import Phase
 from tests.agent.chaos_node import SCRIPT
 from tests.agent.test_agent_life import Life, sleeper
 from tests.agent.test_agent_life_operators import ask
-from tests.agent.worlds import end_all, free_port, living, permit
+from tests.agent.worlds import free_port, living, permit
 
 # The leader only waits; a grandchild in a session of its own holds the port. Asked to stop, the leader ends and forgets it.
 LEADER = """
@@ -40,14 +39,7 @@ while True: server.accept()[0].close()
 """
 
 
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As in tests/agent/test_agent_life.py; but grandchildren come to us when their parents end, as they do on a node."""
-    monkeypatch.setattr("agent.cycle.reap_orphans", lambda now_s: None)
-    monkeypatch.setattr("agent.watchers.PERMIT_RUNNING_S", 0.05)
-    monkeypatch.setattr("agent.watchers.TARGET_STATE_S", 0.05)
-    yield
-    end_all()
+pytestmark = pytest.mark.usefixtures("often")  # grandchildren come to us when their parents end, as they do on a node
 
 
 def holder(folder: Path, name: str, port: int, after: tuple[str, ...] = (), **changes: Any) -> Application:

@@ -11,7 +11,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,15 +26,7 @@ from tests.agent.worlds import end_all, living, permit
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As in tests/agent/test_agent_life.py."""
-    monkeypatch.setattr("agent.daemon.adopt_orphans", lambda: None)
-    monkeypatch.setattr("agent.cycle.reap_orphans", lambda now_s: None)
-    monkeypatch.setattr("agent.watchers.PERMIT_RUNNING_S", 0.05)
-    monkeypatch.setattr("agent.watchers.TARGET_STATE_S", 0.05)
-    yield
-    end_all()
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @pytest.mark.parametrize("step_s", [3600.0, -3600.0])
