@@ -16,7 +16,7 @@ from agent.runs import adopt_orphans, children, files, managed, start
 from agent.runs.cgroups import MEMORY, PROCESSES, cgroup_for
 from core.application import Application, Limits, OcfAgent, Output, Run
 from tests.agent.programs import eventually, new_mark
-from tests.agent.test_agent_runs_ocf import METADATA
+from tests.agent.test_agent_runs_ocf_metadata import METADATA
 from tests.programs.nodes import open_folder
 
 LOOK = 'echo "$(ulimit -Sn) $(ulimit -Hn) $PWD $LEVEL $(id -un)" > {0}/seen.new; echo a word; mv {0}/seen.new {0}/seen'
