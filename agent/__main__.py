@@ -16,7 +16,6 @@ from agent.control_socket import socket_path
 from agent.daemon import World, identify, live
 from agent.log import FromLibraries, Log
 from agent.metadata import DEFAULT_ENDPOINT, Imds
-from agent.ports import Metadata
 from agent.rehearse import rehearse_file
 from agent.runs import files
 from agent.serving import PortInUse
@@ -53,7 +52,7 @@ def variable(name: str) -> str:
     return value
 
 
-async def run(settings: NodeSettings, *, table: str, bucket: str, state: Path, metadata: Metadata) -> None:
+async def run(settings: NodeSettings, *, table: str, bucket: str, state: Path, metadata: Imds) -> None:
     """Find out who we are, then live."""
     # Every blocking call has its own time limit; permit, target state, report and evidence can be under way at once.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=8, thread_name_prefix="aws"))
@@ -75,6 +74,7 @@ async def run(settings: NodeSettings, *, table: str, bucket: str, state: Path, m
         notifier=notifier,
         front=os.environ.get(names.ENV_FRONT) or None,
         neighbours=_neighbours(),
+        interface_of=metadata.interface,
     )
     await live(settings, world)
 

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,11 +14,12 @@ from agent import hosts, state_file
 from agent.address_watch import watch_addresses
 from agent.adoption import boot
 from agent.cycle import Cycle
+from agent.front_interface import keep_front_interface
 from agent.holder import NodeHolder
 from agent.listening import listening
 from agent.log import Log, Once
 from agent.notebook import Notebook
-from agent.ports import Bucket, Identity, Metadata, Table, Unreachable
+from agent.ports import Attached, Bucket, Identity, Metadata, Table, Unreachable
 from agent.reporter import Reporter
 from agent.runs import adopt_orphans
 from agent.succession import take_over
@@ -26,6 +27,7 @@ from agent.supervised import Supervised
 from agent.systemd import GoingDown, Notifier, going_down
 from agent.watchers import watch_permit, watch_target_state
 from core import names
+from core.model import FrontKind
 from core.node import Memory
 from core.settings import NodeSettings
 
@@ -35,7 +37,7 @@ class World:
     """All that the agent touches, found or made at start.
 
     control: the path of its local socket; its folder is in memory (tmpfs). front: the address that clients use, if any;
-    neighbours: those of other assemblies, by name.
+    neighbours: those of other assemblies, by name. interface_of: one of this node's network interfaces, by its hardware address.
     """
 
     identity: Identity
@@ -49,6 +51,7 @@ class World:
     front: str | None = None
     neighbours: Mapping[str, str] = field(default_factory=dict)
     hosts_file: Path = hosts.PATH
+    interface_of: Callable[[str], Attached | None] = lambda mac: None
 
 
 async def identify(metadata: Metadata, log: Log) -> Identity:
@@ -117,6 +120,9 @@ async def _parts(cycle: Cycle, reporter: Reporter, world: World) -> None:
         if assembly.depends_on:
             watched = watch_addresses(assembly.depends_on, assembly.on_address_change, log=log)
             others.append(parts.create_task(watched, name="addresses"))
+        if assembly.front.kind is FrontKind.NETWORK_INTERFACE and world.front:
+            kept = keep_front_interface(world.front, interface_of=world.interface_of, log=log)
+            others.append(parts.create_task(kept, name="front interface"))
         await parts.create_task(cycle.run(), name="cycle")
         for part in others:
             part.cancel()

@@ -11,7 +11,7 @@ import json
 import threading
 import urllib.parse
 
-from agent.ports import Identity, Unreachable
+from agent.ports import Attached, Identity, Unreachable
 from core.settings import BadSettings
 
 DEFAULT_ENDPOINT = "http://169.254.169.254"
@@ -47,6 +47,17 @@ class Imds:
     def target_lifecycle_state(self) -> str | None:
         state = self._get("/latest/meta-data/autoscaling/target-lifecycle-state")
         return state.strip() if state else None
+
+    def interface(self, mac: str) -> Attached | None:
+        """What is said of one of this instance's network interfaces; None while it is not known there.
+
+        https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-categories.html (network/interfaces/macs)
+        """
+        of = f"/latest/meta-data/network/interfaces/macs/{mac}"
+        addresses, subnet = self._get(f"{of}/local-ipv4s"), self._get(f"{of}/subnet-ipv4-cidr-block")
+        if addresses is None or subnet is None:
+            return None
+        return Attached(addresses=tuple(addresses.split()), subnet=subnet.strip())
 
     def _get(self, path: str) -> str | None:
         """The text at a path; None for 404. A refused token (401) is replaced once."""

@@ -48,6 +48,14 @@ class Identity:
     address: str  # private IPv4
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """A network interface of this instance. addresses: private IPv4. subnet: its range, as ADDRESS/BITS."""
+
+    addresses: tuple[str, ...]
+    subnet: str
+
+
 class Metadata(Protocol):
     """The instance metadata service. Every call blocks, for a second or two at most. Raises Unreachable."""
 

@@ -12,6 +12,7 @@ import spec
 from core.costs import Estimate, Group, Line, Total
 from core.estimating import NOT_COUNTED, estimate
 from core.recovery_times import Expected, expected
+from core.zonal import zone_words
 from spec.rates import Published, load_rates
 
 _TITLES = {
@@ -38,6 +39,8 @@ def tell(file: Path, *, own_rates: Path | None, as_json: bool) -> int:
     print("\n".join(_money_words(costs)))
     print()
     print("\n".join(_times(times)))
+    for name, words in zone_words(deployable):
+        print(f"  {name}: {words}")
     return 0
 
 

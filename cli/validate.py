@@ -12,6 +12,7 @@ from pathlib import Path
 import spec
 from cli.application_words import application_words, tolerated
 from core.model import Assembly, Deployable, Front, FrontKind, Record, Resolves
+from core.zonal import zone_words
 from spec import duration_text
 
 
@@ -64,6 +65,8 @@ def summary(deployable: Deployable) -> Iterator[str]:
     zones = "1 zone" if network.zones == 1 else f"{network.zones} zones"
     yield f"deployable {deployable.name}: network {network.cidr} over {zones}, no way out" + _but(deployable)
     yield f"  told when the ladder ends: {', '.join(deployable.notify) or 'nobody (notify is empty)'}"
+    for name, words in zone_words(deployable):
+        yield f"  one zone: {name}: {words}"
     for assembly in deployable.assemblies:
         yield from _assembly(assembly)
 
@@ -79,6 +82,9 @@ def _assembly(assembly: Assembly) -> Iterator[str]:
     yield f"  assembly {assembly.name}: one node of {' or '.join(assembly.instances)} ({architecture}) from {assembly.image}"
     if assembly.front.kind is FrontKind.ELASTIC_IP:
         yield f"    clients: an Elastic IP, port {', '.join(map(str, assembly.front.ports))}"
+    elif assembly.front.kind is FrontKind.NETWORK_INTERFACE:
+        ports = ", ".join(map(str, assembly.front.ports))
+        yield f"    clients: a private address that moves with its network interface, port {ports}, from within the network"
     elif assembly.front.record is not None:
         yield from _name_of(assembly.front, assembly.front.record)
     else:

@@ -21,6 +21,7 @@ class FrontKind(StrEnum):
     NONE = "none"
     ELASTIC_IP = "elastic_ip"
     DNS = "dns"
+    NETWORK_INTERFACE = "network_interface"
 
 
 class Egress(StrEnum):

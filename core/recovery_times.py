@@ -55,7 +55,12 @@ NOBODY_WAITS = Share(0.0, 0.1, "measured: kill-agent")
 
 # What a new machine waits for; the old one ends meanwhile, in less time.
 _NEW_MACHINE = ("group_launch", "pending", "boot")
-_FRONT = {FrontKind.NONE: (), FrontKind.ELASTIC_IP: ("address_move",), FrontKind.DNS: ("record_change",)}
+_FRONT = {
+    FrontKind.NONE: (),
+    FrontKind.ELASTIC_IP: ("address_move",),
+    FrontKind.DNS: ("record_change",),
+    FrontKind.NETWORK_INTERFACE: ("interface_move",),
+}
 
 
 def expected(deployable: Deployable, delays: Mapping[str, Delay]) -> Iterator[Expected]:

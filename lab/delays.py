@@ -43,6 +43,7 @@ _DELAYS = (
         "half of the 60 s that https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html calls general; "
         "the half is assumed",
     ),
+    Delay("interface_move", 3.0, _AWS + "AWSEC2/latest/UserGuide/network-interface-attachments.html"),  # attached, or detached
 )
 
 

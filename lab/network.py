@@ -34,6 +34,11 @@ class _Attachment:
     vpc: _Vpc
     link: str  # our end of the pair; the other end is eth0 in there
     elastic: set[str] = field(default_factory=set)  # addresses it takes packets for besides its own
+    further: dict[str, str] = field(default_factory=dict)  # our ends of further pairs, by the hardware address of the other end
+
+    @property
+    def links(self) -> list[str]:
+        return [self.link, *self.further.values()]
 
 
 class VpcNetwork:
@@ -116,13 +121,32 @@ class VpcNetwork:
         with self._lock:
             gone = self._attached.pop(name, None)
             if gone is not None:
-                netns.ip([f"link del {gone.link}", f"netns del {name}"])
+                netns.ip([*(f"link del {link}" for link in gone.links), f"netns del {name}"])
 
     def set_link(self, name: str, *, up: bool) -> None:
-        """Cut or mend the one cable; its own loopback goes on. Raises LookupError when unknown."""
+        """Cut or mend its cable, and further ones with it; its own loopback goes on. Raises LookupError when unknown."""
+        with self._lock:
+            netns.ip([f"link set {link} {'up' if up else 'down'}" for link in self._attachment(name).links])
+
+    def plug(self, name: str, link: str, mac: str) -> None:
+        """A further link of that name appears in a namespace, down and without an address. Raises LookupError."""
         with self._lock:
             attachment = self._attachment(name)
-            netns.ip([f"link set {attachment.link} {'up' if up else 'down'}"])
+            ours = "v" + hashlib.sha256(f"{name} {mac}".encode()).hexdigest()[:12]
+            netns.ip(
+                [
+                    f"link add {ours} type veth peer name {link} address {mac} netns {name}",
+                    f"link set {ours} addrgenmode none master {attachment.vpc.bridge} up",
+                ]
+            )
+            attachment.further[mac] = ours
+
+    def unplug(self, name: str, mac: str) -> None:
+        """The contrary; harmless when it has no such link. Raises LookupError."""
+        with self._lock:
+            ours = self._attachment(name).further.pop(mac, None)
+            if ours is not None:
+                netns.ip([f"link del {ours}"])
 
     def route(self, public_address: str, private_address: str | None) -> None:
         """Send an elastic address to who holds the private one; None, or nobody there, is silence."""

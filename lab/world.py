@@ -39,6 +39,18 @@ class MachineSpec:
     tags: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceSpec:
+    """A further network interface of a machine, as its metadata service tells of it."""
+
+    mac: str
+    private_ip: str
+    index: int
+    interface_id: str
+    subnet_id: str
+    subnet_cidr: str
+
+
 class Machines(Protocol):
     """Containers that are instances: own network, mount and process namespaces."""
 
@@ -80,6 +92,12 @@ class Machines(Protocol):
         """Let the machine accept packets for an elastic address (AWS would translate them instead)."""
 
     def remove_address(self, instance_id: str, address: str) -> None: ...
+
+    def add_interface(self, instance_id: str, spec: InterfaceSpec) -> None:
+        """A link appears on the running machine, without an address: that is for its operating system to give."""
+
+    def remove_interface(self, instance_id: str, mac: str) -> None:
+        """It is gone, whatever its operating system did with it."""
 
 
 class Network(Protocol):

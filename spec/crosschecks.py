@@ -13,6 +13,7 @@ from spec.application_checks import check_application, ha_port_of
 from spec.neighbours import check_neighbours
 from spec.ordering import order_check
 from spec.problems import Finding, KeyPath
+from spec.zonal import check_zones
 
 
 def cross_check(data: Any) -> Iterator[Finding]:
@@ -32,6 +33,7 @@ def cross_check(data: Any) -> Iterator[Finding]:
             yield from check_application(path, application)
         yield from _host_names(here, assembly)
     yield from check_neighbours([((("assemblies", index)), assembly) for index, assembly in assemblies])
+    yield from check_zones(data, assemblies)
 
 
 def _list(data: Any, key: str) -> list[tuple[int, dict[str, Any]]]:

@@ -37,7 +37,7 @@ def _private_by_default(schema: dict[str, Any]) -> None:
 
 
 class FrontSection(Section):
-    kind: Literal["none", "elastic_ip", "dns"] = Field(description="what clients connect to")
+    kind: Literal["none", "elastic_ip", "dns", "network_interface"] = Field(description="what clients connect to")
     ports: list[Port] = Field(default_factory=list, max_length=20, description="ports open to clients, each 1 to 65535")
     name: DomainName | None = Field(
         default=None, description="with `kind: dns`: the name that clients look up, such as scheduler.ledger.internal"

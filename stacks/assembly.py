@@ -63,7 +63,7 @@ class NodeAssembly(Construct):
         group = self._network.security_group(self, "NodeGroup", f"Nodes of {self._deployable.name}/{assembly.name}")
         for port in (assembly.ha_port, assembly.http_port):
             group.add_ingress_rule(prober, ec2.Port.tcp(port), "the prober's looks")
-        if self._front is not None:
+        if self._front is not None and self._front.clients is not None:
             for port in self._front.ports:
                 group.add_ingress_rule(self._front.clients, ec2.Port.tcp(port), "clients, by the front")
         for name, front in self._reached():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import Annotations, CfnOutput, Stack
 from constructs import Construct
 
 from core import names
 from core.model import Deployable
+from core.zonal import zone_words
 from stacks.alarms import Alarms
 from stacks.assembly import NodeAssembly
 from stacks.bundle import agent_bundle, lambdas_bundle
@@ -73,6 +74,8 @@ class DeployableStack(Stack):
             self._say(f"{name}Front", front.where if front else "-", f"Where clients find {assembly.name}")
             self._say(f"{name}Ports", ",".join(map(str, assembly.front.ports)) or "-", f"Ports of {assembly.name}'s front")
             self._say(f"{name}Group", group, f"Auto Scaling group of {assembly.name}")
+        for name, words in zone_words(deployable):
+            Annotations.of(nodes[name]).add_warning_v2("understudy:one-zone", f"{name}: {words}")
         self._say("Table", foundation.table.table_name, "State table")
         self._say("Bucket", foundation.bucket.bucket_name, "Evidence")
         self._say("Topic", foundation.topic.topic_arn, "Where people are paged")

@@ -17,19 +17,20 @@ from constructs import Construct
 from core import names
 from core.model import Assembly, Deployable, FrontKind, Record
 from stacks import permissions as may
+from stacks.front_interface import InterfaceFront
 from stacks.network import NodeNetwork
 
 
 class Front(Protocol):
     """where: what clients connect to. address: when that is an address which stays, so that it may stand in user data.
 
-    clients: who may come in, beside the assemblies that reach it.
+    clients: who may come in, beside the assemblies that reach it; None: not by the node's own security group.
     """
 
     ports: tuple[int, ...]
     where: str
     address: str | None
-    clients: ec2.IPeer
+    clients: ec2.IPeer | None
 
     def settings(self) -> dict[str, object]:
         """Its entry in the functions' environment (core.names.ENV_FRONTS)."""
@@ -53,7 +54,7 @@ class ElasticIpFront(Construct):
         self._allocation_id = eip.attr_allocation_id
         self.where: str = eip.ref
         self.address: str | None = eip.ref
-        self.clients: ec2.IPeer = ec2.Peer.any_ipv4()
+        self.clients: ec2.IPeer | None = ec2.Peer.any_ipv4()
         self.ports = assembly.front.ports
 
     def settings(self) -> dict[str, object]:
@@ -88,7 +89,7 @@ class DnsFront(Construct):
         self._deployable, self._assembly = deployable, assembly.name
         self._zone = record.zone or self._make_zone(record.name, network)
         self.where: str = record.name
-        self.clients: ec2.IPeer = ec2.Peer.ipv4(network.cidr)
+        self.clients: ec2.IPeer | None = ec2.Peer.ipv4(network.cidr)
         self.ports = assembly.front.ports
 
     def _make_zone(self, name: str, network: NodeNetwork) -> str:
@@ -132,6 +133,8 @@ def front_for(scope: Construct, id_: str, *, deployable: Deployable, assembly: A
             return ElasticIpFront(scope, id_, deployable=deployable.name, assembly=assembly)
         case FrontKind.DNS:
             return DnsFront(scope, id_, deployable=deployable.name, assembly=assembly, network=network)
+        case FrontKind.NETWORK_INTERFACE:
+            return InterfaceFront(scope, id_, deployable=deployable.name, assembly=assembly, network=network)
 
 
 def front_settings(front: Front | None) -> dict[str, object]:

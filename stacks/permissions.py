@@ -66,6 +66,16 @@ def move_our_addresses(deployable: str) -> iam.PolicyStatement:
     )
 
 
+def move_our_interfaces(deployable: str) -> iam.PolicyStatement:
+    """Take an interface from one of the deployable's nodes and attach it to another: both sides must bear its tag."""
+    return allow(
+        "ec2:AttachNetworkInterface",
+        "ec2:DetachNetworkInterface",
+        on=[_ec2("instance/*"), _ec2("network-interface/*")],
+        when=_tagged(deployable),
+    )
+
+
 def read_records(zone: str) -> iam.PolicyStatement:
     return allow("route53:ListResourceRecordSets", on=[_zone(zone)])
 

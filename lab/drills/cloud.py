@@ -120,8 +120,14 @@ class Cloud:
     def front_holder(self, slot: Slot) -> str:
         if is_name(slot.front):
             return self._named(slot)
-        rows = self.clients["ec2"].describe_addresses(PublicIps=[slot.front])["Addresses"]
-        return str(rows[0].get("InstanceId", "")) if rows else ""
+        rows = self.clients["ec2"].describe_addresses(Filters=[{"Name": "public-ip", "Values": [slot.front]}])["Addresses"]
+        return str(rows[0].get("InstanceId", "")) if rows else self._attached(slot.front)
+
+    def _attached(self, address: str) -> str:
+        """The instance that the interface of that address is attached to by now; "" for nobody."""
+        filters = [{"Name": "addresses.private-ip-address", "Values": [address]}]
+        rows = self.clients["ec2"].describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
+        return next((str(row["Attachment"]["InstanceId"]) for row in rows if row.get("Attachment", {}).get("Status") == "attached"), "")
 
     def _named(self, slot: Slot) -> str:
         """The instance at the address that the record holds by now; "" for nobody."""

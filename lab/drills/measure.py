@@ -64,6 +64,7 @@ _WAITED_FOR = {
     "group_launch",
     "address_move",
     "record_change",
+    "interface_move",
     "event",
     "stream_poll",
     "cold_start",

@@ -6,7 +6,7 @@ import threading
 
 from moto.backends import get_backend
 
-from lab.ec2 import cloudformation, patches
+from lab.ec2 import cloudformation, interfaces, patches
 from lab.ec2.addresses import Addresses
 from lab.ec2.launch import machine_spec
 from lab.ec2.lifecycle import Instances
@@ -22,6 +22,7 @@ def install(world: World) -> None:
     patches.patch_power(instances)
     patches.patch_status(world, instances)
     patches.patch_addresses(Addresses(world, instances))
+    interfaces.patch(interfaces.Interfaces(world, instances))
     cloudformation.patch()
     _installed[id(world)] = instances
 

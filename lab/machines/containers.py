@@ -11,7 +11,7 @@ from lab import netns
 from lab.machines import imds
 from lab.machines.machine import Machine
 from lab.network import VpcNetwork
-from lab.world import MachineSpec, World
+from lab.world import InterfaceSpec, MachineSpec, World
 
 _REMEMBERED_MAX = 100  # machines that are off, for their consoles
 
@@ -121,6 +121,17 @@ class Containers:
             return  # it went off just now
         if machine.metadata.public_ipv4 == address:
             machine.metadata.public_ipv4 = None
+
+    def add_interface(self, instance_id: str, spec: InterfaceSpec) -> None:
+        machine = self._on(instance_id)
+        self._network().plug(instance_id, f"eth{spec.index}", spec.mac)
+        machine.metadata.interfaces[spec.mac] = spec
+        self._world.journal.say(instance_id, f"link eth{spec.index} appears", address=spec.private_ip)
+
+    def remove_interface(self, instance_id: str, mac: str) -> None:
+        machine = self._on(instance_id)
+        machine.metadata.interfaces.pop(mac, None)
+        self._network().unplug(instance_id, mac)
 
     def _metadata_server(self, spec: MachineSpec) -> imds.Server:
         """On the machine's own loopback, so that it is there when the link is cut; served by us, so that it never freezes."""

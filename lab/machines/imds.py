@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from lab.principals import Credentials
-from lab.world import ACCOUNT, REGION, MachineSpec
+from lab.world import ACCOUNT, REGION, InterfaceSpec, MachineSpec
 
 ADDRESS, PORT = "169.254.169.254", 80
 TTL_S_MAX = 21600
@@ -48,6 +48,7 @@ class Metadata:
     started_at: float
     public_ipv4: str | None = None
     target_lifecycle_state: str | None = None
+    interfaces: dict[str, InterfaceSpec] = field(default_factory=dict)  # beside its own, by hardware address
     _tokens: dict[str, float] = field(default_factory=dict)
     _credentials: Credentials | None = None
     _issued_at: float = 0.0
@@ -130,7 +131,7 @@ class Metadata:
             "local-hostname": hostname,
             "local-ipv4": spec.private_ip,
             "mac": spec.mac,
-            "network": {"interfaces": {"macs": {spec.mac: interface}}},
+            "network": {"interfaces": {"macs": {spec.mac: interface, **self._further()}}},
             "placement": {"availability-zone": spec.zone, "region": REGION},
             "services": {"domain": "amazonaws.com", "partition": "aws"},
         }
@@ -142,6 +143,21 @@ class Metadata:
             role = spec.role_arn.rsplit("/", 1)[1]
             data["iam"] = {"info": lambda: self._profile(role), "security-credentials": {role: lambda: self._credentials_text(now)}}
         return {"meta-data": data, "dynamic": {"instance-identity": {"document": self._document}}}
+
+    def _further(self) -> dict[str, dict[str, str]]:
+        return {
+            mac: {
+                "device-number": str(further.index),
+                "interface-id": further.interface_id,
+                "local-ipv4s": further.private_ip,
+                "mac": mac,
+                "owner-id": ACCOUNT,
+                "subnet-id": further.subnet_id,
+                "subnet-ipv4-cidr-block": further.subnet_cidr,
+                "vpc-ipv4-cidr-block": self.spec.vpc_cidr,
+            }
+            for mac, further in list(self.interfaces.items())
+        }
 
     def _profile(self, role: str) -> str:
         # The machine knows its role only; a profile of the same name is what CloudFormation users see most often.

@@ -30,6 +30,9 @@ class Directory(Protocol):
 
     def instance_of_address(self, association_id: str) -> str: ...
 
+    def ends_of_interface(self, attachment_id: str) -> tuple[str, str]:
+        """(interface, instance) of an attachment; made-up ones without tags when there is none."""
+
     def hash_key(self, table: str) -> str: ...
 
     def topic_key(self, topic_arn: str) -> str:
@@ -145,6 +148,11 @@ def _ec2(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
     if call.operation == "DisassociateAddress":
         address, instance = directory.instance_of_address(str(p["AssociationId"])).split(" ")
         return (on("elastic-ip", address), *((on("instance", instance),) if instance else ()))
+    if call.operation == "AttachNetworkInterface":
+        return (on("network-interface", str(p["NetworkInterfaceId"])), on("instance", str(p["InstanceId"])))
+    if call.operation == "DetachNetworkInterface":
+        interface, instance = directory.ends_of_interface(str(p["AttachmentId"]))
+        return (on("network-interface", interface), on("instance", instance))
     raise UnknownCall(f"{action} is not known to the lab")
 
 

@@ -70,6 +70,11 @@ class EmulatorDirectory:
         topic = get_backend("sns")[ACCOUNT][REGION].topics.get(topic_arn)
         return key_arn(topic.kms_master_key_id) if topic and topic.kms_master_key_id else ""
 
+    def ends_of_interface(self, attachment_id: str) -> tuple[str, str]:
+        rows = self._ec2.describe_network_interfaces(Filters=[{"Name": "attachment.attachment-id", "Values": [attachment_id]}])
+        found = next(iter(rows["NetworkInterfaces"]), None)
+        return (found["NetworkInterfaceId"], found["Attachment"]["InstanceId"]) if found else ("eni-none", "i-none")
+
     def hash_key(self, table: str) -> str:
         name = table.rsplit("/", 1)[-1]
         found = get_backend("dynamodb")[ACCOUNT][REGION].tables.get(name)

@@ -37,6 +37,15 @@ class FrontName:
     ports: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontInterface:
+    """A network interface and its private address."""
+
+    interface: str
+    address: str
+    ports: tuple[int, ...]
+
+
 def text(name: str) -> str:
     value = os.environ.get(name, "")
     if not value:
@@ -49,7 +58,7 @@ def fleet() -> Fleet:
     return parse_fleet(text(names.ENV_FLEET))
 
 
-def front_of(assembly: str) -> FrontAddress | FrontName | None:
+def front_of(assembly: str) -> FrontAddress | FrontName | FrontInterface | None:
     """What is told of the assembly's front; None when it has none. Raises BadEnvironment."""
     entry = _fronts().get(assembly)
     if entry is None:
@@ -59,12 +68,14 @@ def front_of(assembly: str) -> FrontAddress | FrontName | None:
     kind = entry.get("kind")
     if kind == FrontKind.NONE:
         return None
-    if kind not in (FrontKind.ELASTIC_IP, FrontKind.DNS):
+    if kind not in (FrontKind.ELASTIC_IP, FrontKind.DNS, FrontKind.NETWORK_INTERFACE):
         known = ", ".join(kind.value for kind in FrontKind)
         raise BadEnvironment(f"{names.ENV_FRONTS}: {assembly}.kind is {kind!r}: only {known} are known")
     try:
         if kind == FrontKind.ELASTIC_IP:
             return FrontAddress(allocation_id=str(entry["allocation_id"]), address=str(entry["address"]), ports=_ports(entry))
+        if kind == FrontKind.NETWORK_INTERFACE:
+            return FrontInterface(interface=str(entry["interface"]), address=str(entry["address"]), ports=_ports(entry))
         return FrontName(name=str(entry["name"]), zone=str(entry["zone"]), ttl_s=int(entry["ttl"]), ports=_ports(entry))
     except (KeyError, TypeError, ValueError) as error:
         raise BadEnvironment(f"{names.ENV_FRONTS}: {assembly}: {type(error).__name__}: {error}") from error

@@ -8,8 +8,9 @@ from typing import Protocol
 from lambdas.adapters import clock, environment
 from lambdas.adapters.clients import WorldFailed, calling, client
 from lambdas.adapters.dns import DnsFront
-from lambdas.adapters.environment import FrontAddress, FrontName
+from lambdas.adapters.environment import FrontAddress, FrontInterface, FrontName
 from lambdas.adapters.instances import NotYet
+from lambdas.adapters.interface import InterfaceFront
 
 TRY_TIMEOUT_S = 1.5
 TRY_EVERY_S = 0.3
@@ -85,3 +86,5 @@ def front_of(deployable: str, assembly: str) -> Front | None:
             return ElasticIpFront(told)
         case FrontName() as told:
             return DnsFront((deployable, assembly), told)
+        case FrontInterface() as told:
+            return InterfaceFront(told)

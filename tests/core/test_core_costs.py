@@ -220,6 +220,6 @@ def test_functions_have_the_memory_that_they_are_reckoned_with() -> None:
 
 def test_a_node_has_the_disk_that_is_paid_for() -> None:
     from core import costs_yours
-    from stacks import assembly
+    from stacks import launch
 
-    assert assembly.ROOT_GB == costs_yours.ROOT_GB
+    assert launch.ROOT_GB == costs_yours.ROOT_GB

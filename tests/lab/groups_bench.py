@@ -19,7 +19,7 @@ import lab.groups
 from lab.clock import Clock
 from lab.delays import Delays
 from lab.journal import Journal
-from lab.world import MachineSpec, World
+from lab.world import InterfaceSpec, MachineSpec, World
 
 
 class HandClock(Clock):
@@ -92,6 +92,12 @@ class FakeMachines:
 
     def remove_address(self, instance_id: str, address: str) -> None:
         self.calls.append(("remove_address", instance_id, address))
+
+    def add_interface(self, instance_id: str, spec: InterfaceSpec) -> None:
+        self.calls.append(("add_interface", instance_id, spec.mac))
+
+    def remove_interface(self, instance_id: str, mac: str) -> None:
+        self.calls.append(("remove_interface", instance_id, mac))
 
 
 class FakeNetwork:

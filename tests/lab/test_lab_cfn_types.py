@@ -54,6 +54,14 @@ NETWORK = {
         VpcEndpointType="Gateway",
         RouteTableIds=[{"Ref": "Table"}],
     ),
+    "Interface": a(
+        "AWS::EC2::NetworkInterface",
+        SubnetId={"Ref": "Subnet"},
+        GroupSet=[att("Prober", "GroupId")],
+        Description="moves",
+        PrivateIpAddress="10.9.1.77",
+        Tags=TAGS,
+    ),
     "Prober": a(
         "AWS::EC2::SecurityGroup",
         GroupDescription="asks",

@@ -110,6 +110,9 @@ class FixedDirectory:
     def topic_key(self, topic_arn: str) -> str:
         return KEY if topic_arn.endswith(":encrypted") else ""
 
+    def ends_of_interface(self, attachment_id: str) -> tuple[str, str]:
+        return "eni-1", "i-1"
+
     def hash_key(self, table: str) -> str:
         return "pk"
 

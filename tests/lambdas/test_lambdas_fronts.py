@@ -10,7 +10,7 @@ import pytest
 
 from core import names
 from lambdas import move_front
-from lambdas.adapters import clients, dns, environment, fronts
+from lambdas.adapters import clients, dns, environment, fronts, interface
 from lambdas.adapters.instances import NotYet
 from tests.lambdas.conftest import A, D
 
@@ -49,10 +49,21 @@ def zone(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     return zone
 
 
-@pytest.fixture(params=["elastic_ip", "dns"])
+@pytest.fixture
+def eni(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The assembly's front is this network interface from here on."""
+    ec2 = cloud.client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    made = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]
+    told(monkeypatch, kind="network_interface", interface=made["NetworkInterfaceId"], address=made["PrivateIpAddress"], ports=[8080])
+    return str(made["NetworkInterfaceId"])
+
+
+@pytest.fixture(params=["elastic_ip", "dns", "network_interface"])
 def front(request: pytest.FixtureRequest, cloud: Any) -> fronts.Front:
-    if request.param == "dns":
-        request.getfixturevalue("zone")
+    needs = {"dns": "zone", "network_interface": "eni"}
+    if request.param in needs:
+        request.getfixturevalue(needs[request.param])
     found = fronts.front_of(D, A)
     assert found is not None
     return found
@@ -107,6 +118,7 @@ class TestEveryFront:
 
         monkeypatch.setattr(fronts, "client", refused)
         monkeypatch.setattr(dns, "client", refused)
+        monkeypatch.setattr(interface, "client", refused)
 
         with pytest.raises(clients.WorldFailed):
             front.who_holds()

@@ -76,7 +76,6 @@ def test_the_file_that_these_tests_change_is_right(problems: Problems) -> None:
         ("assembly", "mode: pair", "assemblies[0].mode"),
         ("front", "{kind: alb, ports: [80]}", "assemblies[0].front.kind"),
         ("front", "{kind: nlb, ports: [80]}", "assemblies[0].front.kind"),
-        ("front", "{kind: network_interface, ports: [80]}", "assemblies[0].front.kind"),
         ("state", "{keep: s3}", "assemblies[0].state.keep"),
         ("state", "{keep: efs}", "assemblies[0].state.keep"),
         ("state", "{keep: ebs}", "assemblies[0].state.keep"),

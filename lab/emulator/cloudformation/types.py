@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from importlib import import_module
 
-MODULES = ("metadata", "network", "dns", "identity", "storage", "tables", "messages", "keys", "functions", "events", "watching")
+MODULES = (
+    "metadata",
+    "network",
+    "interfaces",
+    "dns",
+    "identity",
+    "storage",
+    "tables",
+    "messages",
+    "keys",
+    "functions",
+    "events",
+    "watching",
+)
 
 
 def load() -> None:

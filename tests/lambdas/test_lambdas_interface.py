@@ -1,0 +1,121 @@
+"""A front that is a network interface: taken from its last node, by force if need be, and given to the next one by AWS's rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from core.snapshot import Machine
+from lambdas.adapters import clock, instances, interface
+from lambdas.adapters.clients import WorldFailed
+from lambdas.adapters.environment import FrontInterface
+from lambdas.adapters.instances import NotYet
+
+
+@dataclass
+class Ec2:
+    """An interface whose attachments take their time. sticks: its machine does not let go unless forced."""
+
+    now_ms: int = 0
+    holder: str | None = None
+    state: str = ""
+    due_ms: int = 0
+    sticks: bool = False
+    states: dict[str, str] = field(default_factory=lambda: {"i-old": "running", "i-new": "running"})
+    refuses: str = ""
+    calls: list[str] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.now_ms += int(seconds * 1000)
+        if self.due_ms and self.now_ms >= self.due_ms:
+            self.due_ms = 0
+            if self.state == "attaching":
+                self.state = "attached"
+            elif self.state == "detaching":
+                self.holder, self.state = None, ""
+
+    def describe_network_interfaces(self, NetworkInterfaceIds: list[str]) -> dict[str, Any]:
+        attachment = {"AttachmentId": "eni-attach-1", "InstanceId": self.holder, "Status": self.state}
+        return {"NetworkInterfaces": [{"Attachment": attachment} if self.holder else {}]}
+
+    def detach_network_interface(self, AttachmentId: str, Force: bool) -> None:
+        self.calls.append(f"detach{' by force' if Force else ''}")
+        self.state = "detaching"
+        self.due_ms = 0 if self.sticks and not Force else self.now_ms + 1000
+
+    def attach_network_interface(self, NetworkInterfaceId: str, InstanceId: str, DeviceIndex: int) -> None:
+        if self.refuses:
+            raise WorldFailed("attach", self.refuses, "no")
+        self.calls.append(f"attach {InstanceId} at {DeviceIndex}")
+        self.holder, self.state, self.due_ms = InstanceId, "attaching", self.now_ms + 2000
+
+
+@pytest.fixture
+def ec2(monkeypatch: pytest.MonkeyPatch) -> Ec2:
+    made = Ec2()
+
+    def describe(wanted: list[str]) -> dict[str, Machine]:
+        known = {i: made.states[i] for i in wanted if i in made.states}
+        return {i: Machine(instance=i, state=state, address="", launched_ms=0, changed_ms=None) for i, state in known.items()}
+
+    monkeypatch.setattr(interface, "client", lambda service: made)
+    monkeypatch.setattr(instances, "describe", describe)
+    monkeypatch.setattr(clock, "now_ms", lambda: made.now_ms)
+    monkeypatch.setattr(clock, "sleep", made.sleep)
+    return made
+
+
+FRONT = interface.InterfaceFront(FrontInterface(interface="eni-1", address="10.20.0.9", ports=(8080,)))
+
+
+def test_it_is_waited_for_until_it_is_really_attached(ec2: Ec2) -> None:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_NetworkInterfaceAttachment.html: attaching comes first."""
+    FRONT.attach("i-new")
+
+    assert (FRONT.who_holds(), ec2.calls) == ("i-new", ["attach i-new at 1"])
+
+
+def test_nobody_holds_what_is_still_on_its_way(ec2: Ec2) -> None:
+    ec2.holder, ec2.state = "i-new", "attaching"
+
+    assert FRONT.who_holds() is None
+
+
+def test_it_is_asked_for_politely_first(ec2: Ec2) -> None:
+    ec2.holder, ec2.state = "i-old", "attached"
+
+    FRONT.attach("i-new")
+
+    assert (FRONT.who_holds(), ec2.calls) == ("i-new", ["detach", "attach i-new at 1"])
+
+
+def test_a_machine_that_does_not_let_go_is_relieved_of_it_by_force(ec2: Ec2) -> None:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DetachNetworkInterface.html, Force."""
+    ec2.holder, ec2.state, ec2.sticks = "i-old", "attached", True
+
+    FRONT.attach("i-new")
+
+    assert (FRONT.who_holds(), ec2.calls) == ("i-new", ["detach", "detach by force", "attach i-new at 1"])
+
+
+@pytest.mark.parametrize("state", ["pending", "shutting-down", "terminated", None])
+def test_nobody_loses_it_to_an_instance_that_could_not_take_it(ec2: Ec2, state: str | None) -> None:
+    ec2.holder, ec2.state = "i-old", "attached"
+    ec2.states = {} if state is None else {"i-new": state}
+
+    with pytest.raises(NotYet):
+        FRONT.attach("i-new")
+    assert (FRONT.who_holds(), ec2.calls) == ("i-old", [])
+
+
+def test_an_instance_that_ec2_finds_not_far_enough_is_no_error_and_a_refusal_is_one(ec2: Ec2) -> None:
+    ec2.refuses = "IncorrectState"
+    with pytest.raises(NotYet):
+        FRONT.attach("i-new")
+
+    ec2.refuses = "UnauthorizedOperation"
+    with pytest.raises(WorldFailed) as refused:
+        FRONT.attach("i-new")
+    assert not isinstance(refused.value, NotYet)
