@@ -69,6 +69,9 @@ def summary(deployable: Deployable) -> Iterator[str]:
         yield f"  one zone: {name}: {words}"
     for assembly in deployable.assemblies:
         yield from _assembly(assembly)
+    yield from (f"  {note}" for note in spec.image_notes(deployable))
+    if deployable.pins:
+        yield f"  images pinned in: {', '.join(sorted({pin.region for pin in deployable.pins}))}"
 
 
 def _but(deployable: Deployable) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.application import PORT_MAX, Application, Artifact, Probe, Run, Tolerance, check_bounds
+from core.images import Pin
 
 # An application's own values live in core.application; the commonest are here too, for those who want the whole.
 __all__ = ["NAME", "Application", "Artifact", "Assembly", "Deployable", "Egress", "Front", "FrontKind", "HostName", "Http", "Network"]
@@ -116,6 +117,7 @@ class HostName:
 class Assembly:
     """A machine image with its applications; a slot to be filled by one node at a time.
 
+    root_device: the device of the image's own disk, where the image is none of core.images.NAMED.
     after: assemblies that must serve before a node of this one is let in. reaches: assemblies whose fronts its nodes may talk to.
     depends_on: host names whose addresses its applications rely on; on_address_change: a command run when one of them changes.
     """
@@ -136,6 +138,7 @@ class Assembly:
     on_address_change: tuple[str, ...] | None = None
     after: tuple[str, ...] = ()
     reaches: tuple[str, ...] = ()
+    root_device: str | None = None
 
     def __post_init__(self) -> None:
         check_bounds(1, PORT_MAX, ha_port=self.ha_port, http_port=self.http_port)
@@ -151,13 +154,14 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployable:
-    """The assemblies that together give one service; one stack."""
+    """The assemblies that together give one service; one stack. pins: the images that do not move, by region."""
 
     name: str
     assemblies: tuple[Assembly, ...]
     network: Network = Network()
     notify: tuple[str, ...] = ()
     dashboard: bool = False
+    pins: tuple[Pin, ...] = ()
 
     def assembly(self, name: str) -> Assembly:
         """The assembly of that name. Raises KeyError naming it and the ones there are."""

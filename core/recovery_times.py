@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from core.application import Application, Probe
+from core.images import NAMED
 from core.model import Assembly, Deployable, FrontKind
 
 
@@ -86,7 +87,13 @@ def _replaced(assembly: Assembly, delays: Mapping[str, Delay]) -> Iterator[Expec
 
     def row(failure: str, ours: Share, *first: str) -> Expected:
         aws = tuple(delays[name] for name in (*first, *waits))
-        return Expected(assembly=assembly.name, failure=failure, ours=ours, aws=aws, remark=_restart(assembly) + _kept_answer(assembly))
+        return Expected(
+            assembly=assembly.name,
+            failure=failure,
+            ours=ours,
+            aws=aws,
+            remark=_restart(assembly) + _kept_answer(assembly) + _installed(assembly),
+        )
 
     yield row("an application fails past its tolerance", PAST_TOLERANCE, "stream_poll", "cold_start")
     yield row("the machine is gone", MACHINE_GONE, "event", "cold_start")
@@ -116,6 +123,12 @@ def _kept_answer(assembly: Assembly) -> str:
     """Who looked a name up just before it moved goes to the old address until the answer is too old."""
     record = assembly.front.record
     return f", and what clients keep of the name's old address (at most {record.ttl_s:g} s)" if record is not None else ""
+
+
+def _installed(assembly: Assembly) -> str:
+    """An image whose Python is too old waits for Amazon's repository first; no figure is published."""
+    named = NAMED.get(assembly.image)
+    return f", and before it some seconds to install {named.python_package}" if named is not None and named.python_package else ""
 
 
 def _restart(assembly: Assembly) -> str:

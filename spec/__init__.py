@@ -1,7 +1,8 @@
 """Reads a deployable file into core's model, or says all that is wrong with it."""
 
 from spec.conversion import Conversion, convert
-from spec.load import Loaded, load, load_with_warnings
+from spec.image import image_notes
+from spec.load import Loaded, load, load_unpinned, load_with_warnings
 from spec.problems import Problem, SpecError, Warned
 from spec.quantities import size_text
 from spec.schema import json_schema
@@ -18,8 +19,10 @@ __all__ = [
     "architecture_of",
     "convert",
     "duration_text",
+    "image_notes",
     "json_schema",
     "load",
+    "load_unpinned",
     "load_with_warnings",
     "size_text",
 ]

@@ -47,6 +47,7 @@ def _assembly(section: AssemblySection) -> Assembly:
         on_address_change=tuple(section.on_address_change) if section.on_address_change is not None else None,
         after=tuple(section.after),
         reaches=tuple(section.reaches),
+        root_device=section.root_device,
     )
 
 

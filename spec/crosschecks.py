@@ -10,6 +10,7 @@ from typing import Any
 
 from core import names
 from spec.application_checks import check_application, ha_port_of
+from spec.image import check_image
 from spec.neighbours import check_neighbours
 from spec.ordering import order_check
 from spec.problems import Finding, KeyPath
@@ -32,6 +33,7 @@ def cross_check(data: Any) -> Iterator[Finding]:
         for path, application in placed:
             yield from check_application(path, application)
         yield from _host_names(here, assembly)
+        yield from check_image(here, assembly)
     yield from check_neighbours([((("assemblies", index)), assembly) for index, assembly in assemblies])
     yield from check_zones(data, assemblies)
 

@@ -15,6 +15,7 @@ from spec import document, unbuilt, xml_form
 from spec.convert import to_model, warnings
 from spec.crosschecks import cross_check
 from spec.document import Document, Unreadable
+from spec.lock import BadLock, pinned
 from spec.problems import KeyPath, Problem, SpecError, Warned, key_text, value_text
 from spec.schema import DeployableFile
 from spec.section import keys_of
@@ -36,6 +37,16 @@ def load(path: str | Path) -> Deployable:
 def load_with_warnings(path: str | Path) -> Loaded:
     """The same, for those who tell a person of it. Raises SpecError."""
     path = Path(path)
+    loaded = _read(path)
+    return Loaded(_with_pins(loaded.deployable, path), loaded.warnings)
+
+
+def load_unpinned(path: str | Path) -> Deployable:
+    """Without what its lock file says, for those who write that. Raises SpecError."""
+    return _read(Path(path)).deployable
+
+
+def _read(path: Path) -> Loaded:
     raw = read_raw(path)
     if path.suffix.lower() == xml_form.SUFFIX:
         found = xml_form.mapped(raw, path)
@@ -88,6 +99,14 @@ def check(text: Document, path: Path) -> Loaded:
         raise SpecError(str(path), tuple(sorted(problems, key=lambda problem: problem.line or 0)))
     warned = (Warned(key=key_text(where), line=text.line(where), message=message) for where, message in warnings(file))
     return Loaded(to_model(file), tuple(warned))
+
+
+def _with_pins(deployable: Deployable, path: Path) -> Deployable:
+    try:
+        return pinned(deployable, path)
+    except BadLock as error:
+        remedy = f"write it anew: understudy pin {path}"
+        raise SpecError(str(path), (Problem(key="", value=None, line=None, message=str(error), remedy=remedy),)) from error
 
 
 def _place(details: ErrorDetails, found: Any) -> KeyPath:

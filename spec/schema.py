@@ -10,6 +10,7 @@ from core import names
 from spec.application import ApplicationSection
 from spec.front import FrontSection
 from spec.grammars import Command, HostNameText, ResolvesText
+from spec.image import IMAGES_SAID, ROOT_DEVICE_SAID, ImageText
 from spec.quantities import SIZE, size_text
 from spec.section import Section, ToleranceSection
 from spec.values import DURATION, Cidr, Duration, Email, InstanceType, Name, NodePath, Port, architecture_of, duration_text, wrong
@@ -54,7 +55,8 @@ class StateSection(Section):
 
 class AssemblySection(Section):
     name: Name = Field(description="the assembly's name")
-    image: Literal["debian-12"] = Field(description="what the machine starts from")
+    image: ImageText = Field(description=f"what the machine starts from: {IMAGES_SAID}")
+    root_device: NodePath | None = Field(default=None, description=ROOT_DEVICE_SAID)
     instances: list[InstanceType] = Field(
         min_length=1, max_length=10, description="instance types of one architecture, tried in order when capacity is short"
     )

@@ -66,6 +66,7 @@ def contents_of(
             part = artifact_bundle(archive, stage.artifacts / application.install.source)
             items.append(publish(f"Artifact-{application.name}", part, "zip", application.install.to))
     script = user_data(
+        image=assembly.image,
         bucket=assets[0].s3_bucket_name,
         region=Aws.REGION,
         suffix=Aws.URL_SUFFIX,

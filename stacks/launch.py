@@ -9,7 +9,7 @@ from constructs import Construct
 
 from core import names
 from core.model import Assembly, Deployable
-from stacks.image import ROOT_DEVICE, image_id
+from stacks.image import image_id, root_device
 
 ROOT_GB = 16
 
@@ -25,14 +25,14 @@ def launch_template(
         scope,
         "Template",
         launch_template_data=kind.LaunchTemplateDataProperty(
-            image_id=image_id(scope, assembly),
+            image_id=image_id(scope, assembly, deployable.pins),
             instance_type=assembly.instances[0],
             iam_instance_profile=kind.IamInstanceProfileProperty(arn=profile.attr_arn),
             security_group_ids=[security.security_group_id],
             metadata_options=kind.MetadataOptionsProperty(http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1),
             block_device_mappings=[
                 kind.BlockDeviceMappingProperty(
-                    device_name=ROOT_DEVICE,
+                    device_name=root_device(assembly),
                     ebs=kind.EbsProperty(volume_type="gp3", volume_size=ROOT_GB, encrypted=True, delete_on_termination=True),
                 )
             ],

@@ -11,6 +11,7 @@ from moto.core.common_models import CloudFormationModel
 from moto.ec2.models.elastic_ip_addresses import ElasticAddress
 from moto.ec2.models.launch_templates import LaunchTemplate
 
+from lab.ec2.images import know
 from lab.ec2.patches import take_over
 from lab.ec2.shapes import coerce
 
@@ -103,20 +104,23 @@ def patch() -> None:
         self.ec2_backend.disassociate_address(address=self.public_ip)
         self.ec2_backend.addresses.remove(self)
 
-    def typed(cloudformation_json: Any) -> Any:
+    def typed(cloudformation_json: Any, backend: Any) -> Any:
         wanted = dict(cloudformation_json["Properties"])
         wanted["LaunchTemplateData"] = coerce("ec2", "RequestLaunchTemplateData", wanted.get("LaunchTemplateData", {}))
+        know(backend, wanted["LaunchTemplateData"])
         return {**cloudformation_json, "Properties": wanted}
 
     def create_template(
         cls: type[Any], /, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
     ) -> Any:
-        return MOTO_TEMPLATE_CREATE(cls, resource_name, typed(cloudformation_json), account_id, region_name, **kwargs)
+        told = typed(cloudformation_json, get_backend("ec2")[account_id][region_name])
+        return MOTO_TEMPLATE_CREATE(cls, resource_name, told, account_id, region_name, **kwargs)
 
     def update_template(
         cls: Any, original_resource: Any, new_resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
     ) -> Any:
-        return MOTO_TEMPLATE_UPDATE(cls, original_resource, new_resource_name, typed(cloudformation_json), account_id, region_name)
+        told = typed(cloudformation_json, get_backend("ec2")[account_id][region_name])
+        return MOTO_TEMPLATE_UPDATE(cls, original_resource, new_resource_name, told, account_id, region_name)
 
     take_over(
         ElasticAddress,

@@ -16,6 +16,7 @@ from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 
 from lab.ec2.addresses import Addresses
+from lab.ec2.images import refuse_unfit
 from lab.ec2.launch import architecture_of, image_of, refuse_if_short, template_data, with_template
 from lab.ec2.lifecycle import Instances, Life
 from lab.ec2.states import CODES, status_of
@@ -74,7 +75,9 @@ def patch_launches(world: World, instances: Instances) -> None:
         zone = subnet.availability_zone if subnet else wanted.get("placement") or "us-east-1a"
         refuse_if_short(world.faults, instance_type or "m1.small", zone)
         nic_tags = wanted["tags"].get("network-interface", {})  # before the call: moto pops `tags`
-        reservation = MOTO_RUN_INSTANCES(self, image_of(image_id, data), count, user_data, security_group_names, **wanted)
+        image = image_of(image_id, data)
+        refuse_unfit(self, image, instance_type or "m1.small")
+        reservation = MOTO_RUN_INSTANCES(self, image, count, user_data, security_group_names, **wanted)
         profile = data.get("IamInstanceProfile")
         for instance in reservation.instances:
             for nic in instance.nics.values():

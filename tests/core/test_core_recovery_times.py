@@ -126,3 +126,10 @@ def test_awss_delays_are_those_that_the_lab_plays_with() -> None:
     labs = json.loads(said.stdout)
 
     assert {name: [delay.seconds, delay.source] for name, delay in DELAYS.items()} == {name: labs[name] for name in DELAYS}
+
+
+def test_an_image_that_installs_its_python_first_says_so() -> None:
+    amazon = replace(DEMO, assemblies=(replace(COUNTER, image="amazon-linux-2023"),))
+
+    assert "to install python3.11" in row("the machine is gone", amazon).remark
+    assert "to install" not in row("the machine is gone").remark

@@ -18,6 +18,7 @@ import lab.ec2
 import lab.groups
 from lab.clock import Clock
 from lab.delays import Delays
+from lab.emulator.fixups import images
 from lab.journal import Journal
 from lab.world import InterfaceSpec, MachineSpec, World
 
@@ -138,6 +139,7 @@ class Bench:
         self.world.machines = self.machines  # type: ignore[assignment]  # what these engines call of it
         self.world.network = self.network  # type: ignore[assignment]
         self.world.events = self.events
+        images.install()
         lab.ec2.install(self.world)
         lab.groups.install(self.world)
         self.ec2: Any = session().client("ec2")
@@ -150,13 +152,13 @@ class Bench:
         return str(self.ec2.create_subnet(VpcId=self.vpc, CidrBlock=cidr, AvailabilityZone=zone)["Subnet"]["SubnetId"])
 
     def template(self, **data: Any) -> str:
-        wanted = {"ImageId": "ami-12c6146b", "InstanceType": "t4g.small", **data}
+        wanted = {"ImageId": "ami-0deb12000000000a6", "InstanceType": "t4g.small", **data}
         return str(
             self.ec2.create_launch_template(LaunchTemplateName="lt", LaunchTemplateData=wanted)["LaunchTemplate"]["LaunchTemplateId"]
         )
 
     def run_instance(self, **more: Any) -> str:
-        wanted = {"ImageId": "ami-12c6146b", "InstanceType": "t4g.small", "SubnetId": self.subnets[0], **more}
+        wanted = {"ImageId": "ami-0deb12000000000a6", "InstanceType": "t4g.small", "SubnetId": self.subnets[0], **more}
         return str(self.ec2.run_instances(MinCount=1, MaxCount=1, **wanted)["Instances"][0]["InstanceId"])
 
     def running_instance(self, **more: Any) -> str:

@@ -33,7 +33,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 def template(version: str, *, timeout: str = "PT8M", more: dict[str, Any] | None = None, **rolling: Any) -> dict[str, Any]:
     """A group of one whose nodes run the version."""
-    data = {"ImageId": "ami-12c6146b", "InstanceType": "t4g.small", "UserData": {"Fn::Base64": version}}
+    data = {"ImageId": "ami-0deb12000000000a6", "InstanceType": "t4g.small", "UserData": {"Fn::Base64": version}}
     group = {
         "MinSize": "1",
         "MaxSize": "1",

@@ -14,7 +14,7 @@ import lab.ec2
 from lab.ec2.shapes import coerce
 from lab.ec2.states import GUEST_SHUTDOWN_S, may_follow, status_of
 from lab.journal import read
-from tests.lab.groups_bench import Bench, bench, eventually
+from tests.lab.groups_bench import Bench, bench, eventually, session
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_the_launch_template_counts_in_all_its_parts(b: Bench):
     b.clock.advance(60)
 
     told, spec = b.instance(instance), b.machines.on[instance]
-    assert (told["ImageId"], told["InstanceType"], told["Architecture"]) == ("ami-12c6146b", "t4g.small", "arm64")
+    assert (told["ImageId"], told["InstanceType"], told["Architecture"]) == ("ami-0deb12000000000a6", "t4g.small", "arm64")
     assert (told["MetadataOptions"]["HttpTokens"], told["MetadataOptions"]["HttpPutResponseHopLimit"]) == ("required", 1)
     assert told["IamInstanceProfile"]["Arn"].endswith("instance-profile/node")
     assert [group["GroupId"] for group in told["SecurityGroups"]] == [group]
@@ -326,3 +326,34 @@ def test_loose_properties_of_cloudformation_get_the_apis_types_and_unknown_ones_
     }
     with pytest.raises(ValueError, match="Colour"):
         coerce("ec2", "RequestLaunchTemplateData", {"Colour": "red"})
+
+
+# --- images ---------------------------------------------------------------------------------------------------------------
+
+
+def test_an_image_that_is_not_there_or_is_for_another_architecture_is_not_launched(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html and .../UserGuide/ComponentsAMIs.html."""
+    with pytest.raises(ClientError) as missing:
+        b.run_instance(ImageId="ami-0123456789abcdef0")
+    with pytest.raises(ClientError, match="architecture 'x86_64' of the specified instance type does not match the architecture 'arm64'"):
+        b.run_instance(InstanceType="m7i.large")
+
+    assert code(missing) == "InvalidAMIID.NotFound"
+
+
+@pytest.mark.parametrize(
+    ("parameter", "device"),
+    [
+        ("/aws/service/debian/release/12/latest/{deb}", "/dev/xvda"),
+        ("/aws/service/canonical/ubuntu/server/24.04/stable/current/{deb}/hvm/ebs-gp3/ami-id", "/dev/sda1"),
+        ("/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{rpm}", "/dev/xvda"),
+    ],
+)
+def test_the_publishers_parameters_hold_an_image_for_either_architecture(b: Bench, parameter: str, device: str):
+    """The pages are named in lab/emulator/fixups/images.py."""
+    for architecture, deb in (("x86_64", "amd64"), ("arm64", "arm64")):
+        name = parameter.format(deb=deb, rpm=architecture)
+        held = session().client("ssm").get_parameters(Names=[name])["Parameters"][0]
+        (image,) = b.ec2.describe_images(ImageIds=[held["Value"]])["Images"]
+
+        assert (image["Architecture"], image["RootDeviceName"], held["DataType"]) == (architecture, device, "aws:ec2:image")

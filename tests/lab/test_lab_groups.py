@@ -292,7 +292,7 @@ def test_everything_that_was_said_reads_back(b: Bench):
 def test_a_new_template_version_counts_for_the_next_launch(b: Bench):
     """https://docs.aws.amazon.com/autoscaling/ec2/userguide/create-asg-launch-template.html, $Latest."""
     old = serving(b)
-    data = {"ImageId": "ami-12c6146b", "InstanceType": "t4g.medium"}
+    data = {"ImageId": "ami-0deb12000000000a6", "InstanceType": "t4g.medium"}
     b.ec2.create_launch_template_version(LaunchTemplateId=b.group()["LaunchTemplate"]["LaunchTemplateId"], LaunchTemplateData=data)
     b.asg.terminate_instance_in_auto_scaling_group(InstanceId=old, ShouldDecrementDesiredCapacity=False)
     b.tick(10)

@@ -14,7 +14,7 @@ from lab.emulator.cloudformation import provider
 from tests.lab.groups_bench import LAUNCH_HOOK, Bench, bench, session
 
 DATA = {
-    "ImageId": "ami-12c6146b",
+    "ImageId": "ami-0deb12000000000a6",
     "InstanceType": "t4g.small",
     "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": "1"},
     "UserData": {"Fn::Base64": "#!/bin/sh\n"},

@@ -236,7 +236,9 @@ def test_a_run_that_was_cut_off_is_finished_by_the_next(cloud: str, tmp_path: Pa
 
 
 def script(items: list[Item]) -> str:
-    return user_data(bucket="b", region="r", suffix="s", release="r1", items=items, environment=(("UNDERSTUDY_TABLE", "t"),))
+    return user_data(
+        image="debian-12", bucket="b", region="r", suffix="s", release="r1", items=items, environment=(("UNDERSTUDY_TABLE", "t"),)
+    )
 
 
 def test_the_script_is_bash_and_carries_the_program_to_the_letter(tmp_path: Path) -> None:
