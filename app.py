@@ -23,14 +23,8 @@ def wire(app: App, file: Path, staging: Path) -> None:
     DeployableStack(app, load(file), artifacts=file.resolve().parent, staging=staging)
 
 
-def main() -> int:
-    """0, or 2 with every reason on stderr when the deployable file, or what it ships, is no good."""
-    # `python app.py` alone does not read cdk.json; `cdk` hands its context over, which wins.
-    app = App(
-        context=json.loads((ROOT / "cdk.json").read_text())["context"],
-        outdir=os.environ.get("CDK_OUTDIR", "cdk.out"),
-        analytics_reporting=False,
-    )
+def synthesize(app: App) -> int:
+    """0, or 2 with every reason on stderr when the deployable file of the context, or what it ships, is no good."""
     file = ROOT / str(app.node.try_get_context("deployable") or DEFAULT)
     try:
         with tempfile.TemporaryDirectory(prefix="understudy-") as staging:
@@ -40,6 +34,13 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def main() -> int:
+    """Exit status, as of synthesize."""
+    # `python app.py` alone does not read cdk.json; `cdk` hands its context over, which wins.
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return synthesize(App(context=context, outdir=os.environ.get("CDK_OUTDIR", "cdk.out"), analytics_reporting=False))
 
 
 if __name__ == "__main__":

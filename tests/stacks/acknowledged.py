@@ -100,8 +100,8 @@ ACKNOWLEDGED = (
         "KMS5",
         r"Foundation/TopicKey/Resource",
         "the topic's key is not rotated",
-        "It encrypts messages for the seconds until they are sent, and nothing that lasts: an old key would open nothing. Each of the first "
-        "two rotations would cost a dollar a month for ever.",
+        "It encrypts messages for the seconds until they are sent, and nothing that lasts: an old key would open nothing. Each of the "
+        "first two rotations would cost a dollar a month for ever.",
     ),
     Acknowledged(
         "S1",

