@@ -49,7 +49,8 @@ lint: setup
 	$(PY) -m ruff check $(CODE)
 	$(PY) -m mypy
 
-test: setup test-fast test-pythons test-lab  ## every test but the heavy ones
+test: setup test-fast  ## every test but the heavy ones
+	@$(MAKE) --no-print-directory -j2 test-pythons test-lab
 
 test-fast: setup
 	$(PYTEST) -q -n 2 --dist loadscope -m "not lab and not heavy"
