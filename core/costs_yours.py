@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from core.costs import HOURS_A_MONTH, Group, Line, Paid, Pricing, Rates
+from core.costs_balancer import balancer
 from core.model import Assembly, Deployable, FrontKind
 
 ROOT_GB = 16  # stacks.launch.ROOT_GB, of each node's gp3 disk
@@ -15,6 +16,7 @@ def yours(deployable: Deployable, rates: Rates) -> Iterator[Line]:
     for assembly in deployable.assemblies:
         for lines in NEEDED:
             yield from lines(assembly, pricing)
+        yield from balancer(assembly, deployable.network.zones, pricing)
 
 
 def _machine(assembly: Assembly, pricing: Pricing) -> Iterator[Line]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from core.application import PORT_MAX, Application, Artifact, Probe, Run, Tolerance, check_bounds
+from core.balancer import Balancer
 from core.images import Pin
 
 # An application's own values live in core.application; the commonest are here too, for those who want the whole.
-__all__ = ["NAME", "Application", "Artifact", "Assembly", "Deployable", "Egress", "Front", "FrontKind", "HostName", "Http", "Network"]
+__all__ = ["NAME", "Application", "Artifact", "Assembly", "Balancer", "Deployable", "Egress", "Front", "FrontKind", "HostName"]
+__all__ += ["Http", "Network"]
 __all__ += ["OnDisagreement", "Probe", "Record", "Resolves", "Run", "Tolerance", "Verdict"]
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]|[a-z]")
@@ -23,6 +25,11 @@ class FrontKind(StrEnum):
     ELASTIC_IP = "elastic_ip"
     DNS = "dns"
     NETWORK_INTERFACE = "network_interface"
+    ALB = "alb"
+    NLB = "nlb"
+
+
+BALANCERS = frozenset({FrontKind.ALB, FrontKind.NLB})
 
 
 class Egress(StrEnum):
@@ -60,17 +67,20 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Front:
-    """record: of kind dns alone; those who only need to know the kind leave it out."""
+    """record: of kind dns alone; balancer: of kinds alb and nlb. Those who only need to know the kind leave them out."""
 
     kind: FrontKind = FrontKind.NONE
     ports: tuple[int, ...] = ()
     record: Record | None = None
+    balancer: Balancer | None = None
 
     def __post_init__(self) -> None:
         for port in self.ports:
             check_bounds(1, PORT_MAX, ports=port)
         if self.record is not None and self.kind is not FrontKind.DNS:
             raise ValueError(f"a record belongs to a front of kind dns, not {self.kind.value}")
+        if self.balancer is not None and self.kind not in BALANCERS:
+            raise ValueError(f"a balancer belongs to a front of kind alb or nlb, not {self.kind.value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,8 @@ _FRONT = {
     FrontKind.ELASTIC_IP: ("address_move",),
     FrontKind.DNS: ("record_change",),
     FrontKind.NETWORK_INTERFACE: ("interface_move",),
+    FrontKind.ALB: ("alb_target",),
+    FrontKind.NLB: ("nlb_target",),
 }
 
 

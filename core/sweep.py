@@ -55,6 +55,9 @@ def _front(view: View, front_holder: str | None) -> list[Waking]:
     permit = view.permit
     if permit is None or view.watched.front.kind is FrontKind.NONE or front_holder == permit.instance:
         return []
+    incident = view.incident
+    if incident is not None and not incident.ended and incident.fence and incident.instance == permit.instance:
+        return []  # taken off it on purpose
     report = view.reports.get(permit.instance)
     if view.is_gone(permit.instance) or report is None or report.epoch != permit.epoch or report.phase is not Phase.RUNNING:
         return []

@@ -44,6 +44,17 @@ _DELAYS = (
         "the half is assumed",
     ),
     Delay("interface_move", 3.0, _AWS + "AWSEC2/latest/UserGuide/network-interface-attachments.html"),  # attached, or detached
+    Delay("alb_target", 3.0, _AWS + "elasticloadbalancing/latest/application/target-group-register-targets.html"),  # to the first check
+    Delay(
+        "nlb_target",
+        135.0,
+        "half-way between the 90 and 180 s of its maintainer in https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/1834",
+    ),
+    Delay(
+        "nlb_target_leaves",  # from DeregisterTargets until an NLB sends it nothing new
+        120.0,
+        "about two minutes by those who measured it in https://github.com/aws/containers-roadmap/issues/470",
+    ),
 )
 
 

@@ -113,6 +113,9 @@ class Network(Protocol):
 
     def detach(self, name: str) -> None: ...
 
+    def add_address(self, name: str, address: str) -> None:
+        """Let a namespace take packets for a public address."""
+
     def route(self, public_address: str, private_address: str | None) -> None:
         """Send packets for an elastic address to a machine; None drops them in silence, as AWS does."""
 
@@ -149,6 +152,7 @@ class World:
     events: Events | None = None
     functions: Functions | None = None
     topics: Topics | None = None
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # AWS's own names that anybody can look up, in small letters
     # Drills that break the cloud itself set these while they run (lab control API, lab/control.py).
     drop_events: bool = False  # EventBridge events, stream records and alarm actions vanish
     faults: dict[str, Any] = field(default_factory=dict)

@@ -10,11 +10,11 @@ from typing import Any
 
 from core import admission, names
 from core.items import BadRecord, looks_item, report_item
-from core.model import FrontKind
+from core.model import BALANCERS, FrontKind
 from core.rollout import word_for
 from core.snapshot import FreshLook, View
 from core.wakes import HookWake
-from lambdas.adapters import clock, deploys, environment, evidence, groups, log, table, world
+from lambdas.adapters import clock, deploys, environment, evidence, functions, groups, log, table, world
 from lambdas.adapters.clients import Lost, Unknown, WorldFailed
 from lambdas.adapters.patience import Patience
 from lambdas.hook_call import handled
@@ -46,6 +46,7 @@ def _drive(wake: HookWake, context: Any) -> str:
                     fresh[instance] = world.look_at(view, instance, environment.text(names.ENV_FUNCTION_PROBE))
                 case admission.WritePermit():
                     _permit(step)
+                    _announce(view)
                 case admission.Complete(reason):
                     return _complete(wake, view, reason) + _tell_deploy(wake, view, step)
                 case admission.Abandon(reason, keep_evidence):
@@ -76,6 +77,13 @@ def _permit(step: admission.WritePermit) -> None:
         log.say(ME, f"permit not written for sure: {error}")
         return
     log.say(ME, f"permitted {step.permit.instance}: {step.reason}", epoch=step.permit.epoch)
+
+
+def _announce(view: View) -> None:
+    """A balancer takes its time with a new target, an NLB minutes: it begins while the applications start, and asks when they are up."""
+    if view.watched.front.kind in BALANCERS:
+        named = {"deployable": view.watched.deployable, "assembly": view.watched.name}
+        functions.wake(environment.text(names.ENV_FUNCTION_MOVE_FRONT), {"assembly": named})
 
 
 def _complete(wake: HookWake, view: View, reason: str) -> str:

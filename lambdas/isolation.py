@@ -8,9 +8,11 @@ from typing import Any
 
 from core.incident import Incident, noted
 from core.items import looks_item, report_item, request_item
+from core.model import BALANCERS
 from core.recovery import ME
 from core.snapshot import View
-from lambdas.adapters import clock, evidence, groups, instances
+from lambdas.adapters import clock, evidence, fronts, groups, instances
+from lambdas.adapters.balancers import BalancerFront
 from lambdas.adapters.clients import WorldFailed
 
 EVIDENCE_S = 8.0  # clients are waiting: what cannot be kept in this time is left
@@ -65,5 +67,17 @@ def fence(view: View, incident: Incident, instance: str, *, force: bool) -> Inci
             said.append(f"the group could not be told: {error}")  # the machine must go all the same; the group notices by itself
     if not view.is_dead(instance):
         said.append(instances.terminate(instance, force=force))
+    if not force and view.watched.front.kind in BALANCERS:
+        said.append(_cut_off(incident, instance))
     fenced = replace(incident, fence=2 if force else 1, fenced_ms=incident.fenced_ms or began_ms, acted_ms=incident.acted_ms or began_ms)
     return noted(fenced, began_ms, ME, f"fencing {instance}: {'; '.join(said) or 'it is gone already'}")
+
+
+def _cut_off(incident: Incident, instance: str) -> str:
+    """A balancer whose every target is unhealthy sends to all of them: a node that goes on though it must not gets no more clients."""
+    front = fronts.front_of(incident.deployable, incident.assembly)
+    assert isinstance(front, BalancerFront), "the kind said so"
+    try:
+        return front.drop(instance)
+    except WorldFailed as error:
+        return f"its balancer could not be told: {error}"  # it is being terminated all the same

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core.model import Assembly, Deployable, Egress, Front, FrontKind, HostName, Http, Network, OnDisagreement, Record, Resolves
+from spec.balancer import KINDS, to_balancer
 from spec.convert_application import to_application, to_tolerance, warnings_of
 from spec.front import FrontSection
 from spec.problems import KeyPath
@@ -54,7 +55,8 @@ def _assembly(section: AssemblySection) -> Assembly:
 def _front(section: FrontSection) -> Front:
     zone = section.zone.id if section.zone is not None else None
     record = Record(name=section.name, ttl_s=section.ttl, zone=zone) if section.name is not None else None
-    return Front(kind=FrontKind(section.kind), ports=tuple(section.ports), record=record)
+    balancer = to_balancer(section) if section.kind in KINDS else None
+    return Front(kind=FrontKind(section.kind), ports=tuple(section.ports), record=record, balancer=balancer)
 
 
 def _host_name(section: HostNameSection) -> HostName:

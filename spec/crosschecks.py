@@ -10,6 +10,7 @@ from typing import Any
 
 from core import names
 from spec.application_checks import check_application, ha_port_of
+from spec.balancer import check_balancer_zones, node_ports
 from spec.image import check_image
 from spec.neighbours import check_neighbours
 from spec.ordering import order_check
@@ -36,6 +37,7 @@ def cross_check(data: Any) -> Iterator[Finding]:
         yield from check_image(here, assembly)
     yield from check_neighbours([((("assemblies", index)), assembly) for index, assembly in assemblies])
     yield from check_zones(data, assemblies)
+    yield from check_balancer_zones(data)
 
 
 def _list(data: Any, key: str) -> list[tuple[int, dict[str, Any]]]:
@@ -61,7 +63,6 @@ def _names_once(named: list[tuple[KeyPath, dict[str, Any]]], what: str) -> Itera
 def _ports_once(here: KeyPath, assembly: dict[str, Any], placed: list[tuple[KeyPath, dict[str, Any]]]) -> Iterator[Finding]:
     """Every port is listened on once: the node's two, each application's HA port, and the clients'."""
     ha, front = _section(assembly, "ha"), _section(assembly, "front")
-    ports = front.get("ports")
     uses: list[tuple[KeyPath, Any, str]] = [
         ((*here, "ha", "port"), ha.get("port", names.HA_PORT), "the node's HA port"),
         ((*here, "ha", "http"), ha.get("http", names.HTTP_PORT), "the node's HTTP port"),
@@ -70,10 +71,7 @@ def _ports_once(here: KeyPath, assembly: dict[str, Any], placed: list[tuple[KeyP
             for path, application in placed
             for key, port in ha_port_of(application)
         ),
-        *(
-            ((*here, "front", "ports", index), port, "a port of the front")
-            for index, port in enumerate(ports if isinstance(ports, list) else ())
-        ),
+        *(((*here, "front", *key), port, "a port of the front") for key, port in node_ports(front)),
     ]
     taken: dict[int, str] = {}
     for path, port, use in uses:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from spec.balancer import BalancerKeys, check_keys
 from spec.grammars import DomainName
 from spec.section import Section
 from spec.values import Duration, Matching, Port, wrong
@@ -36,8 +37,8 @@ def _private_by_default(schema: dict[str, Any]) -> None:
     schema["default"] = "private"
 
 
-class FrontSection(Section):
-    kind: Literal["none", "elastic_ip", "dns", "network_interface"] = Field(description="what clients connect to")
+class FrontSection(BalancerKeys):
+    kind: Literal["none", "elastic_ip", "dns", "network_interface", "alb", "nlb"] = Field(description="what clients connect to")
     ports: list[Port] = Field(default_factory=list, max_length=20, description="ports open to clients, each 1 to 65535")
     name: DomainName | None = Field(
         default=None, description="with `kind: dns`: the name that clients look up, such as scheduler.ledger.internal"
@@ -60,6 +61,7 @@ class FrontSection(Section):
             raise wrong("opens ports but has no address", "choose kind: elastic_ip, or leave ports out")
         if self.kind != "none" and not self.ports:
             raise wrong("has an address but opens no port", "list the ports that clients use, such as ports: [8080]")
+        check_keys(self, self.kind, self.ports)
         return self
 
     @model_validator(mode="after")

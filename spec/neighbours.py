@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from spec.balancer import KINDS
 from spec.ordering import order_check
 from spec.problems import Finding, KeyPath
 
@@ -20,6 +21,7 @@ def check_neighbours(assemblies: Placed) -> Iterator[Finding]:
         reaches = item.get("reaches")
         for index, name in enumerate(reaches if isinstance(reaches, list) else ()):
             yield from _reach((*path, "reaches", index), name, item, kinds)
+            yield from _reach_balancer((*path, "reaches", index), name, kinds, fronts)
         host_names = item.get("host_names")
         for index, entry in enumerate(host_names if isinstance(host_names, list) else ()):
             of = entry.get("of") if isinstance(entry, dict) else None
@@ -33,6 +35,10 @@ def check_neighbours(assemblies: Placed) -> Iterator[Finding]:
 
 def _fixed(path: KeyPath, value: str, kind: str | None, front: Any) -> Iterator[Finding]:
     """A hosts file holds addresses, and that of a name changes with the node behind it."""
+    if kind in KINDS:
+        # https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/how-elastic-load-balancing-works.html: its addresses change.
+        remedy = "let programs look up its own name, as the stack's outputs say it"
+        yield path, value, "is a load balancer, which has no fixed address", remedy
     if kind == "dns":
         name = front.get("name") if isinstance(front, dict) else None
         yield (
@@ -65,6 +71,12 @@ def _named(path: KeyPath, name: str, kinds: dict[str, str]) -> Iterator[Finding]
         yield path, name, "is no assembly of this deployable", f"there are: {', '.join(sorted(kinds))}"
     elif kinds[name] == "none":
         yield path, name, "has no front", f"give {name} one, such as {{kind: elastic_ip, ports: [8080]}}: its nodes come and go"
+
+
+def _reach_balancer(path: KeyPath, name: object, kinds: dict[str, str], fronts: dict[str, Any]) -> Iterator[Finding]:
+    """Nodes have no public address of their own, and a security group knows nobody who comes by way of the internet."""
+    if isinstance(name, str) and kinds.get(name) in KINDS and fronts[name].get("internal") is not True:
+        yield path, name, "has a load balancer with public addresses, which a node cannot reach", f"give {name}'s front internal: true"
 
 
 def _reach(path: KeyPath, name: object, item: dict[str, Any], kinds: dict[str, str]) -> Iterator[Finding]:

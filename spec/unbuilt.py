@@ -52,7 +52,6 @@ UNBUILT = (
         ("network", "egress"), _any_of("nat", "public_ip"), "write egress: none and publish all that the application needs as its artifact"
     ),
     Unbuilt((*_ASSEMBLY, "mode"), _any_of("pair"), "write mode: single; a node that fails is replaced"),
-    Unbuilt((*_ASSEMBLY, "front", "kind"), _any_of("alb", "nlb"), "choose elastic_ip, dns, network_interface, or none"),
     # The record of a public zone needs an address that the whole world reaches, and nodes have none of their own.
     Unbuilt((*_ASSEMBLY, "front", "zone"), _any_of("public"), _NO_PUBLIC_ZONE),
     Unbuilt((*_ASSEMBLY, "front", "zone", "public"), _not(False), _NO_PUBLIC_ZONE),

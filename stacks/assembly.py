@@ -11,6 +11,7 @@ from constructs import Construct, IDependable
 from core import names
 from core.model import Assembly, Deployable
 from stacks import permissions as may
+from stacks.balancer import BalancerFront
 from stacks.contents import Contents, Stage, contents_of
 from stacks.foundation import Foundation
 from stacks.front import Front
@@ -64,7 +65,7 @@ class NodeAssembly(Construct):
         for port in (assembly.ha_port, assembly.http_port):
             group.add_ingress_rule(prober, ec2.Port.tcp(port), "the prober's looks")
         if self._front is not None and self._front.clients is not None:
-            for port in self._front.ports:
+            for port in self._front.node_ports if isinstance(self._front, BalancerFront) else self._front.ports:
                 group.add_ingress_rule(self._front.clients, ec2.Port.tcp(port), "clients, by the front")
         for name, front in self._reached():
             if front.address is not None:
@@ -79,12 +80,13 @@ class NodeAssembly(Construct):
             yield name, front
 
     def open_ways(self, nodes: Mapping[str, NodeAssembly]) -> list[IDependable]:
-        """Let its nodes go to those neighbours' nodes whose front leads to the node's own address. nodes: all, by name."""
+        """Let its nodes go to those neighbours' nodes whose front leads to the node itself, or to their balancers. nodes: all, by name."""
         return [
             rule
             for name, front in self._reached()
+            for door in [front.door if isinstance(front, BalancerFront) else nodes[name]._security]
             for port in (front.ports if front.address is None else ())
-            for rule in way(self, (self._assembly.name, self._security), (name, nodes[name]._security), port)
+            for rule in way(self, (self._assembly.name, self._security), (name, door), port)
         ]
 
     def _node_role(self, contents: Contents) -> iam.Role:

@@ -12,6 +12,7 @@ from core.model import Deployable
 from core.zonal import zone_words
 from stacks.alarms import Alarms
 from stacks.assembly import NodeAssembly
+from stacks.balancer import BalancerFront
 from stacks.bundle import agent_bundle, lambdas_bundle
 from stacks.contents import Stage
 from stacks.dashboard import Dashboard
@@ -36,7 +37,14 @@ class DeployableStack(Stack):
         network = NodeNetwork(self, "Network", deployable.network)
         foundation = Foundation(self, "Foundation", deployable)
         fronts = {
-            assembly.name: front_for(self, f"{camel(assembly.name)}Address", deployable=deployable, assembly=assembly, network=network)
+            assembly.name: front_for(
+                self,
+                f"{camel(assembly.name)}Address",
+                deployable=deployable,
+                assembly=assembly,
+                network=network,
+                foundation=foundation,
+            )
             for assembly in deployable.assemblies
         }
         functions = Functions(
@@ -69,7 +77,8 @@ class DeployableStack(Stack):
         }
         for assembly in deployable.assemblies:
             front, node = fronts[assembly.name], nodes[assembly.name]
-            group = node.keep_one(after=[network, foundation, functions, wakes, alarms, *node.open_ways(nodes)])
+            balancer = [front] if isinstance(front, BalancerFront) else []
+            group = node.keep_one(after=[network, foundation, functions, wakes, alarms, *balancer, *node.open_ways(nodes)])
             name = camel(assembly.name)
             self._say(f"{name}Front", front.where if front else "-", f"Where clients find {assembly.name}")
             self._say(f"{name}Ports", ",".join(map(str, assembly.front.ports)) or "-", f"Ports of {assembly.name}'s front")

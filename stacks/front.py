@@ -17,6 +17,8 @@ from constructs import Construct
 from core import names
 from core.model import Assembly, Deployable, FrontKind, Record
 from stacks import permissions as may
+from stacks.balancer import BalancerFront
+from stacks.foundation import Foundation
 from stacks.front_interface import InterfaceFront
 from stacks.network import NodeNetwork
 
@@ -125,7 +127,9 @@ class DnsFront(Construct):
         return [may.write_one_record(self._zone, self._record.name), may.follow_changes()]
 
 
-def front_for(scope: Construct, id_: str, *, deployable: Deployable, assembly: Assembly, network: NodeNetwork) -> Front | None:
+def front_for(
+    scope: Construct, id_: str, *, deployable: Deployable, assembly: Assembly, network: NodeNetwork, foundation: Foundation
+) -> Front | None:
     match assembly.front.kind:
         case FrontKind.NONE:
             return None
@@ -135,6 +139,8 @@ def front_for(scope: Construct, id_: str, *, deployable: Deployable, assembly: A
             return DnsFront(scope, id_, deployable=deployable.name, assembly=assembly, network=network)
         case FrontKind.NETWORK_INTERFACE:
             return InterfaceFront(scope, id_, deployable=deployable.name, assembly=assembly, network=network)
+        case FrontKind.ALB | FrontKind.NLB:
+            return BalancerFront(scope, id_, deployable=deployable.name, assembly=assembly, network=network, foundation=foundation)
 
 
 def front_settings(front: Front | None) -> dict[str, object]:

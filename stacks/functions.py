@@ -18,6 +18,7 @@ from core import names
 from core.fleet import fleet_to_json
 from core.model import Deployable
 from stacks import permissions as may
+from stacks.balancer import BalancerFront
 from stacks.foundation import Foundation
 from stacks.front import Front, front_settings
 from stacks.network import NodeNetwork
@@ -153,6 +154,7 @@ class Functions(Construct):
                 may.read_items(self._table_arn, [names.intent_pk(deployable), names.BUDGET_PK]),
                 may.on_our_groups(deployable, "TerminateInstanceInAutoScalingGroup"),
                 may.on_our_instances(deployable, "GetConsoleOutput", "TerminateInstances"),
+                *_once(statement for front in self._fronts if isinstance(front, BalancerFront) for statement in front.to_fence()),
                 may.write_items(self._table_arn, [*self._partitions(names.incident_pk), names.BUDGET_PK]),
                 may.evidence(foundation.bucket.bucket_arn, deployable),
                 may.allow("sns:Publish", on=[foundation.topic.topic_arn]),

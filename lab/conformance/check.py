@@ -9,7 +9,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lab.conformance import readers_compute, readers_interfaces, readers_messages, readers_network, readers_storage  # noqa: F401 - they register
+from lab.conformance import (  # noqa: F401 - they register
+    readers_balancers,
+    readers_compute,
+    readers_interfaces,
+    readers_messages,
+    readers_network,
+    readers_storage,
+)
 from lab.conformance.compare import differences
 from lab.conformance.live import READERS, Live, Missing, Read, client
 from lab.conformance.resolve import Resolver, Unresolvable

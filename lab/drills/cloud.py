@@ -18,6 +18,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from botocore.config import Config
 
 from lab.control import TOKEN_FILE
+from lab.drills import balanced
 from lab.drills.lookup import Lookup, is_name
 from lab.drills.model import IncidentSummary
 from lab.principals import ADMIN_KEY, ADMIN_SECRET
@@ -32,7 +33,7 @@ class LabGone(RuntimeError):
 class Slot:
     """An assembly as its stack's outputs and group describe it. front: an address or a name, "" when it has none.
 
-    resolver: where a front that is a name is looked up.
+    resolver: where a front that is a name is looked up. node_port: the node's port behind the front's first one.
     """
 
     deployable: str
@@ -41,6 +42,7 @@ class Slot:
     front: str
     ports: tuple[int, ...]
     resolver: str = ""
+    node_port: int = 0
 
     def finder(self) -> Callable[[], str]:
         """Gives the address to connect to at the moment; of a name, by one cache for all who share what is given here."""
@@ -67,7 +69,7 @@ class Cloud:
         keys: dict[str, Any] = {"region_name": REGION, "aws_access_key_id": ADMIN_KEY, "aws_secret_access_key": ADMIN_SECRET}
         self.clients: dict[str, Any] = {
             name: boto3.client(name, endpoint_url=f"http://localhost:{PORT}", config=config, **keys)
-            for name in ("cloudformation", "autoscaling", "ec2", "dynamodb", "cloudwatch", "s3", "lambda", "iam", "sqs", "route53")
+            for name in ("cloudformation", "autoscaling", "ec2", "dynamodb", "cloudwatch", "s3", "lambda", "iam", "sqs", "route53", "elbv2")
         }
         outputs = self.clients["cloudformation"].describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
         self.outputs: dict[str, str] = {o["OutputKey"]: o["OutputValue"] for o in outputs}
@@ -84,7 +86,8 @@ class Cloud:
             ports = tuple(int(p) for p in re.findall(r"\d+", self.outputs.get(f"{name}Ports", "")))
             front = "" if front == "-" else front
             resolver = self._resolver_of(group) if is_name(front) else ""
-            found.append(Slot(tags["understudy:deployable"], tags["understudy:assembly"], group, front, ports, resolver))
+            inner = balanced.node_port(self.clients["elbv2"], front, ports[0]) if balanced.is_balancer(front) else next(iter(ports), 0)
+            found.append(Slot(tags["understudy:deployable"], tags["understudy:assembly"], group, front, ports, resolver, inner))
         return tuple(found)
 
     def _group(self, name: str) -> dict[str, Any]:
@@ -118,6 +121,8 @@ class Cloud:
         return {i.id: i.address for i in self.instances(slot) if i.state in ("running", "shutting-down", "stopping") and i.address}
 
     def front_holder(self, slot: Slot) -> str:
+        if balanced.is_balancer(slot.front):
+            return balanced.holder(self.clients["elbv2"], slot.front)
         if is_name(slot.front):
             return self._named(slot)
         rows = self.clients["ec2"].describe_addresses(Filters=[{"Name": "public-ip", "Values": [slot.front]}])["Addresses"]

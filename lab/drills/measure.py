@@ -65,6 +65,8 @@ _WAITED_FOR = {
     "address_move",
     "record_change",
     "interface_move",
+    "alb_target",
+    "nlb_target",
     "event",
     "stream_poll",
     "cold_start",

@@ -38,7 +38,7 @@ class Stage:
         self.client = Client(slot.finder(), slot.ports[0])
         self.restarts_before = 0
         self.unwell_until = 0.0  # when a drill last had an application that was not restarted but not well either
-        self.census = Census(lambda: cloud.addresses(slot), slot.ports[0])
+        self.census = Census(lambda: cloud.addresses(slot), slot.node_port or slot.ports[0])
 
     def __enter__(self) -> Stage:
         self.client.start()

@@ -245,6 +245,15 @@ def _cloudformation(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
     return (Ask("cloudformation:SignalResource", stack, {}),)
 
 
+def _elasticloadbalancing(call: ApiCall, _directory: Directory) -> tuple[Ask, ...]:
+    action = f"elasticloadbalancing:{call.operation}"
+    if call.operation == "DescribeTargetHealth":
+        return (Ask(action, "*", {}),)
+    if call.operation not in ("RegisterTargets", "DeregisterTargets"):
+        raise UnknownCall(f"{action} is not known to the lab")
+    return (Ask(action, str(call.parameters["TargetGroupArn"]), {}),)
+
+
 def _sts(call: ApiCall, _directory: Directory) -> tuple[Ask, ...]:
     # Needs no permission: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
     if call.operation == "GetCallerIdentity":
@@ -263,6 +272,7 @@ _READERS: dict[str, Callable[[ApiCall, Directory], tuple[Ask, ...]]] = {
     "events": _events,
     "monitoring": _cloudwatch,
     "route53": _route53,
+    "elasticloadbalancing": _elasticloadbalancing,
     "sts": _sts,
     "cloudformation": _cloudformation,
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 from core import names
 from core.fleet import Fleet, parse_fleet
-from core.model import FrontKind
+from core.model import BALANCERS, FrontKind
 
 
 class BadEnvironment(ValueError):
@@ -46,6 +46,15 @@ class FrontInterface:
     ports: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontBalancer:
+    """A load balancer's name and its target groups' ARNs."""
+
+    address: str
+    groups: tuple[str, ...]
+    ports: tuple[int, ...]
+
+
 def text(name: str) -> str:
     value = os.environ.get(name, "")
     if not value:
@@ -58,7 +67,7 @@ def fleet() -> Fleet:
     return parse_fleet(text(names.ENV_FLEET))
 
 
-def front_of(assembly: str) -> FrontAddress | FrontName | FrontInterface | None:
+def front_of(assembly: str) -> FrontAddress | FrontName | FrontInterface | FrontBalancer | None:
     """What is told of the assembly's front; None when it has none. Raises BadEnvironment."""
     entry = _fronts().get(assembly)
     if entry is None:
@@ -68,7 +77,7 @@ def front_of(assembly: str) -> FrontAddress | FrontName | FrontInterface | None:
     kind = entry.get("kind")
     if kind == FrontKind.NONE:
         return None
-    if kind not in (FrontKind.ELASTIC_IP, FrontKind.DNS, FrontKind.NETWORK_INTERFACE):
+    if kind not in (FrontKind.ELASTIC_IP, FrontKind.DNS, FrontKind.NETWORK_INTERFACE, *BALANCERS):
         known = ", ".join(kind.value for kind in FrontKind)
         raise BadEnvironment(f"{names.ENV_FRONTS}: {assembly}.kind is {kind!r}: only {known} are known")
     try:
@@ -76,6 +85,9 @@ def front_of(assembly: str) -> FrontAddress | FrontName | FrontInterface | None:
             return FrontAddress(allocation_id=str(entry["allocation_id"]), address=str(entry["address"]), ports=_ports(entry))
         if kind == FrontKind.NETWORK_INTERFACE:
             return FrontInterface(interface=str(entry["interface"]), address=str(entry["address"]), ports=_ports(entry))
+        if kind in BALANCERS:
+            groups = tuple(str(group) for group in entry["groups"])
+            return FrontBalancer(address=str(entry["address"]), groups=groups, ports=_ports(entry))
         return FrontName(name=str(entry["name"]), zone=str(entry["zone"]), ttl_s=int(entry["ttl"]), ports=_ports(entry))
     except (KeyError, TypeError, ValueError) as error:
         raise BadEnvironment(f"{names.ENV_FRONTS}: {assembly}: {type(error).__name__}: {error}") from error

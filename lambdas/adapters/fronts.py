@@ -6,9 +6,10 @@ import socket
 from typing import Protocol
 
 from lambdas.adapters import clock, environment
+from lambdas.adapters.balancers import BalancerFront
 from lambdas.adapters.clients import WorldFailed, calling, client
 from lambdas.adapters.dns import DnsFront
-from lambdas.adapters.environment import FrontAddress, FrontInterface, FrontName
+from lambdas.adapters.environment import FrontAddress, FrontBalancer, FrontInterface, FrontName
 from lambdas.adapters.instances import NotYet
 from lambdas.adapters.interface import InterfaceFront
 
@@ -88,3 +89,5 @@ def front_of(deployable: str, assembly: str) -> Front | None:
             return DnsFront((deployable, assembly), told)
         case FrontInterface() as told:
             return InterfaceFront(told)
+        case FrontBalancer() as told:
+            return BalancerFront(told)

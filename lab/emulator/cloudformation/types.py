@@ -8,6 +8,7 @@ MODULES = (
     "metadata",
     "network",
     "interfaces",
+    "balancers",
     "dns",
     "identity",
     "storage",
