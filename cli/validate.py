@@ -11,6 +11,7 @@ from pathlib import Path
 
 import spec
 from cli.application_words import application_words, tolerated
+from cli.balancer_words import balancer_words
 from core.model import Assembly, Deployable, Front, FrontKind, Record, Resolves
 from core.zonal import zone_words
 from spec import duration_text
@@ -68,7 +69,7 @@ def summary(deployable: Deployable) -> Iterator[str]:
     for name, words in zone_words(deployable):
         yield f"  one zone: {name}: {words}"
     for assembly in deployable.assemblies:
-        yield from _assembly(assembly)
+        yield from _assembly(assembly, network.cidr)
     yield from (f"  {note}" for note in spec.image_notes(deployable))
     if deployable.pins:
         yield f"  images pinned in: {', '.join(sorted({pin.region for pin in deployable.pins}))}"
@@ -80,7 +81,7 @@ def _but(deployable: Deployable) -> str:
     return ", except that the node with the Elastic IP reaches any address on port 443" if held else ""
 
 
-def _assembly(assembly: Assembly) -> Iterator[str]:
+def _assembly(assembly: Assembly, network: str) -> Iterator[str]:
     architecture = spec.architecture_of(assembly.instances[0])
     yield f"  assembly {assembly.name}: one node of {' or '.join(assembly.instances)} ({architecture}) from {assembly.image}"
     if assembly.front.kind is FrontKind.ELASTIC_IP:
@@ -90,6 +91,8 @@ def _assembly(assembly: Assembly) -> Iterator[str]:
         yield f"    clients: a private address that moves with its network interface, port {ports}, from within the network"
     elif assembly.front.record is not None:
         yield from _name_of(assembly.front, assembly.front.record)
+    elif assembly.front.balancer is not None:
+        yield from balancer_words(assembly.front, assembly.front.balancer, network)
     else:
         yield "    clients: no fixed address"
     if assembly.after:

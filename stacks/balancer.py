@@ -6,7 +6,7 @@ out (docs/decisions/load-balancers.md tells why).
 
 from __future__ import annotations
 
-from aws_cdk import Aws, Tags
+from aws_cdk import Aws, Duration, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_iam as iam
@@ -25,6 +25,7 @@ HEALTH_PATH = "/readyz"
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html: TLS 1.2 and 1.3, forward secrecy.
 SSL_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 LOGS = "access"  # where in the bucket
+LOGS_KEPT = Duration.days(90)
 
 Attributes = dict[str, str]
 
@@ -115,6 +116,7 @@ class BalancerFront(Construct):
                 resources=[bucket.arn_for_objects(f"{self._log_prefix}/AWSLogs/{Aws.ACCOUNT_ID}/*")],
             )
         )
+        bucket.add_lifecycle_rule(prefix=f"{self._log_prefix}/", expiration=LOGS_KEPT, noncurrent_version_expiration=Duration.days(7))
         assert bucket.policy is not None, "a statement was added just now"
         return bucket.policy
 

@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 from moto.backends import get_backend
-from moto.elbv2.exceptions import ELBClientError
+from moto.elbv2.exceptions import ELBClientError, InvalidTargetError
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 
 from lab.balancers.engine import Balancers
@@ -27,6 +27,9 @@ def patch(balancers: Balancers) -> None:
     """Replaces methods of moto's FakeTargetGroup and ELBv2Backend."""
 
     def register(self: Any, targets: list[dict[str, Any]]) -> None:
+        """moto takes instances that there are not; AWS does not (API_RegisterTargets.html: InvalidTarget)."""
+        if any(self.ec2_backend.get_instance_by_id(target["Id"]) is None for target in targets):
+            raise InvalidTargetError
         MOTO["register"](self, targets)
         balancers.registered(self, [target["Id"] for target in targets])
 

@@ -29,7 +29,7 @@ class Node:
 
     def __init__(self, stage: Stage, instance: str) -> None:
         self.stage, self.instance = stage, instance
-        self.port = stage.slot.ports[0]
+        self.port = stage.slot.node_port or stage.slot.ports[0]
 
     def do(self, verb: str, **arguments: Any) -> dict[str, Any]:
         """A verb of the lab's control on this machine. Raises LookupError with the lab's words."""

@@ -14,7 +14,7 @@ import pytest
 import spec
 from core import recovery_times
 from core.application import Probe
-from core.model import Deployable, Front, FrontKind, Record
+from core.model import Balancer, Deployable, Front, FrontKind, Record
 from core.recovery_times import Expected, Share, expected, hang_noticed
 from spec.rates import load_rates
 
@@ -79,6 +79,15 @@ def test_without_a_front_no_address_moves() -> None:
     hidden = replace(DEMO, assemblies=(replace(COUNTER, front=Front(kind=FrontKind.NONE)),))
 
     assert "address_move" not in [delay.name for delay in row("the machine is gone", hidden).aws]
+
+
+@pytest.mark.parametrize(("kind", "waits", "least_s"), [(FrontKind.ALB, "alb_target", 1), (FrontKind.NLB, "nlb_target", 90)])
+def test_a_balancer_takes_its_time_with_a_new_target_and_an_nlb_minutes(kind: FrontKind, waits: str, least_s: float) -> None:
+    behind = replace(DEMO, assemblies=(replace(COUNTER, front=Front(kind=kind, ports=(80,), balancer=Balancer())),))
+    found = row("the machine is gone", behind)
+
+    assert found.aws[-1].name == waits
+    assert found.aws[-1].seconds >= least_s
 
 
 def test_a_name_waits_for_its_name_servers_and_for_what_clients_keep() -> None:

@@ -116,6 +116,13 @@ def test_one_failing_sweep_wakes_nobody() -> None:
     assert woken(view(looks={NODE: replace(once, looks=once.looks[-1:])})) == []
 
 
+def test_a_node_that_is_being_fenced_is_not_given_back_the_front_that_it_was_taken_from() -> None:
+    fenced = replace(incident(State.ISOLATING, NOW + 60_000), fence=1)
+
+    assert woken(view(incident=fenced), front=None) == []
+    assert woken(view(incident=replace(fenced, instance="i-other")), front=None) == [Handler.MOVE_FRONT]
+
+
 def test_a_front_elsewhere_is_moved_once_the_holder_runs() -> None:
     assert woken(view(), front="i-other") == [Handler.MOVE_FRONT]
     assert woken(view(), front=None) == [Handler.MOVE_FRONT]

@@ -13,6 +13,8 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.elbv2.exceptions import InvalidTargetError
+from moto.elbv2.models import FakeTargetGroup
 
 from core import names
 from core.application import Run
@@ -271,6 +273,27 @@ def _patch_hooks(world: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deploys, "signal", signal)
     monkeypatch.setattr(groups, "complete_hook", complete)
     monkeypatch.setattr(groups, "keep_alive", lambda group, hook, instance: world.hooks.append((hook, instance, "ALIVE")))
+
+
+@pytest.fixture
+def target_groups(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The assembly's front is a load balancer with two target groups from here on; their ARNs."""
+    real = FakeTargetGroup.register
+
+    def register(self: Any, targets: list[dict[str, Any]]) -> None:
+        """moto takes an instance that there is not; AWS says InvalidTarget (API_RegisterTargets.html)."""
+        if any(self.ec2_backend.get_instance_by_id(target["Id"]) is None for target in targets):
+            raise InvalidTargetError
+        real(self, targets)
+
+    monkeypatch.setattr(FakeTargetGroup, "register", register)
+    vpc, elb = cloud.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"], cloud.client("elbv2")
+    made = [elb.create_target_group(Name=f"t{port}", Protocol="TCP", Port=port, VpcId=vpc)["TargetGroups"][0] for port in (1, 2)]
+    found = [str(group["TargetGroupArn"]) for group in made]
+    entry = {"kind": "nlb", "address": "x.elb.amazonaws.com", "groups": found, "ports": [8080]}
+    monkeypatch.setenv(names.ENV_FRONTS, json.dumps({A: entry}))
+    environment._fronts.cache_clear()
+    return found
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from core import names
 from lambdas import move_front
-from lambdas.adapters import clients, dns, environment, fronts, interface
+from lambdas.adapters import balancers, clients, dns, environment, fronts, interface
 from lambdas.adapters.instances import NotYet
 from tests.lambdas.conftest import A, D
 
@@ -59,9 +59,9 @@ def eni(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(made["NetworkInterfaceId"])
 
 
-@pytest.fixture(params=["elastic_ip", "dns", "network_interface"])
+@pytest.fixture(params=["elastic_ip", "dns", "network_interface", "balancer"])
 def front(request: pytest.FixtureRequest, cloud: Any) -> fronts.Front:
-    needs = {"dns": "zone", "network_interface": "eni"}
+    needs = {"dns": "zone", "network_interface": "eni", "balancer": "target_groups"}
     if request.param in needs:
         request.getfixturevalue(needs[request.param])
     found = fronts.front_of(D, A)
@@ -119,6 +119,7 @@ class TestEveryFront:
         monkeypatch.setattr(fronts, "client", refused)
         monkeypatch.setattr(dns, "client", refused)
         monkeypatch.setattr(interface, "client", refused)
+        monkeypatch.setattr(balancers, "client", refused)
 
         with pytest.raises(clients.WorldFailed):
             front.who_holds()

@@ -71,8 +71,6 @@ def test_the_file_that_these_tests_change_is_right(problems: Problems) -> None:
         ("network", "{egress: nat}", "network.egress"),
         ("network", "{egress: public_ip}", "network.egress"),
         ("assembly", "mode: pair", "assemblies[0].mode"),
-        ("front", "{kind: alb, ports: [80]}", "assemblies[0].front.kind"),
-        ("front", "{kind: nlb, ports: [80]}", "assemblies[0].front.kind"),
         ("state", "{keep: s3}", "assemblies[0].state.keep"),
         ("state", "{keep: efs}", "assemblies[0].state.keep"),
         ("state", "{keep: ebs}", "assemblies[0].state.keep"),
