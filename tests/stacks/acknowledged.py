@@ -39,8 +39,8 @@ ACKNOWLEDGED = (
         "IAM5",
         _FUNCTION,
         "functions: `*` as a resource",
-        "Only actions that AWS lets nobody narrow: Describe* of EC2, Auto Scaling and CloudWatch, ListStreams, and what Lambda itself "
-        "checks on `*` to place the prober in the network, which a Deny takes from the prober's own code. The tests list them all.",
+        "Only actions that AWS lets nobody narrow: Describe* of EC2, Auto Scaling, load balancing and CloudWatch, ListStreams, and what "
+        "Lambda itself checks on `*` to place the prober in the network, which a Deny takes from the prober's own code. The tests list them all.",
         r"Resource::\*",
     ),
     Acknowledged(
@@ -77,8 +77,8 @@ ACKNOWLEDGED = (
     ),
     Acknowledged(
         "EC23",
-        r"\w+/NodeGroup/Resource",
-        "a node's security group open to 0.0.0.0/0",
+        r"\w+/(NodeGroup|Door)/Resource",
+        "a node's or a load balancer's security group open to 0.0.0.0/0",
         "Only for a front with a public address, and only the ports that the file lists for its clients; everything else is closed, and "
         "the node's own ports are open to the prober's security group alone.",
     ),

@@ -23,6 +23,8 @@ NOT_TO_BE_NARROWED = {
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 }
+# The same of what the demo does not use.
+NOT_TO_BE_NARROWED_ELSEWHERE = {"elasticloadbalancing:DescribeTargetHealth"}
 
 
 def allowed(template: Template, role: str) -> set[str]:
