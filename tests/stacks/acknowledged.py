@@ -40,7 +40,8 @@ ACKNOWLEDGED = (
         _FUNCTION,
         "functions: `*` as a resource",
         "Only actions that AWS lets nobody narrow: Describe* of EC2, Auto Scaling, load balancing and CloudWatch, ListStreams, and what "
-        "Lambda itself checks on `*` to place the prober in the network, which a Deny takes from the prober's own code. The tests list them all.",
+        "Lambda itself checks on `*` to place the prober in the network, which a Deny takes from the prober's own code. The tests "
+        "list them all.",
         r"Resource::\*",
     ),
     Acknowledged(
