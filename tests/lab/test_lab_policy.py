@@ -178,6 +178,16 @@ class TestAsks:
         with pytest.raises(UnknownCall, match="rds"):
             asks(ApiCall("rds", "RebootDBInstance", {}), FixedDirectory())
 
+    def test_registering_a_target_asks_for_its_group_and_reading_health_for_everything(self) -> None:
+        """https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html"""
+        group = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/x/0123456789abcdef"
+        for operation, on in (("RegisterTargets", group), ("DeregisterTargets", group), ("DescribeTargetHealth", "*")):
+            call = ApiCall("elasticloadbalancing", operation, {"TargetGroupArn": group, "Targets.member.1.Id": "i-1"})
+
+            assert asks(call, FixedDirectory()) == (Ask(f"elasticloadbalancing:{operation}", on, {}),)
+        with pytest.raises(UnknownCall, match="DeleteLoadBalancer"):
+            asks(ApiCall("elasticloadbalancing", "DeleteLoadBalancer", {}), FixedDirectory())
+
     def test_every_reader_is_for_a_service_name_that_signs_requests(self) -> None:
         assert {
             "dynamodb",
@@ -191,6 +201,7 @@ class TestAsks:
             "monitoring",
             "route53",
             "sts",
+            "elasticloadbalancing",
             "cloudformation",
         } == set(asks_module._READERS)
 

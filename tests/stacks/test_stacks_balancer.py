@@ -57,7 +57,7 @@ def group_of(template: Template, description: str) -> dict[str, Any]:
     return {"Fn::GetAtt": [found, "GroupId"]}
 
 
-def balancer(template: Template, kind: str) -> tuple[str, dict[str, Any], dict[str, str]]:
+def balancer(template: Template, kind: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
     """(id, properties, attributes) of the one of that type."""
     [found] = [id_ for id_ in template.ids(BALANCER) if template.resources[id_]["Properties"]["Type"] == kind]
     properties = template.resources[found]["Properties"]
