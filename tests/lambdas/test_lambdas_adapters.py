@@ -170,7 +170,7 @@ def test_a_front_counts_only_when_every_port_accepts(free_port: int) -> None:
         ("{", "not JSON"),
         ("[]", "not an object"),
         ('{"counter": 1}', "counter is 1"),
-        ('{"counter": {"kind": "network_interface"}}', "'network_interface'"),
+        ('{"counter": {"kind": "pigeon"}}', "'pigeon'"),
         ('{"counter": {"kind": "nlb", "address": "a", "ports": [1]}}', "groups"),
         ('{"counter": {"kind": "elastic_ip"}}', "allocation_id"),
         ("", "UNDERSTUDY_FRONTS is missing"),
