@@ -70,7 +70,7 @@ def summary(deployable: Deployable) -> Iterator[str]:
         yield f"  one zone: {name}: {words}"
     for assembly in deployable.assemblies:
         yield from _assembly(assembly, network.cidr)
-    yield from (f"  {note}" for note in spec.image_notes(deployable))
+    yield from (f"  {note}" for note in (*spec.capacity_words(deployable), *spec.image_notes(deployable)))
     if deployable.pins:
         yield f"  images pinned in: {', '.join(sorted({pin.region for pin in deployable.pins}))}"
 

@@ -20,9 +20,13 @@ def yours(deployable: Deployable, rates: Rates) -> Iterator[Line]:
 
 
 def _machine(assembly: Assembly, pricing: Pricing) -> Iterator[Line]:
-    """One node, on demand, of the type that is tried first."""
+    """One node, of the type that is tried first. The price of spot moves; it never exceeds that of on demand unless a template says so.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-spot-instances-history.html
+    """
     wanted = assembly.instances[0]
-    yield pricing.instance(f"{assembly.name}: {wanted}", wanted, "1 on demand, Linux, without what bursts of t types may add")
+    bought = "spot, at the price of on demand, which it does not exceed" if assembly.capacity.spot else "on demand"
+    yield pricing.instance(f"{assembly.name}: {wanted}", wanted, f"1 {bought}, Linux, without what bursts of t types may add")
 
 
 def _disk(assembly: Assembly, pricing: Pricing) -> Iterator[Line]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from core.application import PORT_MAX, Application, Artifact, Probe, Run, Tolerance, check_bounds
 from core.balancer import Balancer
+from core.capacity import ON_DEMAND, Capacity
 from core.images import Pin
 
 # An application's own values live in core.application; the commonest are here too, for those who want the whole.
@@ -149,6 +150,7 @@ class Assembly:
     after: tuple[str, ...] = ()
     reaches: tuple[str, ...] = ()
     root_device: str | None = None
+    capacity: Capacity = ON_DEMAND
 
     def __post_init__(self) -> None:
         check_bounds(1, PORT_MAX, ha_port=self.ha_port, http_port=self.http_port)

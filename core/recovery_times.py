@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from core.application import Application, Probe
+from core.capacity import DAY_S
 from core.images import NAMED
 from core.model import Assembly, Deployable, FrontKind
 
@@ -52,6 +53,7 @@ MACHINE_GONE = Share(3.1, 5.3, "measured: kill-instance")
 MACHINE_HUNG = Share(43.0, 44.3, "measured: freeze-instance")
 PAST_TOLERANCE = Share(10.1, 15.0, "measured: flap; the worst is assumed")
 EVENTS_LOST = Share(26.7, 65.3, "measured: lost-events; at worst a whole minute, then as with them")
+RETIRED = Share(3.1, 5.3, "assumed: as when the machine is gone; the old one stops in order while the new one is launched")
 NOBODY_WAITS = Share(0.0, 0.1, "measured: kill-agent")
 
 # What a new machine waits for; the old one ends meanwhile, in less time.
@@ -100,6 +102,10 @@ def _replaced(assembly: Assembly, delays: Mapping[str, Delay]) -> Iterator[Expec
     yield row("an application fails past its tolerance", PAST_TOLERANCE, "stream_poll", "cold_start")
     yield row("the machine is gone", MACHINE_GONE, "event", "cold_start")
     yield row("the machine hangs or is cut off", MACHINE_HUNG, "log_to_metric", "alarm_evaluation", "cold_start")
+    if assembly.capacity.spot:
+        yield row("EC2 takes the spot machine back", RETIRED, "event", "cold_start")
+    if assembly.capacity.lifetime_s is not None:
+        yield row(f"the machine has served for {assembly.capacity.lifetime_s / DAY_S:g} days", RETIRED)
     # The group finds out by itself then, by its own checks.
     yield row("the machine is gone, and every event is lost", EVENTS_LOST, "group_detection", "cold_start")
 

@@ -9,6 +9,9 @@ from typing import Any
 
 from core import names
 
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+_RECLAIMED = "EC2 Spot Instance Interruption Warning"
+
 
 class BadEvent(ValueError):
     """An event that no handler of ours expects: says what is missing or wrong."""
@@ -18,6 +21,7 @@ class BadEvent(ValueError):
 class Wake:
     """who: the source, in a word. Either the assembly is named, or an instance or a group by which to find it.
 
+    reclaimed: EC2 has said that it takes the instance back in two minutes.
     driver: the incident's present driver hands over to whoever brings this word back.
     receipt: to tell a queue or stream which of several messages failed.
     """
@@ -28,6 +32,7 @@ class Wake:
     assembly: str = ""
     instance: str = ""
     group: str = ""
+    reclaimed: bool = False
     driver: str = ""
     receipt: str = ""
 
@@ -56,7 +61,7 @@ def recovery_wakes(event: Mapping[str, Any]) -> list[Wake]:
     if source == "aws.ec2":
         detail = _map(event, "detail")
         state = str(detail.get("state") or detail.get("instance-action") or "")
-        return [Wake(who="ec2", why=f"{kind}: {state}", instance=_text(detail, "instance-id"))]
+        return [Wake(who="ec2", why=f"{kind}: {state}", instance=_text(detail, "instance-id"), reclaimed=kind == _RECLAIMED)]
     if source == "aws.autoscaling":
         detail = _map(event, "detail")
         group, instance = _text(detail, "AutoScalingGroupName"), str(detail.get("EC2InstanceId") or "")

@@ -14,6 +14,8 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from lab.control_machines import VERBS, Verb, machines, resident_mb
+from lab.ec2 import instances_of
+from lab.ec2.spot import reclaim
 from lab.world import World
 
 TOKEN_FILE = "control-token"  # noqa: S105 - a file name
@@ -69,6 +71,12 @@ def _link(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def _reclaim(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
+    """EC2 wants a spot machine back: it is warned now and ended in two minutes."""
+    reclaim(world, instances_of(world), str(a["instance"]))
+    return {"at": world.clock.now()}
+
+
 def _drop_events(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
     world.drop_events = bool(a["on"])
     world.journal.say("drill", "every event is dropped from now on" if world.drop_events else "events are delivered again")
@@ -85,6 +93,7 @@ _VERBS: dict[str, Verb] = {
     "freeze": _freeze,
     "thaw": _thaw,
     "link": _link,
+    "reclaim": _reclaim,
     "drop-events": _drop_events,
     "memory": _memory,
 }

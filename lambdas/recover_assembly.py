@@ -15,7 +15,7 @@ from core.items import BadRecord
 from core.notices import notice
 from core.snapshot import FreshLook, Front, View
 from core.wakes import BadEvent, Wake, recovery_wakes
-from lambdas import isolation
+from lambdas import interruption, isolation
 from lambdas.adapters import clock, environment, groups, instances, log, queues, table, topic, world
 from lambdas.adapters.clients import Lost, WorldFailed
 from lambdas.adapters.patience import Patience
@@ -58,6 +58,8 @@ def _answer(wake: Wake, context: Any) -> None:
     if watched is None:
         return
     log.say(ME, f"woken by {wake.who}: {wake.why}", assembly=watched.name, instance=wake.instance)
+    if wake.reclaimed:
+        interruption.answer_warning(watched, wake.instance)
     _Driver(watched, wake, context).drive()
 
 

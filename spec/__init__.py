@@ -1,5 +1,6 @@
 """Reads a deployable file into core's model, or says all that is wrong with it."""
 
+from spec.capacity import capacity_words
 from spec.conversion import Conversion, convert
 from spec.image import image_notes
 from spec.load import Loaded, load, load_unpinned, load_with_warnings
@@ -17,6 +18,7 @@ __all__ = [
     "SpecError",
     "Warned",
     "architecture_of",
+    "capacity_words",
     "convert",
     "duration_text",
     "image_notes",

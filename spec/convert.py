@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from core.model import Assembly, Deployable, Egress, Front, FrontKind, HostName, Http, Network, OnDisagreement, Record, Resolves
 from spec.balancer import KINDS, to_balancer
+from spec.capacity import to_capacity
 from spec.convert_application import to_application, to_tolerance, warnings_of
 from spec.front import FrontSection
 from spec.problems import KeyPath
@@ -49,6 +50,7 @@ def _assembly(section: AssemblySection) -> Assembly:
         after=tuple(section.after),
         reaches=tuple(section.reaches),
         root_device=section.root_device,
+        capacity=to_capacity(section),
     )
 
 

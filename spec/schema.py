@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from core import names
 from spec.application import ApplicationSection
+from spec.capacity import CapacityKeys
 from spec.front import FrontSection
 from spec.grammars import Command, HostNameText, ResolvesText
 from spec.image import IMAGES_SAID, ROOT_DEVICE_SAID, ImageText
@@ -53,7 +54,7 @@ class StateSection(Section):
     keep: Literal["none"] = Field(description="what a replacement finds again; none: nothing, it starts with an empty disk")
 
 
-class AssemblySection(Section):
+class AssemblySection(CapacityKeys):
     name: Name = Field(description="the assembly's name")
     image: ImageText = Field(description=f"what the machine starts from: {IMAGES_SAID}")
     root_device: NodePath | None = Field(default=None, description=ROOT_DEVICE_SAID)

@@ -26,6 +26,8 @@ _SAME = (
     "AvailabilityZoneDistribution",
     "ServiceLinkedRoleARN",
     "AvailabilityZones",
+    "InstanceMaintenancePolicy",
+    "MaxInstanceLifetime",
 )
 
 
@@ -42,6 +44,7 @@ def group(request: Request) -> Made:
     shown = coerce("autoscaling", "CreateAutoScalingGroupType", {**wanted, "AutoScalingGroupName": request.name})
     exists = api.describe_auto_scaling_groups(AutoScalingGroupNames=[request.name])["AutoScalingGroups"]
     if exists:
+        shown.setdefault("MaxInstanceLifetime", 0)  # what a template no longer says holds no more
         shown.pop("LifecycleHookSpecificationList", None)  # CloudFormation changes inline hooks by replacing the group
         api.update_auto_scaling_group(**shown)
         if tags:

@@ -15,6 +15,7 @@ GONE = "an instance was taken out of service in response to an EC2 health check 
 IMPAIRED = "an instance was taken out of service in response to an EC2 instance status checks failure"
 CUSTOM = "an instance was taken out of service in response to a user health-check"
 ABANDONED = "an instance was taken out of service in response to a lifecycle action completed with ABANDON result"
+LIFETIME = "an instance was taken out of service in response to a max instance lifetime action"
 SHRINK = "an instance was taken out of service in response to a difference between desired and actual capacity"
 REPLACE = "an instance was launched in response to an unhealthy instance needing to be replaced"
 GROW = "an instance was started in response to a difference between desired and actual capacity"
@@ -181,11 +182,19 @@ def _health(group: Group, member: Member, now: float, rules: Rules) -> list[Step
     if member.healthy:
         cause = "" if group.is_suspended("HealthCheck") else _failure(group, member, now, rules)
         if not cause:
-            return []
+            return _lifetime(group, member, now, rules)
         steps.append(MarkUnhealthy(member.instance_id, cause))
     if not (group.is_suspended("ReplaceUnhealthy") or group.is_suspended("Terminate")):
         steps.append(Retire(member.instance_id, cause, True))
     return steps
+
+
+def _lifetime(group: Group, member: Member, now: float, rules: Rules) -> list[Step]:
+    """asg-max-instance-lifetime.html: terminated and replaced, another one being launched meanwhile, by the group's hooks as ever."""
+    if not group.lifetime_s or member.in_service_at is None or group.is_suspended("Terminate"):
+        return []
+    old = (now - member.in_service_at) * rules.scale >= group.lifetime_s
+    return [Retire(member.instance_id, LIFETIME, True)] if old else []
 
 
 def _failure(group: Group, member: Member, now: float, rules: Rules) -> str:

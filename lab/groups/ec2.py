@@ -37,7 +37,9 @@ class Launched:
 
 
 class Ec2(Protocol):
-    def launch(self, template: Mapping[str, str], *, subnet: str, instance_type: str | None, tags: Mapping[str, str]) -> Launched:
+    def launch(
+        self, template: Mapping[str, str], *, subnet: str, instance_type: str | None, spot: bool, tags: Mapping[str, str]
+    ) -> Launched:
         """RunInstances of one. Raises CannotLaunch."""
 
     def end(self, instance_id: str) -> None:
@@ -63,12 +65,16 @@ class MotoEc2:
     def _backend(self) -> Any:
         return get_backend("ec2")[ACCOUNT][REGION]
 
-    def launch(self, template: Mapping[str, str], *, subnet: str, instance_type: str | None, tags: Mapping[str, str]) -> Launched:
+    def launch(
+        self, template: Mapping[str, str], *, subnet: str, instance_type: str | None, spot: bool, tags: Mapping[str, str]
+    ) -> Launched:
         try:
             asked = {key: template[key] for key in ("LaunchTemplateId", "Version") if key in template}
             version = self._backend._get_template_from_args(asked)
             asked["Version"] = str(version.number)
-            wanted = {"instance_type": instance_type or "m1.small", "is_instance_type_default": instance_type is None}
+            wanted: dict[str, Any] = {"instance_type": instance_type or "m1.small", "is_instance_type_default": instance_type is None}
+            if spot:
+                wanted["instance_market_options"] = {"MarketType": "spot"}
             reservation = self._backend.run_instances(
                 "", 1, None, [], launch_template=asked, subnet_id=subnet, tags={"instance": dict(tags)}, region_name=REGION, **wanted
             )

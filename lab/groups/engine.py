@@ -186,7 +186,9 @@ class Groups:
         for subnet, zone in d.zone_order(group):
             for instance_type in group.overrides or (None,):
                 try:
-                    made = self.ec2.launch(group.template, subnet=subnet, instance_type=instance_type, tags={**tags, NAME_TAG: name})
+                    made = self.ec2.launch(
+                        group.template, subnet=subnet, instance_type=instance_type, spot=group.spot, tags={**tags, NAME_TAG: name}
+                    )
                 except CannotLaunch as error:
                     message = f"{error} Launching EC2 instance failed."
                     continue

@@ -107,6 +107,8 @@ class Group:
     subnets: tuple[tuple[str, str], ...] = ()  # (subnet, zone)
     template: Mapping[str, str] = field(default_factory=dict)  # as given: id or name, version (also $Latest, $Default)
     overrides: tuple[str, ...] = ()  # instance types of a mixed instances policy, in order of preference
+    spot: bool = False  # what a mixed instances policy asks for beyond its base
+    lifetime_s: float = 0.0  # AWS's seconds in service after which an instance is replaced; 0: never
     tags: tuple[Mapping[str, Any], ...] = ()
     hooks: tuple[Hook, ...] = ()
     suspended: tuple[tuple[str, str], ...] = ()  # (process, reason)

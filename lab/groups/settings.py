@@ -22,6 +22,8 @@ _TOLD = (
     "MixedInstancesPolicy",
     "AvailabilityZoneDistribution",
     "InstanceLifecyclePolicy",
+    "InstanceMaintenancePolicy",
+    "MaxInstanceLifetime",
 )
 _OWN = (
     "AutoScalingGroupName",
@@ -35,6 +37,9 @@ _OWN = (
     "Tags",
     "LifecycleHookSpecificationList",
 )
+
+
+DAY_S = 86_400  # https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-max-instance-lifetime.html
 
 
 class Invalid(Exception):
@@ -76,12 +81,16 @@ def applied(group: Group, given: Mapping[str, Any], ec2: Ec2) -> Group:
         raise Invalid(f"the lab's groups do not understand {', '.join(sorted(unknown))}")
     if given.get("HealthCheckType", "EC2") != "EC2":
         raise Invalid(f"HealthCheckType is {given['HealthCheckType']}: the lab has EC2 health checks only")
+    check_maintenance(given.get("InstanceMaintenancePolicy") or {})
+    lifetime_s = int(given.get("MaxInstanceLifetime", group.lifetime_s) or 0)
+    if 0 < lifetime_s < DAY_S:
+        raise Invalid(f"MaxInstanceLifetime is {lifetime_s}: must be 0 or at least {DAY_S} seconds")
     smallest, largest = int(given.get("MinSize", group.min_size)), int(given.get("MaxSize", group.max_size))
     desired = int(given.get("DesiredCapacity", min(max(group.desired, smallest), largest)))
     check_sizes(smallest, desired, largest)
     settings = {**group.settings, **{key: given[key] for key in _TOLD if key in given}}
     try:
-        template, overrides = _launch_source(group, given, ec2)
+        template, overrides, spot = _launch_source(group, given, ec2)
         subnets = group.subnets
         if given.get("VPCZoneIdentifier"):
             subnets = tuple((subnet.strip(), ec2.zone_of(subnet.strip())) for subnet in given["VPCZoneIdentifier"].split(","))
@@ -98,21 +107,48 @@ def applied(group: Group, given: Mapping[str, Any], ec2: Ec2) -> Group:
         subnets=subnets,
         template=template,
         overrides=overrides,
+        spot=spot,
+        lifetime_s=float(lifetime_s),
         settings=settings,
     )
 
 
-def _launch_source(group: Group, given: Mapping[str, Any], ec2: Ec2) -> tuple[Mapping[str, str], tuple[str, ...]]:
-    """The launch template, and instance types to try in order. Raises Invalid, CannotLaunch."""
+def check_maintenance(policy: Mapping[str, Any]) -> None:
+    """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_InstanceMaintenancePolicy.html. Raises Invalid."""
+    if not policy:
+        return
+    try:
+        least, most = int(policy["MinHealthyPercentage"]), int(policy["MaxHealthyPercentage"])
+    except KeyError as error:
+        raise Invalid(f"InstanceMaintenancePolicy: {error.args[0]} must be specified") from error
+    if (least, most) != (-1, -1) and not (0 <= least <= 100 <= most <= 200 and most - least <= 100):
+        raise Invalid(f"InstanceMaintenancePolicy: {least} and {most} are not a range of 0 to 100 and 100 to 200, at most 100 apart")
+    if most > 100:
+        raise Invalid("the lab's groups terminate and launch; MaxHealthyPercentage above 100 would launch first")
+
+
+def _launch_source(group: Group, given: Mapping[str, Any], ec2: Ec2) -> tuple[Mapping[str, str], tuple[str, ...], bool]:
+    """The launch template, instance types to try in order, and whether they are bought as spot. Raises Invalid, CannotLaunch."""
     mixed = given.get("MixedInstancesPolicy")
     if mixed:
         source = mixed.get("LaunchTemplate", {})
         types = tuple(str(choice["InstanceType"]) for choice in source.get("Overrides", []) if "InstanceType" in choice)
-        return ec2.template(source.get("LaunchTemplateSpecification", {})), types
+        return ec2.template(source.get("LaunchTemplateSpecification", {})), types, _is_spot(mixed.get("InstancesDistribution", {}))
     if given.get("LaunchTemplate"):
-        return ec2.template(given["LaunchTemplate"]), ()
+        return ec2.template(given["LaunchTemplate"]), (), False
     if not group.template:
         raise Invalid(
             "Valid requests must contain either LaunchTemplate, LaunchConfigurationName, InstanceId or MixedInstancesPolicy parameter."
         )
-    return group.template, group.overrides
+    return group.template, group.overrides, group.spot
+
+
+def _is_spot(distribution: Mapping[str, Any]) -> bool:
+    """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_InstancesDistribution.html: by default none, then all on demand.
+
+    Raises Invalid for a mixture, which a group of one cannot show.
+    """
+    base, above = int(distribution.get("OnDemandBaseCapacity", 0)), int(distribution.get("OnDemandPercentageAboveBaseCapacity", 100))
+    if base == 0 and above in (0, 100):
+        return above == 0
+    raise Invalid(f"OnDemandBaseCapacity {base} and {above} % above it: the lab's groups buy all on demand or all as spot")

@@ -100,3 +100,9 @@ def test_another_hook_is_refused() -> None:
 
     with pytest.raises(BadEvent, match="not a hook of ours"):
         hook_wake(other)
+
+
+def test_a_warning_says_that_the_instance_is_taken_back_and_its_end_does_not() -> None:
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html"""
+    assert one("spot_interruption").reclaimed
+    assert not one("instance_terminated").reclaimed

@@ -201,3 +201,13 @@ def test_the_emptiest_zone_is_tried_first():
 def test_a_deleted_group_retires_everybody_and_then_vanishes():
     assert steps(group(member(), deleting=True)) == (d.Retire("i-1", d.SHRINK, False),)
     assert steps(group(deleting=True)) == (d.Vanish(),)
+
+
+def test_an_instance_that_has_served_its_lifetime_is_replaced_by_terminating_and_launching():
+    """asg-max-instance-lifetime.html; https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html."""
+    young = group(member(in_service_at=NOW - 86_399.0), lifetime_s=86_400.0)
+    old = group(member(in_service_at=NOW - 86_400.0), lifetime_s=86_400.0)
+
+    assert steps(young) == ()
+    assert steps(old) == (d.Retire("i-1", d.LIFETIME, True), d.Begin(1, d.REPLACE))
+    assert steps(group(member(in_service_at=0.0))) == (), "none was set"

@@ -12,7 +12,7 @@ from core.items import request_item
 from core.model import Verdict
 from core.records import Phase, Request
 from lambdas import recover_assembly
-from lambdas.adapters import evidence, instances, table, topic
+from lambdas.adapters import evidence, groups, instances, table, topic
 from lambdas.adapters.clients import Lost, Unknown, WorldFailed
 
 
@@ -367,3 +367,39 @@ def test_losing_a_write_means_leaving(cloud: Any, monkeypatch: pytest.MonkeyPatc
     run(cloud, cloud.event("alarm_action"))
 
     assert cloud.state(node) == "running"
+
+
+# --- a machine that EC2 wants back ---------------------------------------------------------------------------------------
+
+
+def warned(cloud: Any, node: str) -> dict[str, Any]:
+    event: dict[str, Any] = cloud.event("spot_interruption")
+    event["detail"]["instance-id"] = node
+    return event
+
+
+def test_a_machine_that_ec2_takes_back_is_replaced_by_its_group_while_it_can_still_stop_in_order(
+    cloud: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = serving(cloud)
+    asked: list[str] = []
+    monkeypatch.setattr(groups, "terminate", lambda instance: asked.append(instance) or "its group terminates and replaces it")
+
+    run(cloud, warned(cloud, node))
+
+    assert asked == [node]
+    assert cloud.ended() == [], "nothing failed: there is no incident"
+
+
+def test_a_warning_that_comes_late_or_twice_or_for_another_machine_asks_for_nothing(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = serving(cloud)
+    asked: list[str] = []
+    monkeypatch.setattr(groups, "terminate", lambda instance: asked.append(instance) or "")
+
+    cloud.lifecycles[node] = "Terminating:Wait"
+    run(cloud, warned(cloud, node))
+    cloud.lifecycles.clear()
+    cloud.permit("i-0000000000000000a", 2)
+    run(cloud, warned(cloud, node))
+
+    assert asked == []

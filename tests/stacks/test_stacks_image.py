@@ -1,4 +1,4 @@
-"""What machines start from, in the template and in their user data."""
+"""What machines start from and are bought as, in the template and in their user data."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ assemblies:
     image: ami-0123456789abcdef0
     root_device: /dev/nvme0n1
     instances: [m7i.large]
+    spot: true
+    maximum_lifetime: 7d
     state: {keep: none}
     applications: [{name: app, run: {exec: [/usr/bin/env]}}]
 """
@@ -98,6 +100,47 @@ def test_an_image_without_a_pin_is_asked_for_at_every_deploy(synthesized: tuple[
     assert image["Default"] == NAMED["debian-12"].parameters["arm64"]
     said = "".join(file.read_text() for file in synthesized[0].glob("*.json") if "template" not in file.name)
     assert "newest at each deploy" in said, "cdk prints it"
+
+
+# --- what they are bought as, and for how long ----------------------------------------------------------------------------
+
+
+def groups(template: Template) -> dict[str, dict[str, Any]]:
+    return {
+        tag["Value"]: group
+        for group in template.of("AWS::AutoScaling::AutoScalingGroup")
+        for tag in group["Tags"]
+        if tag["Key"] == names.TAG_ASSEMBLY
+    }
+
+
+def test_a_group_ends_the_old_machine_before_the_new_one_serves_whatever_the_reason(template: Template) -> None:
+    """Terminate and launch: .../autoscaling/ec2/userguide/instance-maintenance-policy-overview-and-considerations.html."""
+    for group in groups(template).values():
+        assert group["InstanceMaintenancePolicy"] == {"MinHealthyPercentage": 0, "MaxHealthyPercentage": 100}
+        assert "CapacityRebalance" not in group, "it would launch first"
+
+
+def test_spot_is_bought_where_the_file_says_so_and_nowhere_else(template: Template) -> None:
+    """https://docs.aws.amazon.com/autoscaling/ec2/userguide/allocation-strategies.html"""
+    told = groups(template)
+    policy = told["golden"]["MixedInstancesPolicy"]
+
+    assert policy["InstancesDistribution"] == {
+        "OnDemandBaseCapacity": 0,
+        "OnDemandPercentageAboveBaseCapacity": 0,
+        "SpotAllocationStrategy": "capacity-optimized-prioritized",
+    }
+    assert [override["InstanceType"] for override in policy["LaunchTemplate"]["Overrides"]] == ["m7i.large"]
+    assert "MixedInstancesPolicy" not in told["pinned"]
+
+
+def test_a_lifetime_is_a_rehearsal_that_the_group_itself_begins(template: Template) -> None:
+    """https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-max-instance-lifetime.html"""
+    told = groups(template)
+
+    assert told["golden"]["MaxInstanceLifetime"] == 7 * 86_400
+    assert "MaxInstanceLifetime" not in told["pinned"]
 
 
 # --- Python on the machine ------------------------------------------------------------------------------------------------

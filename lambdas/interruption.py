@@ -1,0 +1,16 @@
+"""What recover_assembly does with a spot machine's last two minutes."""
+
+from __future__ import annotations
+
+from core.fleet import Watched
+from core.interruption import left_alone
+from core.recovery import ME
+from lambdas.adapters import groups, log, world
+
+
+def answer_warning(watched: Watched, instance: str) -> None:
+    """Have the group replace it while it can still stop in order, or say why not. Raises WorldFailed, BadRecord."""
+    reason = left_alone(world.observe(watched, for_recovery=True), instance)
+    if reason is None:
+        reason = groups.terminate(instance)
+    log.say(ME, f"EC2 takes {instance} back in two minutes: {reason}", assembly=watched.name, instance=instance)
