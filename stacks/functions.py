@@ -73,7 +73,9 @@ class Functions(Construct):
         foundation: Foundation,
         fronts: Mapping[str, Front | None],
         archive: Path,
+        prober: ec2.SecurityGroup | None = None,
     ) -> None:
+        """prober: the prober's security group, when others had to know it first."""
         super().__init__(scope, id_)
         self._deployable = deployable
         self._foundation = foundation
@@ -87,7 +89,7 @@ class Functions(Construct):
             names.ENV_FLEET: fleet_to_json(deployable),
             names.ENV_FRONTS: Stack.of(self).to_json_string({name: front_settings(front) for name, front in fronts.items()}),
         }
-        self.prober_group = network.security_group(self, "ProberGroup", "The prober: it asks nodes from outside")
+        self.prober_group = prober or network.security_group(self, "ProberGroup", "The prober: it asks nodes from outside")
         for port in sorted({port for assembly in deployable.assemblies for port in (assembly.ha_port, assembly.http_port)}):
             self.prober_group.add_egress_rule(ec2.Peer.ipv4(network.cidr), ec2.Port.tcp(port), "look at nodes")
         self.probe_nodes = self._probe_nodes(network)

@@ -19,7 +19,7 @@ class NodeNetwork(Construct):
     def __init__(self, scope: Construct, id_: str, network: Network) -> None:
         super().__init__(scope, id_)
         self.cidr = network.cidr
-        self.vpc = ec2.Vpc(
+        self.vpc: ec2.IVpc = ec2.Vpc(
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(network.cidr),

@@ -31,7 +31,8 @@ class Acknowledged:
         return self.rule == rule and bool(re.fullmatch(self.where, path)) and bool(re.fullmatch(self.finding, finding))
 
 
-_FUNCTION = r"Functions/\w+Role/DefaultPolicy/Resource"
+# In a stack of somebody's own the constructs lie one deeper.
+_FUNCTION = r"(Foundation/)?Functions/\w+Role/DefaultPolicy/Resource"
 _EC2 = r"Resource::arn:<\.\.\.>:ec2:<\.\.\.>:<\.\.\.>:"
 
 ACKNOWLEDGED = (
@@ -63,14 +64,14 @@ ACKNOWLEDGED = (
     ),
     Acknowledged(
         "IAM5",
-        r"\w+/NodeRole/DefaultPolicy/Resource",
+        r"\w+/(Node/)?NodeRole/DefaultPolicy/Resource",
         "nodes: evidence",
         "The same, below the assembly's own prefix: a node cannot touch another assembly's.",
         r"Resource::<\.\.\.>/evidence/[a-z0-9-]+/[a-z0-9-]+/\*",
     ),
     Acknowledged(
         "IAM5",
-        r"Functions/MoveFrontRole/DefaultPolicy/Resource",
+        r"(Foundation/)?Functions/MoveFrontRole/DefaultPolicy/Resource",
         "move_front: changes of Route 53",
         "A change has an id that nobody knows before it is made. GetChange only reads how far it has come; what may be changed is one "
         "record of one zone, by its own statement.",
@@ -78,35 +79,35 @@ ACKNOWLEDGED = (
     ),
     Acknowledged(
         "EC23",
-        r"\w+/(NodeGroup|Door)/Resource",
+        r"\w+/(Node/|Front/)?(NodeGroup|Door)/Resource",
         "a node's or a load balancer's security group open to 0.0.0.0/0",
         "Only for a front with a public address, and only the ports that the file lists for its clients; everything else is closed, and "
         "the node's own ports are open to the prober's security group alone.",
     ),
     Acknowledged(
         "EC26",
-        r"\w+/Group",
+        r"\w+/(Node/)?Group",
         "groups that try several instance types: unencrypted disks",
         "The rule cannot read a group with a mixed-instances policy and says so. The launch template of that group encrypts every disk; "
         "a test looks at all of them.",
     ),
     Acknowledged(
         "AS3",
-        r"\w+/Group",
+        r"\w+/(Node/)?Group",
         "groups without notifications of every launch and end",
         "Each launch, end and failure of a group is an event that a function handles (the hooks, and recover_assembly), and is kept as an "
         "incident; people are told what came of it on the topic. A mail for every event besides would teach them to ignore it.",
     ),
     Acknowledged(
         "KMS5",
-        r"Foundation/TopicKey/Resource",
+        r"Foundation/(Kept/)?TopicKey/Resource",
         "the topic's key is not rotated",
         "It encrypts messages for the seconds until they are sent, and nothing that lasts: an old key would open nothing. Each of the "
         "first two rotations would cost a dollar a month for ever.",
     ),
     Acknowledged(
         "S1",
-        r"Foundation/Bucket/Resource",
+        r"Foundation/(Kept/)?Bucket/Resource",
         "the bucket without server access logs",
         "Access logs need a bucket of their own, which has no logs either. Nobody but our own roles may enter, each by its prefix and over "
         "TLS; whoever must account for every object turns on CloudTrail's data events, which the whole account decides.",

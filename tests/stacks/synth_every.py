@@ -1,7 +1,7 @@
-"""Synthesize every deployable as the app does, in one program, with cdk-nag's AwsSolutions pack looking on.
+"""Synthesize every deployable as the app does, and the example of a stack of one's own, with cdk-nag's AwsSolutions pack looking on.
 
-python synth_every.py OUT: templates and cdk-nag's report into OUT. One stack more stands beside them, with what no reviewer
-would let pass: were nothing found there, nothing would have been looked at.
+python synth_every.py OUT: templates and cdk-nag's report into OUT, and refused.json: what the constructs say to what cannot be.
+One stack more stands beside them, with what no reviewer would let pass: were nothing found there, nothing would have been looked at.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from aws_cdk import App, Stack, Validations
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from cdk_nag import AwsSolutionsChecks
 
 import app as ours
+from examples.own_stack.app import OwnStack
+from stacks.own import Application, Foundation, Front, SingletonAssembly, State
 
 DEPLOYABLES = sorted(path for path in (ours.ROOT / "deployables").iterdir() if path.suffix in (".yaml", ".xml"))
 CONTROL = "bad-on-purpose"
@@ -31,6 +35,33 @@ def control(app: App) -> None:
     )
 
 
+def refused() -> dict[str, str]:
+    """What the constructs answer, by what was asked of them. Nothing of it is synthesized: each stack has an app of its own."""
+    asked: dict[str, dict[str, Any]] = {
+        "two architectures": {"instance_types": [ec2.InstanceType("t4g.small"), ec2.InstanceType("t3.small")]},
+        "an address without a port": {"front": Front.elastic_ip(ports=[])},
+        "a word that no file knows": {"settings": {"colour": "blue"}},
+        "another network than its foundation's": {"vpc": "other"},
+    }
+    said = {}
+    for what, more in asked.items():
+        stack = Stack(App(analytics_reporting=False), "stack", analytics_reporting=False)
+        vpc, other = (ec2.Vpc(stack, name, max_azs=1, nat_gateways=0) for name in ("Vpc", "Other"))
+        given = {
+            "vpc": vpc,
+            "foundation": Foundation(stack, "Foundation", vpc=vpc, deployable_name="refused"),
+            "applications": [Application(name="app", command=["/usr/bin/env"])],
+            "instance_types": [ec2.InstanceType("t4g.small")],
+            "state": State.none(),
+            **more,
+        }
+        try:
+            SingletonAssembly(stack, "One", **{**given, "vpc": other if given["vpc"] == "other" else given["vpc"]})
+        except ValueError as error:
+            said[what] = str(error)
+    return said
+
+
 def main() -> int:
     out = Path(sys.argv[1])
     context = json.loads((ours.ROOT / "cdk.json").read_text())["context"]
@@ -40,6 +71,7 @@ def main() -> int:
             staging = Path(folder, file.stem)
             staging.mkdir()
             ours.wire(app, file, staging)
+        OwnStack(app, "own-stack")
         control(app)
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
         try:
@@ -47,6 +79,7 @@ def main() -> int:
         except RuntimeError as error:  # jsii's: a pack with findings ends the synth, after everything is written
             if "ValidationFailed" not in str(error):
                 raise
+    (out / "refused.json").write_text(json.dumps(refused()))
     return 0
 
 

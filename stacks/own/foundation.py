@@ -1,0 +1,162 @@
+"""What watches and recovers the assemblies of somebody's own stack: table, bucket, topic, functions, alarms."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsii
+from aws_cdk import AspectPriority, Aspects, Duration, IAspect
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from constructs import Construct, IConstruct
+
+from core import names
+from core.model import Assembly, Deployable
+from spec import SpecError
+from spec.document import Document
+from spec.load import check
+from stacks import foundation as kept
+from stacks.alarms import Alarms
+from stacks.assembly import NodeAssembly
+from stacks.bundle import agent_bundle, lambdas_bundle
+from stacks.contents import Stage
+from stacks.front import Front, front_for
+from stacks.functions import Functions
+from stacks.own.network import GivenNetwork
+from stacks.wakes import Wakes
+
+
+class Foundation(Construct):
+    """One for the assemblies that together give one service: they know each other's start order and fronts.
+
+    Its functions name what they may touch, assembly by assembly, so they are made when the app is synthesized: then all
+    assemblies are there. Public: deployable_name, vpc, table, bucket, topic.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        vpc: ec2.IVpc,
+        deployable_name: str,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        alarm_emails: Sequence[str] = (),
+    ) -> None:
+        """vpc_subnets: where nodes and the prober live; left out, as ec2.IVpc.select_subnets chooses.
+
+        alarm_emails: who is told when the ladder ends; AWS asks each to confirm.
+        """
+        super().__init__(scope, id_)
+        self.vpc = vpc
+        self.deployable_name = deployable_name
+        self._said: list[Mapping[str, Any]] = []
+        self._deployable = Deployable(name=deployable_name, assemblies=(), notify=tuple(alarm_emails))
+        self._network = GivenNetwork(self, "Network", vpc, vpc_subnets)
+        self._kept = kept.Foundation(self, "Kept", self._deployable)
+        self.table: dynamodb.ITable = self._kept.table
+        self.bucket: s3.IBucket = self._kept.bucket
+        self.topic: sns.ITopic = self._kept.topic
+        self._prober = self._network.security_group(self, "ProberGroup", "The prober: it asks nodes from outside")
+        self._fronts: dict[str, Front | None] = {}
+        # Gone with this process: CDK copies an asset the moment it is made.
+        self._staging = tempfile.TemporaryDirectory(prefix="understudy-")
+        folder = Path(self._staging.name)
+        self._stage = Stage(agent_bundle(folder / "agent.zip"), folder, Path.cwd())
+        Aspects.of(self).add(_WhenAllAreThere(self), priority=AspectPriority.MUTATING)
+
+    # --- for its assemblies -----------------------------------------------------------------------
+
+    def join(self, path: str, said: Mapping[str, Any]) -> Assembly:
+        """Check an assembly, as a deployable file would say it, beside those that have joined.
+
+        path: of its construct, to name it when something is wrong. Raises spec.SpecError.
+        """
+        file = {"deployable": self.deployable_name, "notify": list(self._deployable.notify), "assemblies": [*self._said, said]}
+        try:
+            found = check(Document(file, {}, ()), Path.cwd() / self.deployable_name).deployable
+        except SpecError as error:  # there is no file that could be named
+            raise SpecError(path, error.problems) from None
+        self._said.append(said)
+        # The range of a VPC that this app makes is known to CloudFormation alone.
+        self._deployable = replace(found, network=replace(found.network, cidr=self._network.cidr))
+        return self._deployable.assemblies[-1]
+
+    def node_of(self, scope: Construct, assembly: Assembly) -> tuple[NodeAssembly, Front | None]:
+        """All of an assembly but its group."""
+        front = front_for(scope, "Front", deployable=self._deployable, assembly=assembly, network=self._network)
+        self._fronts[assembly.name] = front
+        node = NodeAssembly(
+            scope,
+            "Node",
+            deployable=self._deployable,
+            assembly=assembly,
+            network=self._network,
+            foundation=self._kept,
+            fronts=self._fronts,
+            prober=self._prober,
+            stage=self._stage,
+        )
+        return node, front
+
+    def watch(self) -> None:
+        """Make what watches and recovers all that have joined."""
+        functions = Functions(
+            self,
+            "Functions",
+            deployable=self._deployable,
+            network=self._network,
+            foundation=self._kept,
+            fronts=self._fronts,
+            archive=lambdas_bundle(self._stage.folder / "lambdas.zip").path,
+            prober=self._prober,
+        )
+        Wakes(self, "Wakes", deployable=self._deployable, foundation=self._kept, functions=functions)
+        Alarms(self, "Alarms", deployable=self._deployable, foundation=self._kept, functions=functions)
+
+    # --- for whoever has a stack ------------------------------------------------------------------
+
+    def metric_sweeps(self, *, period: Duration | None = None, statistic: str = "Sum", label: str | None = None) -> cloudwatch.Metric:
+        """Completed looks at all nodes, six a minute; that there are none is the watcher's silence."""
+        return cloudwatch.Metric(
+            namespace=names.METRIC_NAMESPACE,
+            metric_name=names.METRIC_SWEEPS,
+            dimensions_map={names.DIM_DEPLOYABLE: self.deployable_name},
+            period=period or Duration.minutes(1),
+            statistic=statistic,
+            label=label,
+        )
+
+    def grant_read_evidence(self, grantee: iam.IGrantable) -> iam.Grant:
+        """What was kept of nodes before they were replaced."""
+        return self.bucket.grant_read(grantee, f"evidence/{self.deployable_name}/*")
+
+    def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
+        """An operator's word (pause, maintenance, priority), written into the table and heeded by the functions."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+            resource_arns=[self.table.table_arn],
+            conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [names.intent_pk(self.deployable_name)]}},
+        )
+
+
+@jsii.implements(IAspect)
+class _WhenAllAreThere:
+    """Called for the foundation first, when the whole tree stands and nothing is synthesized yet; for its children in vain."""
+
+    def __init__(self, foundation: Foundation) -> None:
+        self._foundation: Foundation | None = foundation
+
+    def visit(self, node: IConstruct) -> None:
+        foundation, self._foundation = self._foundation, None
+        if foundation is not None:
+            foundation.watch()

@@ -1,0 +1,108 @@
+"""The constructs in a stack of somebody's own, as the example uses them (examples/own_stack/app.py)."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+from core import names
+from tests.stacks.conftest import ROOT, Template, as_list
+
+GROUP = "AWS::AutoScaling::AutoScalingGroup"
+EXAMPLE = ROOT / "examples/own_stack/app.py"
+
+
+@pytest.fixture(scope="module")
+def template(every: Path) -> Template:
+    return Template(json.loads((every / "own-stack.template.json").read_text()))
+
+
+def test_the_example_uses_only_what_is_offered() -> None:
+    imported = [node for node in ast.walk(ast.parse(EXAMPLE.read_text())) if isinstance(node, ast.ImportFrom)]
+
+    assert {node.module for node in imported if (node.module or "").startswith("stacks")} == {"stacks.own"}
+
+
+def test_one_group_of_exactly_one_comes_after_all_that_handles_its_hooks(template: Template) -> None:
+    group = template.only(GROUP)
+    (id_,) = template.ids(GROUP)
+    handled = {one for kind in ("AWS::Lambda::Function", "AWS::Events::Rule", "AWS::IAM::Policy") for one in template.ids(kind)}
+
+    assert (group["MinSize"], group["MaxSize"]) == ("1", "1")
+    assert {hook["NotificationMetadata"] for hook in group["LifecycleHookSpecificationList"]} == {
+        names.hook_metadata("counting", "counter")
+    }
+    assert handled <= template.before(id_)
+
+
+def test_all_functions_are_there_and_know_the_assembly(template: Template) -> None:
+    fleets = {
+        json.dumps(function["Environment"]["Variables"][names.ENV_FLEET])
+        for function in template.of("AWS::Lambda::Function")
+        if function["Handler"].startswith("lambdas.")
+    }
+
+    assert len([f for f in template.of("AWS::Lambda::Function") if f["Handler"].startswith("lambdas.")]) == 6
+    assert len(fleets) == 1
+    assert "counter" in fleets.pop()
+
+
+def test_nodes_and_the_prober_live_in_the_network_that_was_given(template: Template) -> None:
+    (vpc,) = template.ids("AWS::EC2::VPC")
+    subnets = set(template.ids("AWS::EC2::Subnet"))
+
+    assert {json.dumps(group["VpcId"]) for group in template.of("AWS::EC2::SecurityGroup")} == {json.dumps({"Ref": vpc})}
+    assert {subnet["Ref"] for subnet in template.only(GROUP)["VPCZoneIdentifier"]} == subnets
+    looked_at = template.resources[template.function("probe_nodes")]["Properties"]["VpcConfig"]["SubnetIds"]
+    assert {subnet["Ref"] for subnet in looked_at} == subnets
+    assert len(template.of("AWS::EC2::VPCEndpoint")) == 2, "those of the stack, and none of ours besides"
+
+
+def test_a_bucket_grants_to_it_as_to_any_principal(template: Template) -> None:
+    (exports,) = (
+        id_ for id_ in template.ids("AWS::S3::Bucket") if "VersioningConfiguration" not in template.resources[id_].get("Properties", {})
+    )
+    puts = [s for s in template.statements(template.node_role()) if "s3:PutObject" in as_list(s["Action"])]
+
+    assert any(exports in json.dumps(statement["Resource"]) for statement in puts)
+
+
+def test_connections_open_its_nodes_to_another_group(template: Template) -> None:
+    (helpers,) = (id_ for id_ in template.ids("AWS::EC2::SecurityGroup") if "who else" in json.dumps(template.resources[id_]))
+    rules = template.of("AWS::EC2::SecurityGroupIngress")
+
+    assert [r["FromPort"] for r in rules if r.get("SourceSecurityGroupId", {}).get("Fn::GetAtt", [""])[0] == helpers] == [8080]
+
+
+def test_its_metric_is_the_one_that_our_own_alarm_reads(template: Template) -> None:
+    read = [
+        tuple((dimension["Name"], dimension["Value"]) for dimension in alarm["Dimensions"])
+        for alarm in template.of("AWS::CloudWatch::Alarm")
+        if alarm.get("MetricName") == names.METRIC_HEALTHY
+    ]
+
+    assert len(read) == 2
+    assert len(set(map(frozenset, read))) == 1
+
+
+def test_what_is_overridden_beneath_arrives(template: Template) -> None:
+    assert template.only(GROUP)["Cooldown"] == "30"
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("two architectures", "architecture"),
+        ("an address without a port", "opens no port"),
+        ("a word that no file knows", "is no key of a deployable file"),
+        ("another network than its foundation's", "vpc is another one"),
+    ],
+)
+def test_what_cannot_be_is_refused_where_it_is_said_and_by_the_constructs_path(every: Path, asked: str, answer: str) -> None:
+    said = json.loads((every / "refused.json").read_text())[asked]
+
+    assert answer in said
+    assert said.startswith("stack/")
