@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jsii
-from aws_cdk import AspectPriority, Aspects, Duration, IAspect
+from aws_cdk import Annotations, AspectPriority, Aspects, Duration, IAspect
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_ec2 as ec2
@@ -20,6 +20,7 @@ from constructs import Construct, IConstruct
 
 from core import names
 from core.model import Assembly, Deployable
+from core.zonal import zone_words
 from spec import SpecError
 from spec.document import Document
 from spec.load import check
@@ -105,6 +106,9 @@ class Foundation(Construct):
             prober=self._prober,
             stage=self._stage,
         )
+        for name, words in zone_words(self._deployable):
+            if name == assembly.name:
+                Annotations.of(node).add_warning_v2("understudy:one-zone", f"{name}: {words}")
         return node, front
 
     def watch(self) -> None:

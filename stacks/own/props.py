@@ -16,9 +16,11 @@ from aws_cdk import Duration
 
 
 class Image(StrEnum):
-    """What a node's machine starts from."""
+    """What a node's machine starts from; an AMI of one's own is said as a text: ami-..., or ssm:/path."""
 
     DEBIAN_12 = "debian-12"
+    UBUNTU_24_04 = "ubuntu-24.04"
+    AMAZON_LINUX_2023 = "amazon-linux-2023"
 
 
 def duration_words(duration: Duration) -> str:

