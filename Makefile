@@ -10,7 +10,7 @@ CODE   := $(wildcard agent app.py bench cli core deployables examples lab lambda
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check lint test test-fast test-lab test-pythons demo bench bench-agent drills heavy heavy-sample synth lock format clean
+.PHONY: help setup check lint test test-fast test-lab test-pythons demo bench bench-agent drills heavy heavy-sample synth deploy-docs lock format clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s  %s\n' "$$name" "$$text"; done
@@ -98,6 +98,10 @@ heavy-sample: setup  ## a fixed sample of them, for CI
 
 synth: setup  ## write the demo's template to cdk.out
 	.venv/bin/understudy synth deployables/demo.yaml
+
+deploy-docs: setup  ## write what docs/deploy.md shows of the templates: tables, policies, picture
+	@node=$(NODE) && PATH="$$node/bin:$$PATH" PYTHONPATH=. $(PY) tests/stacks/synth_every.py .build/every
+	$(PY) tools/deploy_page.py .build/every
 
 format: setup  ## put the code into its format
 	$(PY) -m ruff format $(CODE)

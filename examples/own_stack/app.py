@@ -75,7 +75,7 @@ class OwnStack(Stack):
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             evaluation_periods=5,
         )
-        counter.auto_scaling_group.add_property_override("Cooldown", "30")
+        counter.auto_scaling_group.add_metadata("Contact", "counting@example.com")
 
         CfnOutput(self, "CounterFront", value=counter.front_address or "-")
         CfnOutput(self, "CounterPorts", value="8080")

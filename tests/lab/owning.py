@@ -42,7 +42,7 @@ def main() -> int:
         with Stage(cloud, playable(cloud), session.journal) as stage:
             first_service(stage)
             result = play(DRILLS["kill-instance"], stage, say)
-    results.write_text(json.dumps({"problems": problems, "drill": result.json()}))
+    results.write_text(json.dumps({"problems": [str(problem) for problem in problems], "drill": result.json()}))
     return 0
 
 

@@ -89,7 +89,9 @@ def test_its_metric_is_the_one_that_our_own_alarm_reads(template: Template) -> N
 
 
 def test_what_is_overridden_beneath_arrives(template: Template) -> None:
-    assert template.only(GROUP)["Cooldown"] == "30"
+    (group,) = template.ids(GROUP)
+
+    assert template.resources[group]["Metadata"] == {"Contact": "counting@example.com"}
 
 
 @pytest.mark.parametrize(
