@@ -93,7 +93,7 @@ class Foundation(Construct):
 
     def node_of(self, scope: Construct, assembly: Assembly) -> tuple[NodeAssembly, Front | None]:
         """All of an assembly but its group."""
-        front = front_for(scope, "Front", deployable=self._deployable, assembly=assembly, network=self._network)
+        front = front_for(scope, "Front", deployable=self._deployable, assembly=assembly, network=self._network, foundation=self._kept)
         self._fronts[assembly.name] = front
         node = NodeAssembly(
             scope,

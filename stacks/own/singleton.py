@@ -16,6 +16,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from core import names
+from stacks.balancer import BalancerFront
 from stacks.own.foundation import Foundation
 from stacks.own.props import Application, Front, Image, State, Tolerance, given
 
@@ -91,7 +92,8 @@ class SingletonAssembly(Construct):
         self.table: dynamodb.ITable = self.foundation.table
         self.permit_key = {names.PK: names.permit_pk(self.foundation.deployable_name, self.assembly_name), names.SK: names.CURRENT}
         ways = node.open_ways({other.assembly_name: other._node for other in reaches})
-        node.keep_one(after=[self.foundation, *ways])
+        balancer = [made] if isinstance(made, BalancerFront) else []
+        node.keep_one(after=[self.foundation, *balancer, *ways])
         self.auto_scaling_group = cast(autoscaling.CfnAutoScalingGroup, node.node.find_child("Group"))
         self.node.default_child = self.auto_scaling_group
 
