@@ -46,8 +46,8 @@ BY_HAND: Mapping[str, tuple[str, ...]] = {}
 # A type's own service, where it is called otherwise, and those that a property of ours brings in: the database's managed secret.
 SERVICES = {"ElasticLoadBalancingV2": "elasticloadbalancing", "EFS": "elasticfilesystem", "CertificateManager": "acm"}
 BESIDE: Mapping[str, tuple[str, ...]] = {"AWS::RDS::DBInstance": ("secretsmanager", "kms")}
-# Reading and writing what is in a table or bucket: for properties that fill it, of which we set none.
-DATA = re.compile(r"dynamodb:(\w*Item|Query|Scan|\w*Import\w*)|s3:\w*Object(Acl)?")
+# For properties of which we set none: those that fill a table or a bucket, and policies of users and groups.
+UNUSED = re.compile(r"dynamodb:(\w*Item|Query|Scan|\w*Import\w*)|s3:\w*Object(Acl)?|iam:\w*(User|Group)Policy")
 
 
 def types_of(templates: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -70,7 +70,7 @@ def asked_by(kind: str) -> frozenset[str]:
         raise LookupError(f"AWS publishes no permissions for {kind}: look them up, and add them to BY_HAND with their page")
     home = SERVICES.get(kind.split("::")[1], kind.split("::")[1].lower())
     services = {home, "iam", "ec2", *BESIDE.get(kind, ())}
-    return frozenset(action for action in asked if action.split(":")[0] in services and not DATA.fullmatch(action))
+    return frozenset(action for action in asked if action.split(":")[0] in services and not UNUSED.fullmatch(action))
 
 
 def statements(kinds: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -100,8 +100,7 @@ _BOOTSTRAP = "arn:*:ssm:*:*:parameter/cdk-bootstrap/hnb659fds/version"
 
 def _of_iam(asked: set[str]) -> Iterator[dict[str, Any]]:
     """Roles of ours alone, handed to the services that run in our name alone, and the roles that AWS makes for itself."""
-    about_users = {action for action in asked if "User" in action or "Group" in action}
-    yield _statement("OurRoles", asked - about_users - {"iam:PassRole", "iam:CreateServiceLinkedRole"}, ROLES)
+    yield _statement("OurRoles", asked - {"iam:PassRole", "iam:CreateServiceLinkedRole"}, ROLES)
     passed = {"StringEquals": {"iam:PassedToService": list(PASSED_TO)}}
     yield _statement("HandThemOver", {"iam:PassRole"}, ROLES[:1], passed)
     yield _statement("RolesOfAws", {"iam:CreateServiceLinkedRole"}, ["arn:*:iam::*:role/aws-service-role/*"])
