@@ -14,8 +14,10 @@ from pathlib import Path
 from agent.check_settings import check_settings, read_settings
 from agent.control_socket import socket_path
 from agent.daemon import World, identify, live
+from agent.database import BUNDLED_CA, DatabaseFiles
 from agent.log import FromLibraries, Log
 from agent.metadata import DEFAULT_ENDPOINT, Imds
+from agent.ports import Identity
 from agent.rehearse import rehearse_file
 from agent.runs import files
 from agent.serving import PortInUse
@@ -23,6 +25,7 @@ from agent.state_file import BadState
 from agent.systemd import notifier_from_environment
 from agent.why import why
 from core import names
+from core.database import parse_whereabouts
 from core.hosts import parse_neighbours
 from core.settings import BadSettings, NodeSettings
 
@@ -39,6 +42,8 @@ Environment of `run`:
                         what runs are kept beside it
   UNDERSTUDY_FRONT      the address that clients use, for host names that mean it
   UNDERSTUDY_NEIGHBOURS other assemblies' addresses, as NAME=ADDRESS,NAME=ADDRESS, likewise
+  UNDERSTUDY_DATABASE   where the database is, for an assembly that reaches it: host=NAME,port=NUMBER,secret=ARN
+  UNDERSTUDY_DATABASE_CA  certificates to trust it by, instead of RDS's own that the agent brings; for a local cloud
   AWS_EC2_METADATA_SERVICE_ENDPOINT, AWS_ENDPOINT_URL   as for every AWS SDK; for a local cloud
 SIGTERM ends the agent and leaves the applications running, for the next agent adopts them; when the machine goes down, or
 Auto Scaling takes it away, they are stopped in reverse order first. Exit status: 0 told to stop, 1 failed, 2 bad settings."""
@@ -75,6 +80,7 @@ async def run(settings: NodeSettings, *, table: str, bucket: str, state: Path, m
         front=os.environ.get(names.ENV_FRONT) or None,
         neighbours=_neighbours(),
         interface_of=metadata.interface,
+        database=_database(settings, identity, log),
     )
     await live(settings, world)
 
@@ -85,6 +91,31 @@ def _neighbours() -> Mapping[str, str]:
         return parse_neighbours(os.environ.get(names.ENV_NEIGHBOURS, ""))
     except ValueError as error:
         raise BadSettings(f"the environment variable {names.ENV_NEIGHBOURS}: {error}") from error
+
+
+def _database(settings: NodeSettings, identity: Identity, log: Log) -> DatabaseFiles | None:
+    """Raises BadSettings naming the variable."""
+    wanted = settings.assembly.database
+    if wanted is None:
+        return None
+    text = variable(names.ENV_DATABASE)
+    try:
+        at = parse_whereabouts(text)
+    except ValueError as error:
+        raise BadSettings(f"the environment variable {names.ENV_DATABASE}: {error}") from error
+    if at.secret is None:
+        raise BadSettings(f"the environment variable {names.ENV_DATABASE} names no secret, and database.auth is {wanted.auth.value}")
+    from agent.managed_secret import ManagedSecret  # imports the AWS client
+
+    return DatabaseFiles(
+        wanted,
+        at,
+        settings.assembly.applications,
+        passwords=ManagedSecret(at.secret, identity.region),
+        folder=Path(socket_path()).parent / "database",
+        ca=Path(os.environ.get(names.ENV_DATABASE_CA) or BUNDLED_CA),
+        log=log,
+    )
 
 
 def main(arguments: list[str]) -> int:

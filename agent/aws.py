@@ -32,7 +32,7 @@ _TEMPORARY = {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout
 T = TypeVar("T")
 
 
-class _Service(Generic[T]):
+class Service(Generic[T]):
     """What calls one service: made on first use, and again when the role's credentials could not be had."""
 
     def __init__(self, make: Callable[[], T]) -> None:
@@ -65,7 +65,7 @@ class DynamoTable:
 
     def __init__(self, name: str, region: str) -> None:
         self._name = name
-        self._service = _Service(lambda: DynamoDB(region))
+        self._service = Service(lambda: DynamoDB(region))
         self._serialize = TypeSerializer().serialize
         self._deserialize = TypeDeserializer().deserialize
 
@@ -98,7 +98,7 @@ class S3Bucket:
 
     def __init__(self, name: str, region: str) -> None:
         self._name = name
-        self._service: _Service[Any] = _Service(lambda: boto3.session.Session().client("s3", region_name=region, config=CONFIG))
+        self._service: Service[Any] = Service(lambda: boto3.session.Session().client("s3", region_name=region, config=CONFIG))
 
     def put(self, key: str, body: bytes) -> None:
         with self._service.use("put evidence") as s3:

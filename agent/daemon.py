@@ -14,6 +14,7 @@ from agent import hosts, state_file
 from agent.address_watch import watch_addresses
 from agent.adoption import boot
 from agent.cycle import Cycle
+from agent.database import DatabaseFiles
 from agent.front_interface import keep_front_interface
 from agent.holder import NodeHolder
 from agent.listening import listening
@@ -38,6 +39,7 @@ class World:
 
     control: the path of its local socket; its folder is in memory (tmpfs). front: the address that clients use, if any;
     neighbours: those of other assemblies, by name. interface_of: one of this node's network interfaces, by its hardware address.
+    database: what its applications are told of it, when they may talk to it.
     """
 
     identity: Identity
@@ -52,6 +54,7 @@ class World:
     neighbours: Mapping[str, str] = field(default_factory=dict)
     hosts_file: Path = hosts.PATH
     interface_of: Callable[[str], Attached | None] = lambda mac: None
+    database: DatabaseFiles | None = None
 
 
 async def identify(metadata: Metadata, log: Log) -> Identity:
@@ -102,7 +105,7 @@ async def _parts(cycle: Cycle, reporter: Reporter, world: World) -> None:
     """Everything at once; the cycle alone may end, and ends the others."""
     async with asyncio.TaskGroup() as parts:
         others = [
-            parts.create_task(watch_permit(cycle, world.table, world.log), name="permit"),
+            parts.create_task(_look_for_permit(cycle, world), name="permit"),
             parts.create_task(watch_target_state(cycle, world.metadata, world.log), name="target state"),
             parts.create_task(reporter.run(), name="reports"),
         ]
@@ -123,9 +126,18 @@ async def _parts(cycle: Cycle, reporter: Reporter, world: World) -> None:
         if assembly.front.kind is FrontKind.NETWORK_INTERFACE and world.front:
             kept = keep_front_interface(world.front, interface_of=world.interface_of, log=log)
             others.append(parts.create_task(kept, name="front interface"))
+        if world.database is not None:
+            others.append(parts.create_task(world.database.keep(), name="database"))
         await parts.create_task(cycle.run(), name="cycle")
         for part in others:
             part.cancel()
+
+
+async def _look_for_permit(cycle: Cycle, world: World) -> None:
+    """Without its settings of the database no application would work: none is started, and none counts as failed."""
+    if world.database is not None:
+        await world.database.ready.wait()
+    await watch_permit(cycle, world.table, world.log)
 
 
 def _in_memory(world: World) -> Path | None:
@@ -148,7 +160,7 @@ def _hold_applications(cycle: Cycle, world: World) -> None:
     for application in cycle.settings.assembly.applications:
         cycle.applications[application.name] = Supervised(
             application,
-            environment=environment,
+            environment=environment if world.database is None else {**environment, **world.database.environment(application)},
             instance=world.identity.instance,
             sockets=world.control.parent / "counters",
             changed=cycle.wake,

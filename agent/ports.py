@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from core.database import Credentials
 from core.ha_port import View
 from core.records import Permit, Report, Request
 
@@ -37,6 +38,13 @@ class Bucket(Protocol):
     """Where evidence is kept. Blocks, for a few seconds at most. Raises Unreachable, Refused."""
 
     def put(self, key: str, body: bytes) -> None: ...
+
+
+class Passwords(Protocol):
+    """What opens the database at this moment. Blocks, for a few seconds at most."""
+
+    def credentials(self) -> Credentials:
+        """Raises Unreachable, Refused, core.database.BadSecret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import spec
 from cli.application_words import application_words, tolerated
 from cli.balancer_words import balancer_words
+from cli.database_words import database_words, reached
 from core.model import Assembly, Deployable, Front, FrontKind, Record, Resolves
 from core.zonal import zone_words
 from spec import duration_text
@@ -68,6 +69,7 @@ def summary(deployable: Deployable) -> Iterator[str]:
     yield f"  told when the ladder ends: {', '.join(deployable.notify) or 'nobody (notify is empty)'}"
     for name, words in zone_words(deployable):
         yield f"  one zone: {name}: {words}"
+    yield from database_words(deployable)
     for assembly in deployable.assemblies:
         yield from _assembly(assembly, network.cidr)
     yield from (f"  {note}" for note in (*spec.capacity_words(deployable), *spec.image_notes(deployable)))
@@ -97,8 +99,8 @@ def _assembly(assembly: Assembly, network: str) -> Iterator[str]:
         yield "    clients: no fixed address"
     if assembly.after:
         yield f"    let in once {' and '.join(assembly.after)} {'serves' if len(assembly.after) == 1 else 'serve'}"
-    if assembly.reaches:
-        yield f"    talks to: {', '.join(assembly.reaches)}"
+    if assembly.reaches or assembly.database:
+        yield f"    talks to: {', '.join((*assembly.reaches, *reached(assembly.database)))}"
     yield f"    state: {_LOST}"
     tls = "HTTP with TLS" if assembly.http.certificate is not None else "HTTP"
     token = ", with a token for what changes something" if assembly.http.token_file is not None else ""

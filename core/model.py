@@ -9,6 +9,7 @@ from enum import StrEnum
 from core.application import PORT_MAX, Application, Artifact, Probe, Run, Tolerance, check_bounds
 from core.balancer import Balancer
 from core.capacity import ON_DEMAND, Capacity
+from core.database import Database
 from core.images import Pin
 
 # An application's own values live in core.application; the commonest are here too, for those who want the whole.
@@ -130,6 +131,7 @@ class Assembly:
 
     root_device: the device of the image's own disk, where the image is none of core.images.NAMED.
     after: assemblies that must serve before a node of this one is let in. reaches: assemblies whose fronts its nodes may talk to.
+    database: the deployable's, when they may talk to it.
     depends_on: host names whose addresses its applications rely on; on_address_change: a command run when one of them changes.
     """
 
@@ -151,6 +153,7 @@ class Assembly:
     reaches: tuple[str, ...] = ()
     root_device: str | None = None
     capacity: Capacity = ON_DEMAND
+    database: Database | None = None
 
     def __post_init__(self) -> None:
         check_bounds(1, PORT_MAX, ha_port=self.ha_port, http_port=self.http_port)
@@ -171,6 +174,7 @@ class Deployable:
     name: str
     assemblies: tuple[Assembly, ...]
     network: Network = Network()
+    database: Database | None = None
     notify: tuple[str, ...] = ()
     dashboard: bool = False
     pins: tuple[Pin, ...] = ()

@@ -41,6 +41,11 @@ def intent_pk(deployable: str) -> str:
     return f"INTENT#{deployable}"
 
 
+def history_pk(deployable: str) -> str:
+    """Partition of record_event: what AWS repaired by itself."""
+    return f"HISTORY#{deployable}"
+
+
 # --- tags: how a Lambda knows, and a policy demands, that a thing is ours --------------------------
 TAG_DEPLOYABLE = "understudy:deployable"
 TAG_ASSEMBLY = "understudy:assembly"
@@ -81,6 +86,7 @@ ENV_TICK_QUEUE = "UNDERSTUDY_TICK_QUEUE_URL"
 ENV_RECOVER_QUEUE = "UNDERSTUDY_RECOVER_QUEUE_URL"
 ENV_FLEET = "UNDERSTUDY_FLEET"  # core.fleet JSON: what this foundation watches
 ENV_FRONTS = "UNDERSTUDY_FRONTS"  # JSON {assembly: {"kind", "ports", and what that kind needs}}
+ENV_DATABASES = "UNDERSTUDY_DATABASES"  # JSON {database instance: deployable}, for record_event
 ENV_FUNCTION_PROBE = "UNDERSTUDY_FUNCTION_PROBE_NODES"  # function names, for who may invoke them
 ENV_FUNCTION_RECOVER = "UNDERSTUDY_FUNCTION_RECOVER_ASSEMBLY"
 ENV_FUNCTION_ADMIT = "UNDERSTUDY_FUNCTION_ADMIT_NODE"
@@ -90,6 +96,8 @@ ENV_FUNCTION_MOVE_FRONT = "UNDERSTUDY_FUNCTION_MOVE_FRONT"
 # --- environment of a node's agent, beside the table and the bucket ----------------------------------
 ENV_FRONT = "UNDERSTUDY_FRONT"  # the clients' address, where there is one
 ENV_NEIGHBOURS = "UNDERSTUDY_NEIGHBOURS"  # fronts of other assemblies, as ASSEMBLY=ADDRESS,ASSEMBLY=ADDRESS
+ENV_DATABASE = "UNDERSTUDY_DATABASE"  # where the database is, as core.database.parse_whereabouts reads it
+ENV_DATABASE_CA = "UNDERSTUDY_DATABASE_CA"  # certificates to trust instead of those that the agent brings
 ENV_HOSTS = "UNDERSTUDY_HOSTS"  # the hosts file to keep, when it is not /etc/hosts
 
 # --- ports -----------------------------------------------------------------------------------------

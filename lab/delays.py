@@ -55,6 +55,11 @@ _DELAYS = (
         120.0,
         "about two minutes by those who measured it in https://github.com/aws/containers-roadmap/issues/470",
     ),
+    Delay(
+        "database_failover",  # the primary gone to its name leading to the standby
+        60.0,
+        "the lower of the 60 to 120 s of https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZ.Failover.html",
+    ),
 )
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from core.database import REACHED, Auth, Database, Engine
 from core.model import Assembly, Deployable, Egress, Front, FrontKind, HostName, Http, Network, OnDisagreement, Record, Resolves
 from spec.balancer import KINDS, to_balancer
 from spec.capacity import to_capacity
 from spec.convert_application import to_application, to_tolerance, warnings_of
+from spec.database import DatabaseSection
 from spec.front import FrontSection
 from spec.problems import KeyPath
 from spec.schema import AssemblySection, DeployableFile, HostNameSection
 
 
 def to_model(file: DeployableFile) -> Deployable:
+    database = _database(file.database) if file.database is not None else None
     return Deployable(
         name=file.deployable,
-        assemblies=tuple(_assembly(section) for section in file.assemblies),
+        assemblies=tuple(_assembly(section, database) for section in file.assemblies),
+        database=database,
         network=Network(cidr=file.network.cidr, zones=file.network.zones, egress=Egress(file.network.egress)),
         notify=tuple(file.notify),
         dashboard=file.dashboard,
@@ -31,7 +35,7 @@ def warnings(file: DeployableFile) -> Iterator[tuple[KeyPath, str]]:
                 yield ("assemblies", index, "applications", number, key), warning
 
 
-def _assembly(section: AssemblySection) -> Assembly:
+def _assembly(section: AssemblySection, database: Database | None) -> Assembly:
     return Assembly(
         name=section.name,
         image=section.image,
@@ -48,9 +52,23 @@ def _assembly(section: AssemblySection) -> Assembly:
         depends_on=tuple(section.depends_on),
         on_address_change=tuple(section.on_address_change) if section.on_address_change is not None else None,
         after=tuple(section.after),
-        reaches=tuple(section.reaches),
         root_device=section.root_device,
         capacity=to_capacity(section),
+        reaches=tuple(name for name in section.reaches if database is None or name != REACHED),
+        database=database if REACHED in section.reaches else None,
+    )
+
+
+def _database(section: DatabaseSection) -> Database:
+    return Database(
+        engine=Engine(section.engine),
+        version=section.version,
+        instance=section.instance,
+        multi_az=section.multi_az,
+        auth=Auth(section.auth),
+        storage_gb=section.storage,
+        backups_days=round(section.backups / 86400),
+        name=section.name,
     )
 
 

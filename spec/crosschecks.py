@@ -11,6 +11,7 @@ from typing import Any
 from core import names
 from spec.application_checks import check_application, ha_port_of
 from spec.balancer import check_balancer_zones, node_ports
+from spec.database_checks import check_database, has_database
 from spec.image import check_image
 from spec.neighbours import check_neighbours
 from spec.ordering import order_check
@@ -35,9 +36,11 @@ def cross_check(data: Any) -> Iterator[Finding]:
             yield from check_application(path, application)
         yield from _host_names(here, assembly)
         yield from check_image(here, assembly)
-    yield from check_neighbours([((("assemblies", index)), assembly) for index, assembly in assemblies])
     yield from check_zones(data, assemblies)
     yield from check_balancer_zones(data)
+    yield from check_database(data)
+    neighbours: list[tuple[KeyPath, dict[str, Any]]] = [(("assemblies", index), assembly) for index, assembly in assemblies]
+    yield from check_neighbours(neighbours, database=has_database(data))
 
 
 def _list(data: Any, key: str) -> list[tuple[int, dict[str, Any]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from core.database import REACHED
 from spec.balancer import KINDS
 from spec.ordering import order_check
 from spec.problems import Finding, KeyPath
@@ -12,16 +13,20 @@ from spec.problems import Finding, KeyPath
 Placed = list[tuple[KeyPath, dict[str, Any]]]
 
 
-def check_neighbours(assemblies: Placed) -> Iterator[Finding]:
-    """assemblies: with their places, as plain values; parts of the wrong shape are passed over, for others report them."""
+def check_neighbours(assemblies: Placed, *, database: bool = False) -> Iterator[Finding]:
+    """assemblies: with their places, as plain values; parts of the wrong shape are passed over, for others report them.
+
+    database: whether the file has one.
+    """
     yield from order_check(assemblies, "assembly of this deployable")
     kinds = {item["name"]: _front(item) for _, item in assemblies if isinstance(item.get("name"), str)}
     fronts = {item["name"]: item.get("front") for _, item in assemblies if isinstance(item.get("name"), str)}
     for path, item in assemblies:
         reaches = item.get("reaches")
         for index, name in enumerate(reaches if isinstance(reaches, list) else ()):
-            yield from _reach((*path, "reaches", index), name, item, kinds)
-            yield from _reach_balancer((*path, "reaches", index), name, kinds, fronts)
+            if not (database and name == REACHED):
+                yield from _reach((*path, "reaches", index), name, item, kinds)
+                yield from _reach_balancer((*path, "reaches", index), name, kinds, fronts)
         host_names = item.get("host_names")
         for index, entry in enumerate(host_names if isinstance(host_names, list) else ()):
             of = entry.get("of") if isinstance(entry, dict) else None
@@ -85,8 +90,13 @@ def _reach(path: KeyPath, name: object, item: dict[str, Any], kinds: dict[str, s
     if name == item.get("name"):
         yield path, name, "is this assembly itself", "leave it out: a node reaches itself by 127.0.0.1"
         return
-    if name == "database" and name not in kinds:
-        yield path, name, "is not there: a database is not built yet", "leave it out"
+    if name == REACHED and name not in kinds:
+        yield (
+            path,
+            name,
+            "is not there: the file has no database",
+            'add one, such as database: {engine: postgres, version: "16.4", instance: db.t4g.medium}',
+        )
         return
     yield from _named(path, name, kinds)
     if kinds.get(name) == "elastic_ip" and _front(item) != "elastic_ip":

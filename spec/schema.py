@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from core import names
 from spec.application import ApplicationSection
 from spec.capacity import CapacityKeys
+from spec.database import DatabaseSection
 from spec.front import FrontSection
 from spec.grammars import Command, HostNameText, ResolvesText
 from spec.image import IMAGES_SAID, ROOT_DEVICE_SAID, ImageText
@@ -89,7 +90,9 @@ class AssemblySection(CapacityKeys):
         default_factory=list, max_length=19, description="assemblies that must serve before a node of this one is let in"
     )
     reaches: list[Name] = Field(
-        default_factory=list, max_length=19, description="assemblies whose fronts this one's nodes may talk to; nothing else is open"
+        default_factory=list,
+        max_length=19,
+        description="assemblies whose fronts this one's nodes may talk to, and `database`; nothing else is open",
     )
     applications: list[ApplicationSection] = Field(min_length=1, max_length=20, description="the programs to keep alive, in order")
 
@@ -117,6 +120,7 @@ class DeployableFile(Section):
     deployable: Name = Field(description="the deployable's name")
     foundation: Literal["own"] = Field(default="own", description="whose table, bucket, topic and functions")
     network: NetworkSection = Field(default=NetworkSection(), description="where the nodes live")
+    database: DatabaseSection | None = Field(default=None, description="a database that assemblies share: those that list it in `reaches`")
     notify: list[Email] = Field(default_factory=list, max_length=10, description="e-mail addresses of those to tell")
     dashboard: bool = Field(default=False, description="one screen in CloudWatch of what rings, who holds, incidents and the budget")
     assemblies: list[AssemblySection] = Field(min_length=1, max_length=20, description="the machines with their applications")

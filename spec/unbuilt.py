@@ -47,7 +47,8 @@ _NO_PUBLIC_ZONE = "use a private zone, or kind: elastic_ip: in a public zone the
 
 UNBUILT = (
     Unbuilt(("foundation",), _not("own"), "leave it out or write own: the deployable brings its own table, bucket and functions"),
-    Unbuilt(("database",), _given, "leave it out; the application may use a database that is managed elsewhere"),
+    Unbuilt(("database", "engine"), _any_of("mariadb", "mysql"), "write engine: postgres"),
+    Unbuilt(("database", "auth"), _any_of("iam"), "write auth: secret"),
     Unbuilt(
         ("network", "egress"), _any_of("nat", "public_ip"), "write egress: none and publish all that the application needs as its artifact"
     ),

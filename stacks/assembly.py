@@ -13,6 +13,7 @@ from core.model import Assembly, Deployable
 from stacks import permissions as may
 from stacks.balancer import BalancerFront
 from stacks.contents import Contents, Stage, contents_of
+from stacks.database import SharedDatabase
 from stacks.foundation import Foundation
 from stacks.front import Front
 from stacks.group import group_of_one
@@ -35,6 +36,7 @@ class NodeAssembly(Construct):
         fronts: Mapping[str, Front | None],
         prober: ec2.SecurityGroup,
         stage: Stage,
+        database: SharedDatabase | None = None,
     ) -> None:
         """fronts: every assembly's, by name; this one's is what its clients use, the others' are its neighbours."""
         super().__init__(scope, id_)
@@ -44,6 +46,7 @@ class NodeAssembly(Construct):
         self._foundation = foundation
         self._front = fronts[assembly.name]
         self._neighbours = {name: fronts[name] for name in _neighbours_of(assembly)}
+        self._database = database if assembly.database is not None else None
         self._security = self._security_group(prober)
         contents = contents_of(
             self,
@@ -53,6 +56,7 @@ class NodeAssembly(Construct):
             front=self._front,
             neighbours=self._neighbours,
             stage=stage,
+            database=self._database,
         )
         self._role = self._node_role(contents)
         self._template = launch_template(
@@ -81,7 +85,8 @@ class NodeAssembly(Construct):
 
     def open_ways(self, nodes: Mapping[str, NodeAssembly]) -> list[IDependable]:
         """Let its nodes go to those neighbours' nodes whose front leads to the node itself, or to their balancers. nodes: all, by name."""
-        return [
+        to_database = self._database.open_way(self, self._assembly.name, self._security) if self._database is not None else []
+        return to_database + [
             rule
             for name, front in self._reached()
             for door in [front.door if isinstance(front, BalancerFront) else nodes[name]._security]
@@ -99,6 +104,7 @@ class NodeAssembly(Construct):
             may.items(table, [names.permit_pk(*names_of)], "GetItem"),
             may.allow("s3:GetObject", on=[asset.bucket.arn_for_objects(asset.s3_object_key) for asset in contents.assets]),
             may.evidence(self._foundation.bucket.bucket_arn, *names_of),
+            *(self._database.to_connect() if self._database is not None else []),
         ):
             role.add_to_policy(statement)
         return role

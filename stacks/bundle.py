@@ -16,8 +16,8 @@ AGENT_VENDOR = ROOT / ".build" / "agent-vendor"
 # The earliest time that a zip can hold: a time of its own would change the hash at each build.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 NEVER_SHIPPED = frozenset({"__pycache__", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".DS_Store"})
-# botocore carries the models of every AWS service (25 MB); the agent speaks to these two.
-AGENT_SERVICES = frozenset({"dynamodb", "s3"})
+# botocore carries the models of every AWS service (25 MB); the agent speaks to these.
+AGENT_SERVICES = frozenset({"dynamodb", "s3", "secretsmanager"})
 ARTIFACT_BYTES_MAX = 500 << 20  # of a tar, unpacked; the file format has the same limit for what it sees
 
 

@@ -16,6 +16,7 @@ from core.model import Assembly, Deployable
 from core.settings import node_settings_to_json
 from stacks.bootstrap import Item, release_of, user_data
 from stacks.bundle import Published, artifact_bundle, published
+from stacks.database import SharedDatabase
 from stacks.foundation import Foundation
 from stacks.front import Front
 
@@ -46,8 +47,12 @@ def contents_of(
     front: Front | None,
     neighbours: Mapping[str, Front | None],
     stage: Stage,
+    database: SharedDatabase | None = None,
 ) -> Contents:
-    """Publish what the node needs and say where each part goes. neighbours: the fronts that it must know, by assembly."""
+    """Publish what the node needs and say where each part goes.
+
+    neighbours: the fronts that it must know, by assembly. database: when it may talk to it.
+    """
     assets: list[s3_assets.Asset] = []
 
     def publish(id_: str, part: Published, kind: str, to: str) -> Item:
@@ -72,7 +77,10 @@ def contents_of(
         suffix=Aws.URL_SUFFIX,
         release=release,
         items=items,
-        environment=_environment(foundation, front, neighbours),
+        environment=(
+            *_environment(foundation, front, neighbours),
+            *([(names.ENV_DATABASE, database.where)] if database is not None else []),
+        ),
     )
     return Contents(script, tuple(assets))
 

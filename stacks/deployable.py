@@ -16,6 +16,7 @@ from stacks.balancer import BalancerFront
 from stacks.bundle import agent_bundle, lambdas_bundle
 from stacks.contents import Stage
 from stacks.dashboard import Dashboard
+from stacks.database import SharedDatabase
 from stacks.foundation import Foundation
 from stacks.front import front_for
 from stacks.functions import Functions
@@ -36,6 +37,11 @@ class DeployableStack(Stack):
         )
         network = NodeNetwork(self, "Network", deployable.network)
         foundation = Foundation(self, "Foundation", deployable)
+        database = (
+            SharedDatabase(self, "SharedDatabase", deployable=deployable, database=deployable.database, network=network)
+            if deployable.database is not None
+            else None
+        )
         fronts = {
             assembly.name: front_for(
                 self,
@@ -58,6 +64,8 @@ class DeployableStack(Stack):
         )
         wakes = Wakes(self, "Wakes", deployable=deployable, foundation=foundation, functions=functions)
         alarms = Alarms(self, "Alarms", deployable=deployable, foundation=foundation, functions=functions)
+        if database is not None:
+            wakes.record(database.identifier, functions.record_event({database.identifier: deployable.name}))
         if deployable.dashboard:
             Dashboard(self, "Dashboard", deployable=deployable, functions=functions, alarms=alarms.all)
         stage = Stage(agent_bundle(staging / "agent.zip"), staging, artifacts)
@@ -72,6 +80,7 @@ class DeployableStack(Stack):
                 fronts=fronts,
                 prober=functions.prober_group,
                 stage=stage,
+                database=database,
             )
             for assembly in deployable.assemblies
         }
@@ -85,6 +94,8 @@ class DeployableStack(Stack):
             self._say(f"{name}Group", group, f"Auto Scaling group of {assembly.name}")
         for name, words in zone_words(deployable):
             Annotations.of(nodes[name]).add_warning_v2("understudy:one-zone", f"{name}: {words}")
+        if database is not None:
+            self._say("Database", database.identifier, "The database instance")
         self._say("Table", foundation.table.table_name, "State table")
         self._say("Bucket", foundation.bucket.bucket_name, "Evidence")
         self._say("Topic", foundation.topic.topic_arn, "Where people are paged")

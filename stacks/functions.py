@@ -54,6 +54,7 @@ PROBE_NODES = Handler(module="probe_nodes", memory_mb=256, timeout_s=20, retries
 RECOVER_ASSEMBLY = Handler(module="recover_assembly", memory_mb=512, timeout_s=60, loops=True)
 ADMIT_NODE = Handler(module="admit_node", memory_mb=512, timeout_s=60)
 RETIRE_NODE = Handler(module="retire_node", memory_mb=512, timeout_s=60)
+RECORD_EVENT = Handler(module="record_event", memory_mb=256, timeout_s=20)
 MOVE_FRONT = Handler(module="move_front", memory_mb=512, timeout_s=30)
 
 
@@ -190,6 +191,20 @@ class Functions(Construct):
             },
             environment={names.ENV_TICK_QUEUE: self._foundation.tick_queue.queue_url},
         )
+
+    def record_event(self, databases: Mapping[str, str]) -> lambda_.Function:
+        """For deployables with a database. databases: the deployable of each instance, by its name.
+
+        What it fails at for good ends in the dead letters, which an alarm watches; it has no part in the alarm on all functions' errors,
+        whose price is one metric for each.
+        """
+        made = self._function(
+            RECORD_EVENT,
+            [may.write_items(self._table_arn, [names.history_pk(self._deployable.name)])],
+            environment={names.ENV_DATABASES: json.dumps(dict(databases))},
+        )
+        del self.by_module[RECORD_EVENT.module]
+        return made
 
     def _look(self) -> list[iam.PolicyStatement]:
         """Read the world once: groups, instances, and what the table says of each assembly."""

@@ -16,6 +16,7 @@ from stacks.functions import Functions, role_of
 # An event older than this is no news: the sweep has read the world several times since.
 EVENT_AGE_MAX = Duration.minutes(5)
 TRIES = 5
+TOLD_OF_DATABASES = ("availability", "configuration change", "failover", "failure", "low storage", "maintenance", "recovery")
 
 
 class Wakes(Construct):
@@ -75,6 +76,18 @@ class Wakes(Construct):
                 on_failure=lambda_.CfnEventSourceMapping.OnFailureProperty(destination=foundation.dead_letters.queue_arn)
             ),
         ).node.add_dependency(role_of(functions.recover_assembly))
+
+    def record(self, database: str, function: lambda_.Function) -> None:
+        """What RDS says of a database instance; not its daily backups.
+
+        https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-cloud-watch-events.html
+        """
+        pattern = events.EventPattern(
+            source=["aws.rds"],
+            detail_type=["RDS DB Instance Event"],
+            detail={"SourceIdentifier": [database], "EventCategories": list(TOLD_OF_DATABASES)},
+        )
+        self._rule("DatabaseEvent", "What happens to the database", function, pattern)
 
     def _rule(self, name: str, why: str, function: lambda_.Function, pattern: events.EventPattern) -> None:
         events.Rule(self, name, description=why, event_pattern=pattern, targets=[self._target(function)])

@@ -67,7 +67,8 @@ def route_table_association(read: Read) -> Live:
 def vpc_endpoint(read: Read) -> Live:
     found = only(read.api("ec2").describe_vpc_endpoints(VpcEndpointIds=[read.physical_id])["VpcEndpoints"], read.physical_id)
     names = ("VpcId", "ServiceName", "VpcEndpointType", "RouteTableIds", "SubnetIds", "PolicyDocument", "PrivateDnsEnabled", "Tags")
-    return Live(some(found, *names), {"Id": read.physical_id})
+    groups = {"SecurityGroupIds": [group["GroupId"] for group in found["Groups"]]} if found.get("Groups") else {}
+    return Live(some(found, *names) | groups, {"Id": read.physical_id})
 
 
 def _rule(found: dict[str, Any]) -> dict[str, Any]:

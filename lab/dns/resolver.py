@@ -1,8 +1,8 @@
 """The resolver that each VPC has at its base address plus two: it answers from the private zones of that VPC, over UDP.
 
 https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html. Beside those zones it knows AWS's own names, such as those of
-load balancers, and of others nothing: nothing here reaches the internet. What AWS's own keeps of its answers, good and bad ones,
-is left out: its clients' caches are imitated instead.
+load balancers and databases, and of others nothing: nothing here reaches the internet. What AWS's own keeps of its answers, good
+and bad ones, is left out: its clients' caches are imitated instead.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from lab.world import World
 
 PORT = 53
 OWN_TTL_S = 60  # https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/how-elastic-load-balancing-works.html
+DATABASE_TTL_S = 5  # https://awsi.click/en/articles/rds-multi-az-failover-mechanism/
 log = logging.getLogger("lab.dns")
 
 
@@ -55,7 +56,8 @@ class Resolvers:
         question = wire.read_question(message)
         own = self._world.names.get(question.name)
         if own is not None:
-            return wire.answer(question, ttl_s=OWN_TTL_S, addresses=own if question.asks_for_address else ())
+            ttl_s = DATABASE_TTL_S if question.name.endswith(".rds.amazonaws.com") else OWN_TTL_S
+            return wire.answer(question, ttl_s=ttl_s, addresses=own if question.asks_for_address else ())
         found = self._zones.look_up(question.name, vpc_cidr=vpc_cidr)
         if found is None:
             return wire.answer(question, code=wire.NXDOMAIN)

@@ -24,6 +24,8 @@ from lab.drills.model import IncidentSummary
 from lab.principals import ADMIN_KEY, ADMIN_SECRET
 from lab.world import PORT, REGION
 
+_SERVICES = ("cloudformation", "autoscaling", "ec2", "dynamodb", "cloudwatch", "s3", "lambda", "iam", "sqs", "route53")
+
 
 class LabGone(RuntimeError):
     """The emulator does not answer any more."""
@@ -69,7 +71,7 @@ class Cloud:
         keys: dict[str, Any] = {"region_name": REGION, "aws_access_key_id": ADMIN_KEY, "aws_secret_access_key": ADMIN_SECRET}
         self.clients: dict[str, Any] = {
             name: boto3.client(name, endpoint_url=f"http://localhost:{PORT}", config=config, **keys)
-            for name in ("cloudformation", "autoscaling", "ec2", "dynamodb", "cloudwatch", "s3", "lambda", "iam", "sqs", "route53", "elbv2")
+            for name in (*_SERVICES, "elbv2", "rds")
         }
         outputs = self.clients["cloudformation"].describe_stacks(StackName=stack)["Stacks"][0].get("Outputs", [])
         self.outputs: dict[str, str] = {o["OutputKey"]: o["OutputValue"] for o in outputs}

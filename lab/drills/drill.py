@@ -14,7 +14,8 @@ class Drill:
     """fault and promise: a sentence each, for --list and the table in the docs. limit is in `unit`.
 
     penalty_max: how much of earlier failures' penalty may be left when it begins, because the agent makes the restarts of
-    what fails often wait on purpose; None: it does not matter.
+    what fails often wait on purpose; None: it does not matter. needs: what a deployable must have, beside an address; most need
+    nothing, and those are what `make drills` plays.
     """
 
     name: str
@@ -24,3 +25,4 @@ class Drill:
     play: Callable[[Stage, Situation, float], Outcome]
     penalty_max: float | None = None
     unit: str = "s"
+    needs: str = ""

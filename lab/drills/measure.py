@@ -67,6 +67,7 @@ _WAITED_FOR = {
     "interface_move",
     "alb_target",
     "nlb_target",
+    "database_failover",
     "event",
     "stream_poll",
     "cold_start",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from lab.drills.agent_scenes import fill_disk, freeze_agent, kill_agent
 from lab.drills.alone import ALONE_S, leave_alone
 from lab.drills.application_scenes import grandchild_holds_port, hang_application, kill_application, leak_memory, starve_application
+from lab.drills.database_scenes import fail_over_database, kill_while_writing
 from lab.drills.drill import Drill
 from lab.drills.flap import flap
 from lab.drills.machine_scenes import freeze_instance, kill_instance, lost_events
@@ -124,6 +125,22 @@ DRILLS: dict[str, Drill] = {
             30.0,
             flap,
             penalty_max=_NONE,
+        ),
+        Drill(
+            "kill-while-writing",
+            "the machine is terminated behind our back while entries are written to the database",
+            "as kill-instance, and every entry that was acknowledged is there",
+            15.0,
+            kill_while_writing,
+            needs="a database",
+        ),
+        Drill(
+            "fail-over-database",
+            "the database is rebooted with failover while entries are written to it",
+            "every entry that was acknowledged is there; no new machine, no incident, and the history tells of it",
+            8.0,
+            fail_over_database,
+            needs="a database in two zones",
         ),
     )
 }

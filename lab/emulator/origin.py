@@ -1,6 +1,7 @@
-"""What a caller inside the VPC can reach: only the services whose gateway endpoint is on its subnet's route table.
+"""What a caller inside the VPC can reach: services whose gateway endpoint is on its subnet's route table, or whose name is an endpoint's.
 
-https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html
+https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html and, for an interface endpoint with private DNS names,
+https://docs.aws.amazon.com/vpc/latest/privatelink/privatelink-access-aws-services.html
 """
 
 from __future__ import annotations
@@ -42,13 +43,18 @@ def _route_tables_of(subnet: Any) -> set[str]:
 
 
 def reachable_services(subnet: Any) -> set[str]:
-    """Services with a gateway endpoint on the subnet's route table ("dynamodb", "s3")."""
+    """Services with a gateway endpoint on the subnet's route table ("dynamodb", "s3"), or an interface endpoint in its VPC."""
     tables = _route_tables_of(subnet)
     return {
         endpoint.service_name.rsplit(".", 1)[-1]
         for endpoint in list(_ec2().vpc_end_points.values())
-        if endpoint.vpc_id == subnet.vpc_id and tables & set(endpoint.route_table_ids or ())
+        if endpoint.vpc_id == subnet.vpc_id and (tables & set(endpoint.route_table_ids or ()) or _named(endpoint))
     }
+
+
+def _named(endpoint: Any) -> bool:
+    """Whether the service's own name leads to it, from all of the VPC."""
+    return endpoint.vpc_endpoint_type == "Interface" and str(endpoint.private_dns_enabled).lower() == "true"
 
 
 def why_unreachable(address: str, service: str) -> str | None:

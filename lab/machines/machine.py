@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from lab.certificates import CA_FILE, CA_VARIABLE, certificate_of
 from lab.machines import imds, processes
 from lab.machines.journals import JournalFile
 from lab.world import AWS_ADDRESS, PORT, MachineSpec
@@ -38,6 +39,7 @@ class Machine:
 
     def __init__(self, spec: MachineSpec, folder: Path, prefix: list[str], server: imds.Server, on_off: Callable[[Machine], None]) -> None:
         self.spec, self.server = spec, server
+        self._lab_dir = folder.parent.parent
         self.metadata = server.metadata
         self.frozen, self.link_up = False, True
         self.off = threading.Event()
@@ -131,13 +133,15 @@ class Machine:
         user_data = spec.user_data if len(spec.user_data) <= _USER_DATA_BYTES_MAX else b"(more than 16 KB)"
         prefix = Path(sys.base_prefix)
         source = (Path(__file__).parent / "systemctl.py").read_text()
+        ca = certificate_of(self._lab_dir)
         return {
             "hostname": f"ip-{spec.private_ip.replace('.', '-')}",
             "address": spec.private_ip,
             # Each VPC's resolver: https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
             "resolver": str(ipaddress.IPv4Network(spec.vpc_cidr)[2]),
             "logs": str(folder.resolve()),
-            "environment": {"AWS_ENDPOINT_URL": f"http://{AWS_ADDRESS}:{PORT}"},
+            "environment": {"AWS_ENDPOINT_URL": f"http://{AWS_ADDRESS}:{PORT}", **({CA_VARIABLE: f"/etc/{CA_FILE}"} if ca else {})},
+            "etc": {CA_FILE: ca} if ca else {},
             "user_data": user_data.hex(),
             "systemctl": f"#!{interpreter()} -IS\n{source}",
             "python3": None if host_python_will_do() else f'#!/bin/sh\nexec {interpreter()} "$@"\n',

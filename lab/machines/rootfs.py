@@ -76,7 +76,7 @@ def bind(source: Path, target: Path, *, read_only: bool = True) -> None:
 
 
 def build(new: Path, boot: dict[str, Any]) -> None:
-    """Lay out a root at the folder `new`. boot: hostname, address, logs, environment, systemctl, interpreter."""
+    """Lay out a root at the folder `new`. boot: hostname, address, logs, environment, etc, systemctl, interpreter."""
     mount("machine", new, "tmpfs", MS_NOSUID | MS_NODEV, "size=2g,mode=755")
     for folder in _FRESH:
         (new / folder).mkdir(parents=True, exist_ok=True)
@@ -144,6 +144,7 @@ def _settings(etc: Path, boot: dict[str, Any]) -> None:
         "resolv.conf": f"search ec2.internal\nnameserver {boot['resolver']}\n",
         "machine-id": os.urandom(16).hex() + "\n",
         "environment": "".join(f'{key}="{value}"\n' for key, value in boot["environment"].items()),
+        **boot["etc"],
     }
     for name, text in texts.items():
         (etc / name).write_text(text)

@@ -254,6 +254,12 @@ def _elasticloadbalancing(call: ApiCall, _directory: Directory) -> tuple[Ask, ..
     return (Ask(action, str(call.parameters["TargetGroupArn"]), {}),)
 
 
+def _secretsmanager(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
+    name = str(call.parameters["SecretId"])
+    arn = name if name.startswith("arn:") else f"arn:aws:secretsmanager:{directory.region}:{directory.account}:secret:{name}-??????"
+    return (Ask(f"secretsmanager:{call.operation}", arn, {}),)
+
+
 def _sts(call: ApiCall, _directory: Directory) -> tuple[Ask, ...]:
     # Needs no permission: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
     if call.operation == "GetCallerIdentity":
@@ -275,4 +281,5 @@ _READERS: dict[str, Callable[[ApiCall, Directory], tuple[Ask, ...]]] = {
     "elasticloadbalancing": _elasticloadbalancing,
     "sts": _sts,
     "cloudformation": _cloudformation,
+    "secretsmanager": _secretsmanager,
 }

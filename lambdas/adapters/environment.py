@@ -93,6 +93,18 @@ def front_of(assembly: str) -> FrontAddress | FrontName | FrontInterface | Front
         raise BadEnvironment(f"{names.ENV_FRONTS}: {assembly}: {type(error).__name__}: {error}") from error
 
 
+@cache
+def databases() -> Mapping[str, str]:
+    """The deployable of each database, by the instance's name. Raises BadEnvironment."""
+    try:
+        found = json.loads(text(names.ENV_DATABASES))
+    except json.JSONDecodeError as error:
+        raise BadEnvironment(f"{names.ENV_DATABASES} is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise BadEnvironment(f"{names.ENV_DATABASES} is not an object of deployables by instance")
+    return {str(instance): str(deployable) for instance, deployable in found.items()}
+
+
 def _ports(entry: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(int(port) for port in entry["ports"])
 

@@ -203,6 +203,7 @@ class TestAsks:
             "sts",
             "elasticloadbalancing",
             "cloudformation",
+            "secretsmanager",
         } == set(asks_module._READERS)
 
 

@@ -39,7 +39,7 @@ def test_order_reach_and_names_are_kept(read: Read) -> None:
         ("reaches: [nobody]", "reaches[0]", "is no assembly of this deployable"),
         ("reaches: [scheduler]", "reaches[0]", "is this assembly itself"),
         ("reaches: [hidden]", "reaches[0]", "has no front"),
-        ("reaches: [database]", "reaches[0]", "a database is not built yet"),
+        ("reaches: [database]", "reaches[0]", "the file has no database"),
         ("host_names: [{name: a, resolves: front, of: nobody}]", "host_names[0].of", "is no assembly of this deployable"),
         ("host_names: [{name: a, resolves: front, of: hidden}]", "host_names[0].of", "has no front"),
         ("host_names: [{name: a, resolves: node, of: platform}]", "host_names[0]", "resolves to node"),

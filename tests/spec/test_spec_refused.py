@@ -67,7 +67,6 @@ def test_the_file_that_these_tests_change_is_right(problems: Problems) -> None:
     ("place", "text", "key"),
     [
         ("top", "foundation: shared", "foundation"),
-        ("top", "database: {engine: postgres}", "database"),
         ("network", "{egress: nat}", "network.egress"),
         ("network", "{egress: public_ip}", "network.egress"),
         ("assembly", "mode: pair", "assemblies[0].mode"),
@@ -88,7 +87,7 @@ def test_what_is_not_built_is_refused_by_name_and_once(place: str, text: str, ke
 
 
 def test_an_empty_list_of_something_not_built_asks_for_nothing(problems: Problems) -> None:
-    assert problems(top="database: {}") == ()
+    assert problems(state="{keep: none, persist: {}}") == ()
 
 
 @pytest.mark.parametrize(

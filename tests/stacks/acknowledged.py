@@ -106,6 +106,13 @@ ACKNOWLEDGED = (
         "first two rotations would cost a dollar a month for ever.",
     ),
     Acknowledged(
+        "RDS11",
+        r"SharedDatabase/Instance",
+        "the database on its engine's own port",
+        "It has no public address, and its security group lets in the nodes of the assemblies that reach it and nobody else: another "
+        "port would hide nothing from them, and would have to be told to every client.",
+    ),
+    Acknowledged(
         "S1",
         r"Foundation/(Kept/)?Bucket/Resource",
         "the bucket without server access logs",

@@ -109,7 +109,7 @@ def test_the_agent_brings_its_libraries_but_only_the_services_it_speaks_to(tmp_p
     found = modes(tmp_path / "agent.zip")
     assert {name.split("/")[0] for name in found} == {"agent", "core", "vendor"}
     services = {name.split("/")[3] for name in found if name.startswith("vendor/botocore/data/") and name.count("/") > 3}
-    assert services == {"dynamodb", "s3"}
+    assert services == {"dynamodb", "s3", "secretsmanager"}
     assert not [name for name in found if name.endswith(".so")], "pure Python: it runs on every architecture"
     assert {"vendor/h11/__init__.py", "vendor/prometheus_client/__init__.py"} <= found.keys()
     assert {found[f"agent/scripts/{script}"] for script in ("monitor", "online", "offline", "clean")} == {0o755}

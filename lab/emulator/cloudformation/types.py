@@ -18,6 +18,7 @@ MODULES = (
     "functions",
     "events",
     "watching",
+    "databases",
 )
 
 

@@ -1,0 +1,34 @@
+"""What the file promises of its database, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.database import Auth, Database
+from core.model import Deployable
+
+
+def database_words(deployable: Deployable) -> Iterator[str]:
+    database = deployable.database
+    if database is None:
+        return
+    users = [assembly.name for assembly in deployable.assemblies if assembly.database is not None]
+    engine = f"{database.engine.value} {database.version} on {database.instance}, {database.storage_gb} GB"
+    yield f"  database {database.name}: {engine}, for {' and '.join(users)} alone, over TLS alone"
+    yield f"    {_WHEN_IT_FAILS[database.multi_az]}; any moment of the last {database.backups_days} days can be restored to another one"
+    yield f"    {_PROOF[database.auth]}"
+    yield "    when the stack is removed it stays: its protection is taken off by hand, and then a last snapshot stays"
+
+
+_WHEN_IT_FAILS = {
+    False: "when its machine fails RDS repairs it in its zone, in minutes; when the zone fails it is away as long as the zone",
+    True: "when it fails its standby in another zone takes over by the same name, in a minute or two, with all that was committed",
+}
+_PROOF = {
+    Auth.SECRET: "its password is made and changed by RDS; each application finds the present one in a file of its own",
+    Auth.IAM: "nodes sign a token of 15 minutes for themselves; each application finds the present one in a file of its own",
+}
+
+
+def reached(database: Database | None) -> tuple[str, ...]:
+    return ("the database",) if database is not None else ()

@@ -1,0 +1,71 @@
+"""What AWS did to a database by itself, as items of the state table.
+
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core import names
+from core.items import VERSION, Item
+
+KEPT_S = 90 * 86400  # as evidence is
+TEXT_CHARS_MAX = 240
+
+
+class BadEvent(ValueError):
+    """Not an event that is known here: says what is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One event, which may come twice. at_ms: when it happened. subject: the instance's name. kind: such as RDS-EVENT-0049."""
+
+    deployable: str
+    at_ms: int
+    id: str
+    subject: str
+    kind: str
+    categories: tuple[str, ...]
+    message: str
+
+
+def database_entry(event: Mapping[str, Any], owners: Mapping[str, str]) -> Entry:
+    """Of an `RDS DB Instance Event`. owners: the deployable of each database, by the instance's name. Raises BadEvent."""
+    detail = event.get("detail")
+    if event.get("source") != "aws.rds" or not isinstance(detail, Mapping):
+        raise BadEvent(f"not an event of RDS: source {event.get('source')!r}")
+    try:
+        at = datetime.datetime.fromisoformat(str(detail.get("Date") or event["time"]))
+        subject = str(detail["SourceIdentifier"])
+        return Entry(
+            deployable=owners[subject],
+            at_ms=round(at.timestamp() * 1000),
+            id=str(event["id"]),
+            subject=subject,
+            kind=str(detail.get("EventID", "")),
+            categories=tuple(str(category) for category in detail.get("EventCategories", ())),
+            message=str(detail.get("Message", ""))[:TEXT_CHARS_MAX],
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise BadEvent(f"an event of RDS that lacks a part, or of a database that is not ours: {type(error).__name__}: {error}") from error
+
+
+def entry_item(entry: Entry) -> Item:
+    """Sorted by time; the same event makes the same item."""
+    at = datetime.datetime.fromtimestamp(entry.at_ms / 1000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return {
+        names.PK: names.history_pk(entry.deployable),
+        names.SK: f"{at}#{entry.id}",
+        "version": VERSION,
+        "at_ms": entry.at_ms,
+        "subject": entry.subject,
+        "kind": entry.kind,
+        "categories": list(entry.categories),
+        "message": entry.message,
+        names.TTL: entry.at_ms // 1000 + KEPT_S,
+    }

@@ -1,0 +1,117 @@
+"""The drills of a deployable with a database: entries are written all the while, and what was acknowledged must be there afterwards."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from lab.drills import measure
+from lab.drills.cloud import wait_for
+from lab.drills.machine_scenes import kill_instance
+from lab.drills.model import Outcome, Promise, at_most, exactly
+from lab.drills.stage import Situation, Stage
+
+OUTPUT = "Database"  # what such a stack tells of itself: the instance's name
+_PERIOD_S, _TIMEOUT_S = 0.1, 4.0
+_BEFORE = 20  # entries that must be acknowledged before anything is broken
+
+
+class Writer:
+    """Posts entries to the front, one after the other, and remembers the numbers that were acknowledged; as a context manager."""
+
+    def __init__(self, find: Callable[[], str], port: int) -> None:
+        self._find, self._port = find, port
+        self.acknowledged: list[tuple[float, int]] = []
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._write, daemon=True, name="writer")
+
+    def __enter__(self) -> Writer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join(2 * _TIMEOUT_S)
+
+    def since(self, at: float) -> int:
+        return sum(when >= at for when, _ in list(self.acknowledged))
+
+    def _write(self) -> None:
+        while not self._done.wait(_PERIOD_S):
+            status, value = self.ask("POST", "/")
+            if status == 200 and isinstance(value.get("committed"), int):
+                self.acknowledged.append((time.time(), int(value["committed"])))
+
+    def ask(self, method: str, path: str) -> tuple[int, dict[str, Any]]:
+        """(status, body); 0 when nobody answered: then nobody knows what became of it."""
+        try:
+            connection = http.client.HTTPConnection(self._find(), self._port, timeout=_TIMEOUT_S)
+            try:
+                connection.request(method, path, headers={"Connection": "close"})
+                response = connection.getresponse()
+                value = json.loads(response.read(1 << 20))
+            finally:
+                connection.close()
+        except (OSError, http.client.HTTPException, ValueError):
+            return 0, {}
+        return response.status, value if isinstance(value, dict) else {}
+
+
+def fail_over_database(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    database = _database(stage)
+    with Writer(stage.slot.finder(), stage.slot.ports[0]) as writer:
+        wait_for(lambda: len(writer.acknowledged) >= _BEFORE, timeout_s=stage.patience_s, every_s=0.2)
+        at = time.time()
+        stage.tell(f"{database} is rebooted with failover")
+        stage.cloud.clients["rds"].reboot_db_instance(DBInstanceIdentifier=database, ForceFailover=True)
+        wait_for(lambda: _completed(stage, at) and stage.client.good_since(at, count=10), timeout_s=stage.patience_s, every_s=0.5)
+        again = time.time()
+        wait_for(lambda: writer.since(again) >= _BEFORE, timeout_s=stage.patience_s, every_s=0.2)
+    until = time.time()
+    after = stage.situation()
+    gap = measure.longest_gap(stage.samples(at), since=at)
+    promises = (
+        *_kept(writer, again),
+        at_most("our share of the gap", measure.split(stage.lines(at - 1.0), gap)[1] if gap else None, limit_s, "s"),
+        exactly("failovers in the deployable's history", _completed(stage, at), 1),
+        exactly("machines launched", len(after.launched - before.launched), 0),
+        exactly("changes of the permit", int((after.holder, after.epoch) != (before.holder, before.epoch)), 0),
+        exactly("incidents", len(after.ended - before.ended) + (stage.open_incident() is not None), 0),
+    )
+    return Outcome(promises, None, until)
+
+
+def kill_while_writing(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    _database(stage)
+    with Writer(stage.slot.finder(), stage.slot.ports[0]) as writer:
+        wait_for(lambda: len(writer.acknowledged) >= _BEFORE, timeout_s=stage.patience_s, every_s=0.2)
+        outcome = kill_instance(stage, before, limit_s)
+        again = time.time()
+        wait_for(lambda: writer.since(again) >= _BEFORE, timeout_s=stage.patience_s, every_s=0.2)
+    return Outcome((*_kept(writer, again), *outcome.promises), outcome.incident, time.time())
+
+
+def _database(stage: Stage) -> str:
+    if OUTPUT not in stage.cloud.outputs:
+        raise LookupError("the deployable has no database: play it with one that has, such as deployables/ledger.yaml")
+    return stage.cloud.outputs[OUTPUT]
+
+
+def _kept(writer: Writer, again: float) -> tuple[Promise, ...]:
+    _, told = writer.ask("GET", "/numbers")
+    acknowledged = {number for _, number in writer.acknowledged}
+    lost = acknowledged - set(told.get("numbers", ()))
+    return (
+        exactly("acknowledged entries that are lost", len(lost), 0),
+        exactly(f"entries acknowledged before the fault and after it, {_BEFORE} of each at least", int(writer.since(again) >= _BEFORE), 1),
+    )
+
+
+def _completed(stage: Stage, since: float) -> int:
+    """How often the history says since then that a failover was completed."""
+    rows = stage.cloud.items(f"HISTORY#{stage.slot.deployable}")
+    return sum(row["kind"] == "RDS-EVENT-0049" and float(row["at_ms"]) / 1000 >= since for row in rows)

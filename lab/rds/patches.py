@@ -1,0 +1,51 @@
+"""Where database instances get their bodies: moto keeps the books of RDS, and nothing behind them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.rds.exceptions import RDSClientError
+from moto.rds.models import RDSBackend
+from moto.rds.responses import RDSResponse
+
+from lab.rds.instances import Instances, NoStandby
+from lab.rds.server import Failed, NoServer
+
+MOTO_CREATE, MOTO_DELETE, MOTO_REBOOT = RDSBackend.create_db_instance, RDSBackend.delete_db_instance, RDSResponse.reboot_db_instance
+
+
+def patch(instances: Instances) -> None:
+    """Replaces RDSBackend.create_db_instance and .delete_db_instance, and RDSResponse.reboot_db_instance, of moto."""
+
+    def create_db_instance(self: RDSBackend, db_kwargs: dict[str, Any]) -> Any:
+        made = MOTO_CREATE(self, db_kwargs)
+        try:
+            instances.create(made)
+        except (NoServer, Failed) as error:
+            del self.databases[made.db_instance_identifier]
+            raise RDSClientError("InvalidParameterCombination", f"the lab cannot play this database: {error}") from error
+        return made
+
+    def delete_db_instance(self: RDSBackend, db_instance_identifier: str, *args: Any, **kwargs: Any) -> Any:
+        gone = MOTO_DELETE(self, db_instance_identifier, *args, **kwargs)
+        instances.delete(db_instance_identifier)
+        return gone
+
+    def reboot_db_instance(self: RDSResponse) -> ActionResult:
+        """https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RebootDBInstance.html"""
+        identifier = str(self.params.get("DBInstanceIdentifier"))
+        answer = MOTO_REBOOT(self)
+        if str(self.params.get("ForceFailover", False)).lower() != "true":
+            instances.reboot(identifier)
+            return answer
+        try:
+            instances.fail_over(identifier)
+        except NoStandby as error:
+            said = "A failover was asked for, and the instance has no standby at the moment"
+            raise RDSClientError("InvalidParameterCombination", f"{said}: {error}") from error
+        return answer
+
+    RDSBackend.create_db_instance = create_db_instance  # type: ignore[method-assign]
+    RDSBackend.delete_db_instance = delete_db_instance  # type: ignore[method-assign]
+    RDSResponse.reboot_db_instance = reboot_db_instance  # type: ignore[method-assign]
