@@ -26,6 +26,7 @@ class Policy:
     force_after_s: float = 20.0  # from the terminate call to Force
     fence_page_s: float = 300.0  # EC2 has not confirmed: people are told
     verify_s: float = 300.0  # a node that runs but does not serve: up a rung
+    new_target_s: float = 300.0  # besides, where an NLB must come to know the node: it takes minutes, and nobody can help it
     incident_s: float = 3600.0  # every incident ends
 
 

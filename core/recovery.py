@@ -163,7 +163,8 @@ def _verifying(view: View, incident: Incident, policy: Policy) -> Step:
     missing = _unverified(view, incident, policy)
     if missing is None:
         return Record(_end(incident, State.RECOVERED, incident.reason, now_ms))
-    if now_ms - incident.state_ms > policy.verify_s * 1000:
+    patience_s = policy.verify_s + (policy.new_target_s if view.watched.front.kind is FrontKind.NLB else 0.0)
+    if now_ms - incident.state_ms > patience_s * 1000:
         said = "not verified in time: " + (missing.reason if isinstance(missing, Wait) else type(missing).__name__)
         return Record(_end(incident, State.ESCALATED, said, now_ms, rung="person"))
     return missing

@@ -96,7 +96,7 @@ def _replaced(assembly: Assembly, delays: Mapping[str, Delay]) -> Iterator[Expec
             failure=failure,
             ours=ours,
             aws=aws,
-            remark=_restart(assembly) + _kept_answer(assembly) + _installed(assembly),
+            remark=_restart(assembly) + _kept_answer(assembly) + _new_target(assembly) + _installed(assembly),
         )
 
     yield row("an application fails past its tolerance", PAST_TOLERANCE, "stream_poll", "cold_start")
@@ -125,6 +125,12 @@ def _noticed(probe: Probe) -> Share:
 
 def _stop_and_start(application: Application) -> str:
     return f"and its own stop (at most {application.stop_timeout_s:g} s) and start (at most {application.start_timeout_s:g} s)"
+
+
+def _new_target(assembly: Assembly) -> str:
+    if assembly.front.kind is not FrontKind.NLB:
+        return ""
+    return ", and the network load balancer, which serves a new target only after one to three minutes"
 
 
 def _kept_answer(assembly: Assembly) -> str:

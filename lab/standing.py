@@ -90,7 +90,7 @@ def _first_answers(cloud: Cloud, lab_dir: Path) -> None:
     for slot in cloud.slots():
         if not slot.front or not slot.ports:
             say(f"  {slot.assembly} has no front: it is reached from inside its network only")
-        elif not wait_for(lambda slot=slot: ask_front(slot.finder(), slot.ports[0]).ok, timeout_s=_SERVED_S):
+        elif not wait_for(lambda slot=slot: ask_front(slot.finder(), slot.ports[0], tls=slot.tls).ok, timeout_s=_SERVED_S):
             raise LabFailed(
                 f"{slot.assembly} did not answer at its front within {_SERVED_S:.0f} s; its nodes' logs are in {lab_dir}/machines"
             )

@@ -14,6 +14,7 @@ from spec.values import Matching, Port, wrong
 
 KINDS = ("alb", "nlb")
 _ONLY_BALANCERS = ("target_port", "certificate", "redirect", "access_logs", "deletion_protection", "internal", "clients")
+RULES_MAX = 60  # into a security group, unless AWS raised it: https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
 _ONLY_ALB = ("certificate", "redirect", "access_logs")
 # https://docs.aws.amazon.com/acm/latest/userguide/acm-overview.html: of the same region; the region is where it is deployed.
 CertificateArn = Annotated[
@@ -67,6 +68,10 @@ def check_keys(front: BalancerKeys, kind: str, ports: list[int]) -> None:
         return
     if front.target_port is not None and len(set(ports)) < len(ports):
         raise wrong("lists a port twice", "list each port once")
+    rules = (len(ports) + front.redirect) * len(front.clients)
+    if rules > RULES_MAX:
+        remedy = "name fewer ports, or fewer and wider networks"
+        raise wrong(f"lets {len(front.clients)} networks in by {rules // len(front.clients)} ports, {rules} rules of {RULES_MAX}", remedy)
     if kind == "nlb":
         _check_nlb(front, [key for key in _ONLY_ALB if key in front.model_fields_set])
     else:

@@ -26,11 +26,11 @@ def holder(elb: Any, front: str) -> str:
     return held.pop() if len(held) == 1 and "," not in next(iter(held)) else ""
 
 
-def node_port(elb: Any, front: str, port: int) -> int:
-    """Where on the node a connection to the front's port ends."""
+def behind(elb: Any, front: str, port: int) -> tuple[int, bool]:
+    """Where on the node a connection to the front's port ends, and whether clients speak TLS there."""
     [found] = [balancer for balancer in elb.describe_load_balancers()["LoadBalancers"] if balancer["DNSName"].lower() == front.lower()]
     ports = {group["TargetGroupArn"]: int(group["Port"]) for group in _groups(elb, front)}
     for listener in elb.describe_listeners(LoadBalancerArn=found["LoadBalancerArn"])["Listeners"]:
         if int(listener["Port"]) == port:
-            return ports.get(listener["DefaultActions"][0].get("TargetGroupArn", ""), port)
-    return port
+            return ports.get(listener["DefaultActions"][0].get("TargetGroupArn", ""), port), listener["Protocol"] == "HTTPS"
+    return port, False

@@ -36,6 +36,7 @@ class Slot:
     """An assembly as its stack's outputs and group describe it. front: an address or a name, "" when it has none.
 
     resolver: where a front that is a name is looked up. node_port: the node's port behind the front's first one.
+    tls: clients speak HTTPS to the front.
     """
 
     deployable: str
@@ -45,6 +46,7 @@ class Slot:
     ports: tuple[int, ...]
     resolver: str = ""
     node_port: int = 0
+    tls: bool = False
 
     def finder(self) -> Callable[[], str]:
         """Gives the address to connect to at the moment; of a name, by one cache for all who share what is given here."""
@@ -88,8 +90,9 @@ class Cloud:
             ports = tuple(int(p) for p in re.findall(r"\d+", self.outputs.get(f"{name}Ports", "")))
             front = "" if front == "-" else front
             resolver = self._resolver_of(group) if is_name(front) else ""
-            inner = balanced.node_port(self.clients["elbv2"], front, ports[0]) if balanced.is_balancer(front) else next(iter(ports), 0)
-            found.append(Slot(tags["understudy:deployable"], tags["understudy:assembly"], group, front, ports, resolver, inner))
+            plain = (next(iter(ports), 0), False)
+            inner, tls = balanced.behind(self.clients["elbv2"], front, ports[0]) if balanced.is_balancer(front) else plain
+            found.append(Slot(tags["understudy:deployable"], tags["understudy:assembly"], group, front, ports, resolver, inner, tls))
         return tuple(found)
 
     def _group(self, name: str) -> dict[str, Any]:

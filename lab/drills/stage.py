@@ -35,7 +35,7 @@ class Stage:
     def __init__(self, cloud: Cloud, slot: Slot, journal: Path, *, patience_s: float = PATIENCE_S) -> None:
         """patience_s: how long a drill waits for a recovery before it calls it broken."""
         self.cloud, self.slot, self.journal, self.patience_s = cloud, slot, journal, patience_s
-        self.client = Client(slot.finder(), slot.ports[0])
+        self.client = Client(slot.finder(), slot.ports[0], tls=slot.tls)
         self.restarts_before = 0
         self.unwell_until = 0.0  # when a drill last had an application that was not restarted but not well either
         self.census = Census(lambda: cloud.addresses(slot), slot.node_port or slot.ports[0])

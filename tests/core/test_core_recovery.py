@@ -430,6 +430,16 @@ def test_three_replacements_that_die_are_a_boot_loop() -> None:
     assert "boot loop" in looping.reason
 
 
+def test_a_network_load_balancer_is_given_its_minutes_with_a_new_target_and_no_front_else() -> None:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/network/target-group-health-checks.html"""
+    waiting = replaced_view(incident=replace(VERIFYING, state_ms=NOW - 310_000), front=FrontSeen(held_by=NEW, tried=False))
+    behind = replace(waiting, watched=replace(waiting.watched, front=Front(kind=FrontKind.NLB, ports=(80,))))
+
+    assert recorded(waiting).state is State.ESCALATED
+    assert isinstance(step(behind), Wait)
+    assert recorded(replace(behind, now_ms=NOW + 310_000)).state is State.ESCALATED
+
+
 def test_recovered_is_said_only_of_a_node_in_service_with_the_front_answering() -> None:
     pending = {NEW: Member(instance=NEW, lifecycle="Pending:Wait", healthy=True)}
     assert isinstance(step(replaced_view(incident=VERIFYING, members=pending)), Wait)

@@ -88,6 +88,7 @@ def test_a_balancer_takes_its_time_with_a_new_target_and_an_nlb_minutes(kind: Fr
 
     assert found.aws[-1].name == waits
     assert found.aws[-1].seconds >= least_s
+    assert ("one to three minutes" in found.remark) == (kind is FrontKind.NLB)
 
 
 def test_a_name_waits_for_its_name_servers_and_for_what_clients_keep() -> None:

@@ -286,7 +286,7 @@ class TestOnMoto:
         name = str(output["OutputValue"])
 
         assert balanced.is_balancer(name)
-        assert balanced.node_port(aws.api("elbv2"), name, 80) == 8080
+        assert balanced.behind(aws.api("elbv2"), name, 80) == (8080, False)
         assert balanced.holder(aws.api("elbv2"), name) == ""
 
         wrong = template(kind)

@@ -49,6 +49,13 @@ class TestMatching:
         assert rule(policy, Ask("s3:GetObject", "arn:aws:s3:::b/K", {})).allowed
         assert not rule(policy, Ask("s3:GetObject", "arn:aws:s3:::b/k", {})).allowed
 
+    def test_a_target_group_of_another_deployable_is_not_ones_own(self) -> None:
+        mine, theirs = (f"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/{name}/0123456789abcdef" for name in ("a", "b"))
+        policy = [statement("elasticloadbalancing:RegisterTargets", mine)]
+
+        assert rule(policy, Ask("elasticloadbalancing:RegisterTargets", mine, {})).allowed
+        assert not rule(policy, Ask("elasticloadbalancing:RegisterTargets", theirs, {})).allowed
+
     def test_a_statement_with_an_unknown_element_cannot_be_judged(self) -> None:
         with pytest.raises(PolicyError, match="Principal"):
             rule([{"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}}], Ask("a:B", "*", {}))

@@ -12,6 +12,8 @@ from core.model import Balancer, Front, FrontKind
 
 ARN = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 
+MANY, NETWORKS = "1, 2, 3, 4", ", ".join(f"10.{number}.0.0/16" for number in range(20))
+
 
 def test_every_port_leads_to_the_same_one_of_the_node_unless_the_file_says_otherwise(read: Read) -> None:
     def front(text: str) -> Front:
@@ -43,6 +45,7 @@ def test_who_may_come_in_is_everybody_the_network_or_whom_the_file_names(read: R
         ("{kind: alb, ports: [443]}", "front", "443 without a certificate"),
         ("{kind: alb, ports: [8080], redirect: true}", "front", "has no certificate"),
         (f"{{kind: alb, ports: [443, 80], certificate: '{ARN}', redirect: true}}", "front", "port 80, which redirect takes"),
+        (f"{{kind: nlb, ports: [{MANY}], clients: [{NETWORKS}]}}", "front", "lets 20 networks in by 4 ports, 80 rules of 60"),
         ("{kind: alb, ports: []}", "front", "opens no port"),
         ("{kind: alb, ports: [80], certificate: mine}", "front.certificate", "is not the ARN of a certificate"),
         ("{kind: alb, ports: [80], clients: [10.0.0.1/8]}", "front.clients[0]", "is not an IPv4 network"),
