@@ -66,6 +66,7 @@ async def run(settings: NodeSettings, *, table: str, bucket: str, state: Path, m
     notifier.say("STATUS=asking the metadata service who this is")
     identity = await identify(metadata, log)
     from agent.aws import DynamoTable, S3Bucket  # half a second of imports: not for --help and check-settings
+    from agent.keeping.s3 import S3Store
 
     log.context.update(node=identity.instance)
     world = World(
@@ -81,6 +82,7 @@ async def run(settings: NodeSettings, *, table: str, bucket: str, state: Path, m
         neighbours=_neighbours(),
         interface_of=metadata.interface,
         database=_database(settings, identity, log),
+        store=S3Store(bucket, identity.region) if settings.assembly.state.saved else None,
     )
     await live(settings, world)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.announcer import Announcer
 from agent.beat import set_within, until_beat_s
+from agent.keeping import Keeper
 from agent.log import Log
 from agent.notebook import Notebook
 from agent.notes import Notes
@@ -78,6 +79,7 @@ class Cycle:
         self.log, self._notifier, self.clock = log, notifier, clock
         self.knowledge, self.tally = Knowledge(), Tally()
         self.applications: dict[str, Supervised] = {}
+        self.keeper: Keeper | None = None  # of the assembly's state, where the agent keeps it
         self.wanted_requests: dict[str, str] = {}  # application -> reason, until the reporter has stored it
         self.told = asyncio.Event()  # set whenever there is something new to report
         self.turned = asyncio.Event()  # of the step to come: set when it is done, then another takes its place
@@ -120,6 +122,8 @@ class Cycle:
         if began_s - self._reaped_at_s >= REAP_EVERY_S:
             self._reaped_at_s = began_s
             reap_orphans(began_s)
+        if self.keeper is not None:
+            self.keeper.look(self.memory, runs=any(application.alive for application in self.applications.values()))
         self._complete(began_s)
         return snapshot
 
@@ -148,6 +152,7 @@ class Cycle:
             rebooting=known.rebooting,
             applications=seen,
             held=dict(known.held),
+            kept=self.keeper.seen() if self.keeper is not None else None,
         )
 
     # --- perform ---------------------------------------------------------------------------------------------------

@@ -17,6 +17,10 @@ from agent.cycle import Cycle
 from agent.database import DatabaseFiles
 from agent.front_interface import keep_front_interface
 from agent.holder import NodeHolder
+from agent.keeping import Keeper
+from agent.keeping.mark import SAVED_FILE
+from agent.keeping.opening import Place
+from agent.keeping.store import Store
 from agent.listening import listening
 from agent.log import Log, Once
 from agent.notebook import Notebook
@@ -40,6 +44,7 @@ class World:
     control: the path of its local socket; its folder is in memory (tmpfs). front: the address that clients use, if any;
     neighbours: those of other assemblies, by name. interface_of: one of this node's network interfaces, by its hardware address.
     database: what its applications are told of it, when they may talk to it.
+    store: where the assembly's state is saved, when it is.
     """
 
     identity: Identity
@@ -55,6 +60,7 @@ class World:
     hosts_file: Path = hosts.PATH
     interface_of: Callable[[str], Attached | None] = lambda mac: None
     database: DatabaseFiles | None = None
+    store: Store | None = None
 
 
 async def identify(metadata: Metadata, log: Log) -> Identity:
@@ -80,7 +86,9 @@ async def live(settings: NodeSettings, world: World) -> None:
     notes, lost = notebook.read(instance)
     adopt_orphans()
     cycle = Cycle(settings, memory, notebook=notebook, boot=boot(), log=log, notifier=world.notifier, clock=loop.time)
-    _hold_applications(cycle, world)
+    environment = _told_to_all(cycle, world)
+    _hold_applications(cycle, world, environment)
+    cycle.keeper = _keeper(cycle, world, environment)
     await take_over(cycle, notes, lost=lost, boot=boot(), log=log)
     nonce = secrets.token_hex(4)
     reporter = Reporter(cycle, world.identity, table=world.table, bucket=world.bucket, log=log, boot=nonce, agent=version(), wall=time.time)
@@ -109,6 +117,8 @@ async def _parts(cycle: Cycle, reporter: Reporter, world: World) -> None:
             parts.create_task(watch_target_state(cycle, world.metadata, world.log), name="target state"),
             parts.create_task(reporter.run(), name="reports"),
         ]
+        if cycle.keeper is not None:
+            others.append(parts.create_task(cycle.keeper.run(), name="state"))
         assembly, log = cycle.settings.assembly, world.log
         if assembly.host_names:
             names_kept = hosts.keep_host_names(
@@ -151,12 +161,37 @@ def _in_memory(world: World) -> Path | None:
     return folder
 
 
-def _hold_applications(cycle: Cycle, world: World) -> None:
+def _told_to_all(cycle: Cycle, world: World) -> dict[str, str]:
     environment = {
         "UNDERSTUDY_DEPLOYABLE": cycle.settings.deployable,
         "UNDERSTUDY_ASSEMBLY": cycle.settings.assembly.name,
         "UNDERSTUDY_INSTANCE": world.identity.instance,
     }
+    if cycle.settings.assembly.state.saved:
+        environment[names.ENV_SAVED] = str(world.control.parent / SAVED_FILE)
+    return environment
+
+
+def _keeper(cycle: Cycle, world: World, environment: Mapping[str, str]) -> Keeper | None:
+    settings, state = cycle.settings, cycle.settings.assembly.state
+    if not state.saved or world.store is None:
+        return None
+    users = [application.user for application in settings.assembly.applications if application.user is not None]
+    return Keeper(
+        Place(state=state, mark_folder=world.state_folder, user=users[0] if users else None),
+        world.store,
+        deployable=settings.deployable,
+        assembly=settings.assembly.name,
+        instance=world.identity.instance,
+        saved_file=world.control.parent / SAVED_FILE,
+        environment=environment,
+        log=world.log,
+        clock=cycle.clock,
+        changed=cycle.wake,
+    )
+
+
+def _hold_applications(cycle: Cycle, world: World, environment: Mapping[str, str]) -> None:
     for application in cycle.settings.assembly.applications:
         cycle.applications[application.name] = Supervised(
             application,

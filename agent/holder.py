@@ -56,6 +56,7 @@ class NodeHolder:
             "fall": node.fall,
             "held": node.held,
             "applications": {name: self._status_of(name) for name in concluded.applications},
+            **({"state": cycle.keeper.told()} if cycle.keeper is not None else {}),
             "agent": {
                 **{key: round(value, 6) if isinstance(value, float) else value for key, value in tally.items()},
                 "table_age_s": None if answered_at_s is None else round(cycle.clock() - answered_at_s, 1),

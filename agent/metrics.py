@@ -43,6 +43,18 @@ _AGENT_COUNTERS = (
     ("reports", "reports", "Reports that the table took."),
     ("table_errors", "table_errors", "Calls to the state table that failed."),
 )
+_STATE_COUNTERS = (
+    ("saves", "state_saves", "Saves of the assembly's state that the bucket took."),
+    ("errors", "state_save_errors", "Saves that failed."),
+    ("puts", "state_put_requests", "Requests that the saves under this permit made and that cost a put."),
+)
+_STATE_GAUGES = (
+    ("saved_age_s", "state_saved_age_seconds", "What was on the disk so long ago is saved."),
+    ("took_s", "state_save_seconds", "Duration of the last save."),
+    ("opened_s", "state_open_seconds", "How long it took to find, claim and restore the state."),
+    ("bytes", "state_bytes", "Size of what is saved."),
+    ("entries", "state_entries", "Files, folders and links that are saved."),
+)
 _AGENT_GAUGES = (
     ("cycle_s_last", "agent_cycle_last_seconds", "Duration of the last cycle."),
     ("cycle_s_max", "agent_cycle_max_seconds", "Duration of the longest cycle."),
@@ -95,6 +107,13 @@ def _of_node(status: Mapping[str, Any], stuck: bool) -> Iterator[Metric]:
             counter.add_metric([], agent[key])
             yield counter
     yield from (_one(name, about, agent[key]) for key, name, about in _AGENT_GAUGES if _is_number(agent.get(key)))
+    state = status.get("state", {})
+    for key, name, about in _STATE_COUNTERS:
+        if _is_number(state.get(key)):
+            counter = _counter(name, about)
+            counter.add_metric([], state[key])
+            yield counter
+    yield from (_one(name, about, state[key]) for key, name, about in _STATE_GAUGES if _is_number(state.get(key)))
 
 
 def _of_applications(applications: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:

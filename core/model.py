@@ -11,6 +11,7 @@ from core.balancer import Balancer
 from core.capacity import ON_DEMAND, Capacity
 from core.database import Database
 from core.images import Pin
+from core.state import NOT_KEPT, State
 
 # An application's own values live in core.application; the commonest are here too, for those who want the whole.
 __all__ = ["NAME", "Application", "Artifact", "Assembly", "Balancer", "Deployable", "Egress", "Front", "FrontKind", "HostName"]
@@ -154,6 +155,7 @@ class Assembly:
     root_device: str | None = None
     capacity: Capacity = ON_DEMAND
     database: Database | None = None
+    state: State = NOT_KEPT
 
     def __post_init__(self) -> None:
         check_bounds(1, PORT_MAX, ha_port=self.ha_port, http_port=self.http_port)

@@ -98,6 +98,7 @@ ENV_FRONT = "UNDERSTUDY_FRONT"  # the clients' address, where there is one
 ENV_NEIGHBOURS = "UNDERSTUDY_NEIGHBOURS"  # fronts of other assemblies, as ASSEMBLY=ADDRESS,ASSEMBLY=ADDRESS
 ENV_DATABASE = "UNDERSTUDY_DATABASE"  # where the database is, as core.database.parse_whereabouts reads it
 ENV_DATABASE_CA = "UNDERSTUDY_DATABASE_CA"  # certificates to trust instead of those that the agent brings
+ENV_SAVED = "UNDERSTUDY_SAVED"  # of applications: the file that says what is saved
 ENV_HOSTS = "UNDERSTUDY_HOSTS"  # the hosts file to keep, when it is not /etc/hosts
 
 # --- ports -----------------------------------------------------------------------------------------

@@ -6,12 +6,26 @@ from dataclasses import replace
 from enum import StrEnum
 
 from core.model import Assembly
+from core.node_kept import with_state
 from core.node_leaving import LEAVE_BUDGET_S, go_down
 from core.node_running import keep_running
-from core.node_state import AskReplacement, Concluded, Decision, GiveUp, Hold, Memory, Seen, Snapshot, Start, Stop
+from core.node_state import AskReplacement, Concluded, Decision, GiveUp, Hold, Kept, Memory, Seen, Snapshot, Start, Stop
 from core.records import Permit
 
-__all__ = ["LEAVE_BUDGET_S", "AskReplacement", "Concluded", "Decision", "GiveUp", "Hold", "Memory", "Seen", "Snapshot", "Start", "Stop"]
+__all__ = [
+    "LEAVE_BUDGET_S",
+    "AskReplacement",
+    "Concluded",
+    "Decision",
+    "GiveUp",
+    "Hold",
+    "Kept",
+    "Memory",
+    "Seen",
+    "Snapshot",
+    "Start",
+    "Stop",
+]
 __all__ += ["decide", "next_deadline_s"]
 
 
@@ -29,11 +43,11 @@ def decide(memory: Memory, snapshot: Snapshot, assembly: Assembly) -> Decision:
     may, why = _may(memory, snapshot)
     if may in (_May.RUN, _May.KEEP, _May.WAIT):
         if memory.leaving_since_s is not None:
-            memory = replace(memory, leaving_since_s=None)
+            memory = replace(memory, leaving_since_s=None, quiet_since_s=None)
     elif memory.leaving_since_s is None:
         memory = replace(memory, leaving_since_s=snapshot.now_s)
     if may in (_May.RUN, _May.KEEP):
-        return keep_running(memory, snapshot, assembly, begin_nothing=why)
+        return with_state(keep_running(memory, snapshot, assembly, begin_nothing=why), snapshot.kept)
     # A successor is named already, or the epoch was given up before: there is no time for grace.
     superseded = may is _May.LEAVE and not snapshot.terminating and not snapshot.goes_down
     return go_down(memory, snapshot, assembly, why, waiting=may is _May.WAIT, for_good=may is _May.LEAVE, hard=superseded)
@@ -68,8 +82,12 @@ def _may(memory: Memory, snapshot: Snapshot) -> tuple[_May, str]:
         return _May.LEAVE, f"superseded: permit {memory.newest} names another node"
     if 0 < memory.epoch <= memory.given_up:
         return _May.LEAVE, f"permit {memory.epoch} was given up here before"
+    if snapshot.kept is not None and snapshot.kept.superseded and snapshot.kept.epoch == memory.epoch:
+        return _May.LEAVE, snapshot.kept.superseded
     if not memory.confirmed:
         return _May.KEEP, "the agent has not read its permit since it came back"
+    if snapshot.kept is not None and snapshot.kept.epoch != memory.epoch:
+        return _May.KEEP, f"its state is not there yet: {snapshot.kept.why}"
     return _May.RUN, ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.model import Assembly, Verdict
+from core.node_kept import is_saved
 from core.node_state import Action, Concluded, Decision, GiveUp, Memory, Snapshot, Stop
 from core.records import Phase
 from core.settings import start_order
@@ -17,18 +18,25 @@ LEAVE_BUDGET_S = 50.0
 def go_down(memory: Memory, snapshot: Snapshot, assembly: Assembly, why: str, *, waiting: bool, for_good: bool, hard: bool) -> Decision:
     """Stop in reverse order, one after the other; all at once and hard when superseded or out of time.
 
-    waiting: for a permit, so that there is nothing that may run. for_good: the permit is released once nothing runs; never
-    while it cannot be told whether something does.
+    waiting: for a permit, so that there is nothing that may run. for_good: the permit is released once nothing runs and what
+    the applications left is saved; never while it cannot be told whether something does.
     """
     alive = [name for name in reversed(start_order(assembly)) if snapshot.applications[name].alive]
     untold = [name for name, seen in snapshot.applications.items() if seen.cannot_tell is not None]
     actions: list[Action] = list(_stops(memory, snapshot, assembly, alive, why, hard=hard or waiting))
-    gone = for_good and not alive and not untold
+    if alive or waiting:
+        memory = replace(memory, quiet_since_s=None)
+    elif memory.quiet_since_s is None:
+        memory = replace(memory, quiet_since_s=snapshot.now_s)
+    saved = hard or waiting or is_saved(memory, snapshot)
+    gone = for_good and not alive and not untold and saved
     if gone and memory.epoch > memory.given_up:
         memory = replace(memory, given_up=memory.epoch)
         actions.append(GiveUp(memory.epoch))
     if for_good and not alive and untold:
         why = f"{why}; not released: it cannot be told whether {', '.join(untold)} still runs"
+    if not alive and not saved:
+        why = f"{why}; nothing runs, its state is being saved"
     if waiting:
         phase, verdict = Phase.WAITING, Verdict.HEALTHY
     else:
@@ -41,7 +49,7 @@ def go_down(memory: Memory, snapshot: Snapshot, assembly: Assembly, why: str, *,
         reason=why,
         applications={application.name: (Verdict.UNKNOWN, why) for application in assembly.applications},
     )
-    return Decision(memory=memory, actions=tuple(actions), concluded=concluded, finished=snapshot.stop_asked and not alive)
+    return Decision(memory=memory, actions=tuple(actions), concluded=concluded, finished=snapshot.stop_asked and not alive and saved)
 
 
 def _stops(memory: Memory, snapshot: Snapshot, assembly: Assembly, alive: list[str], why: str, *, hard: bool) -> list[Stop]:

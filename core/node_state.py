@@ -45,12 +45,29 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What the keeper of the assembly's state last said; times on the agent's monotonic clock.
+
+    epoch: under which the folder was opened, or refused, 0 before. why: why it is not open. broken: and waiting alone will not
+    help. superseded: it was refused, for another node has written since. began_s: what was on the disk then is saved.
+    trouble: why nothing newer is.
+    """
+
+    epoch: int = 0
+    why: str = ""
+    broken: bool = False
+    superseded: str = ""
+    began_s: float = float("-inf")
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """All that a decision rests on.
 
     permit: as last read; None when it was never read or is not there. terminating: Auto Scaling's target state is
     Terminated. stop_asked: the agent was told to stop. powering_off: and the machine goes down for good with it;
-    rebooting: it goes down and comes back. held: by application.
+    rebooting: it goes down and comes back. held: by application. kept: None where the agent keeps no state.
     """
 
     now_s: float
@@ -61,6 +78,7 @@ class Snapshot:
     rebooting: bool = False
     applications: Mapping[str, Seen]
     held: Mapping[str, Hold] = field(default_factory=dict)
+    kept: Kept | None = None
 
     @property
     def goes_down(self) -> bool:
@@ -77,7 +95,7 @@ class Memory:
     given_up: highest epoch released for good; kept on disk, so that a restart of the agent cannot take it back.
     counted: by application, the last run whose failure was counted, or that was stopped because we said so.
     untold: by application of which we cannot tell whether it runs, when to ask (again) to be replaced.
-    held: who was held at the last decision.
+    held: who was held at the last decision. quiet_since_s: when nothing ran any more on a node that leaves.
     """
 
     instance: str
@@ -86,6 +104,7 @@ class Memory:
     newest: int = 0
     given_up: int = 0
     leaving_since_s: float | None = None
+    quiet_since_s: float | None = None
     was_running: bool = False
     histories: Mapping[str, History] = field(default_factory=dict)
     counted: Mapping[str, int] = field(default_factory=dict)

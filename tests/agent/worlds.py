@@ -76,8 +76,8 @@ class FakeMetadata:
 class MetadataServer:
     """IMDSv2 on loopback: tokens required, a role's credentials, an identity document, a target lifecycle state."""
 
-    def __init__(self) -> None:
-        self.token, self.tokens_given, self.state = "token-1", 0, "InService"
+    def __init__(self, instance: str = INSTANCE) -> None:
+        self.token, self.tokens_given, self.state, self.instance = "token-1", 0, "InService", instance
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -118,8 +118,8 @@ class MetadataServer:
             "Expiration": "2099-01-01T00:00:00Z",
         }
         return {
-            "/latest/dynamic/instance-identity/document": json.dumps({"region": "us-east-1", "instanceId": INSTANCE}),
-            "/latest/meta-data/instance-id": INSTANCE,
+            "/latest/dynamic/instance-identity/document": json.dumps({"region": "us-east-1", "instanceId": self.instance}),
+            "/latest/meta-data/instance-id": self.instance,
             "/latest/meta-data/local-ipv4": "127.0.0.1",
             "/latest/meta-data/autoscaling/target-lifecycle-state": self.state,
             "/latest/meta-data/iam/security-credentials/": "node-role",
