@@ -14,6 +14,7 @@ from cli.application_words import application_words, tolerated
 from cli.balancer_words import balancer_words
 from cli.database_words import database_words, reached
 from core.model import Assembly, Deployable, Front, FrontKind, Record, Resolves
+from core.state_words import kept_words
 from core.zonal import zone_words
 from spec import duration_text
 
@@ -52,13 +53,10 @@ def say_problems(error: spec.SpecError) -> None:
     print(f"{count} problem{'' if count == 1 else 's'} in {error.path}", file=sys.stderr)
 
 
-_LOST = "nothing is kept; a replacement starts with an empty disk"
-
-
 def losses(deployable: Deployable) -> Iterator[str]:
     """What each assembly loses when its machine is replaced: said before anything is broken, not found out."""
     for assembly in deployable.assemblies:
-        yield f"{deployable.name}/{assembly.name}: a restart keeps the disk, a replacement does not: {_LOST}"
+        yield f"{deployable.name}/{assembly.name}: a restart keeps the disk, a replacement does not: {kept_words(assembly.state)}"
 
 
 def summary(deployable: Deployable) -> Iterator[str]:
@@ -101,7 +99,7 @@ def _assembly(assembly: Assembly, network: str) -> Iterator[str]:
         yield f"    let in once {' and '.join(assembly.after)} {'serves' if len(assembly.after) == 1 else 'serve'}"
     if assembly.reaches or assembly.database:
         yield f"    talks to: {', '.join((*assembly.reaches, *reached(assembly.database)))}"
-    yield f"    state: {_LOST}"
+    yield f"    state: {kept_words(assembly.state)}"
     tls = "HTTP with TLS" if assembly.http.certificate is not None else "HTTP"
     token = ", with a token for what changes something" if assembly.http.token_file is not None else ""
     yield f"    the node answers on port {assembly.ha_port} (HA) and {assembly.http_port} ({tls}{token})"

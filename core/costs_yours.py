@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from core.costs import HOURS_A_MONTH, Group, Line, Paid, Pricing, Rates
 from core.costs_balancer import balancer
+from core.costs_state import kept_state
 from core.model import Assembly, Deployable, FrontKind
 
 ROOT_GB = 16  # stacks.launch.ROOT_GB, of each node's gp3 disk
@@ -44,4 +45,4 @@ def _front(assembly: Assembly, pricing: Pricing) -> Iterator[Line]:
         )
 
 
-NEEDED: tuple[Callable[[Assembly, Pricing], Iterator[Line]], ...] = (_machine, _disk, _front)
+NEEDED: tuple[Callable[[Assembly, Pricing], Iterator[Line]], ...] = (_machine, _disk, _front, kept_state)

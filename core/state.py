@@ -10,6 +10,7 @@ from core.application import check_bounds
 
 EVERY_S = 5.0
 EVERY_S_MIN, EVERY_S_MAX = 1.0, 3600.0
+FORMER_KEPT_DAYS = 2  # how long the bucket keeps what a save replaced: long enough to undo yesterday's mistake
 # Their contents are the machine's own, or come and go with it; to swap such a folder for a restored one would break the node.
 NEVER: tuple[str, ...] = (
     "/",

@@ -13,6 +13,7 @@ from spec.database import DatabaseSection
 from spec.front import FrontSection
 from spec.problems import KeyPath
 from spec.schema import AssemblySection, DeployableFile, HostNameSection
+from spec.state import to_state
 
 
 def to_model(file: DeployableFile) -> Deployable:
@@ -54,6 +55,7 @@ def _assembly(section: AssemblySection, database: Database | None) -> Assembly:
         after=tuple(section.after),
         root_device=section.root_device,
         capacity=to_capacity(section),
+        state=to_state(section.state),
         reaches=tuple(name for name in section.reaches if database is None or name != REACHED),
         database=database if REACHED in section.reaches else None,
     )

@@ -16,6 +16,7 @@ from spec.image import check_image
 from spec.neighbours import check_neighbours
 from spec.ordering import order_check
 from spec.problems import Finding, KeyPath
+from spec.state import check_state
 from spec.zonal import check_zones
 
 
@@ -31,6 +32,7 @@ def cross_check(data: Any) -> Iterator[Finding]:
         yield from _ports_once(here, assembly, placed)
         yield from _folders_apart(placed)
         yield from _files_apart(placed)
+        yield from check_state(here, assembly, placed)
         yield from order_check(placed, "application of this assembly")
         for path, application in placed:
             yield from check_application(path, application)

@@ -15,6 +15,7 @@ from spec.grammars import Command, HostNameText, ResolvesText
 from spec.image import IMAGES_SAID, ROOT_DEVICE_SAID, ImageText
 from spec.quantities import SIZE, size_text
 from spec.section import Section, ToleranceSection
+from spec.state import StateSection
 from spec.values import DURATION, Cidr, Duration, Email, InstanceType, Name, NodePath, Port, architecture_of, duration_text, wrong
 
 
@@ -49,10 +50,6 @@ class HostNameSection(Section):
         if self.of is not None and self.resolves != "front":
             raise wrong(f"says whose front is meant, but resolves to {self.resolves}", "write resolves: front, or leave `of` out")
         return self
-
-
-class StateSection(Section):
-    keep: Literal["none"] = Field(description="what a replacement finds again; none: nothing, it starts with an empty disk")
 
 
 class AssemblySection(CapacityKeys):

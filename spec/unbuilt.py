@@ -58,11 +58,9 @@ UNBUILT = (
     Unbuilt((*_ASSEMBLY, "front", "zone", "public"), _not(False), _NO_PUBLIC_ZONE),
     Unbuilt(
         (*_ASSEMBLY, "state", "keep"),
-        _any_of("s3", "efs", "ebs"),
-        "write keep: none, and know that a replacement starts with an empty disk",
+        _any_of("efs", "ebs"),
+        "write keep: s3, or keep: none and know that a replacement starts with an empty disk",
     ),
-    Unbuilt((*_ASSEMBLY, "state", "path"), _given, "leave it out: with keep: none nothing is carried over"),
-    Unbuilt((*_ASSEMBLY, "state", "persist"), _given, "leave it out: with keep: none nothing is carried over"),
     Unbuilt(
         (*_ASSEMBLY, "warm_pool"), _given, "leave it out: a stopped machine would save the launch, not the boot, and is not let in yet"
     ),

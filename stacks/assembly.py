@@ -17,6 +17,7 @@ from stacks.database import SharedDatabase
 from stacks.foundation import Foundation
 from stacks.front import Front
 from stacks.group import group_of_one
+from stacks.kept_state import may_keep_state
 from stacks.launch import launch_template
 from stacks.network import NodeNetwork, way
 
@@ -105,6 +106,7 @@ class NodeAssembly(Construct):
             may.allow("s3:GetObject", on=[asset.bucket.arn_for_objects(asset.s3_object_key) for asset in contents.assets]),
             may.evidence(self._foundation.bucket.bucket_arn, *names_of),
             *(self._database.to_connect() if self._database is not None else []),
+            *may_keep_state(self._foundation.bucket.bucket_arn, self._deployable, self._assembly),
         ):
             role.add_to_policy(statement)
         return role

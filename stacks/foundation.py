@@ -13,6 +13,7 @@ from constructs import Construct
 
 from core import names
 from core.model import Deployable
+from stacks.kept_state import state_rules
 from stacks.topic_key import topic_key
 
 EVIDENCE_KEPT = Duration.days(90)
@@ -30,7 +31,7 @@ class Foundation(Construct):
     def __init__(self, scope: Construct, id_: str, deployable: Deployable) -> None:
         super().__init__(scope, id_)
         self.table = self._table()
-        self.bucket = self._bucket()
+        self.bucket = self._bucket(deployable)
         self.topic_key = topic_key(self, "TopicKey", deployable.name)
         self.topic = self._topic(deployable.notify)
         self.dead_letters = self._queue("DeadLetters", visibility=Duration.minutes(5), kept=Duration.days(14))
@@ -53,7 +54,7 @@ class Foundation(Construct):
             removal_policy=RemovalPolicy.RETAIN,
         )
 
-    def _bucket(self) -> s3.Bucket:
+    def _bucket(self, deployable: Deployable) -> s3.Bucket:
         return s3.Bucket(
             self,
             "Bucket",
@@ -67,7 +68,8 @@ class Foundation(Construct):
                     expiration=EVIDENCE_KEPT,
                     noncurrent_version_expiration=Duration.days(7),
                     abort_incomplete_multipart_upload_after=Duration.days(1),
-                )
+                ),
+                *state_rules(deployable),
             ],
             removal_policy=RemovalPolicy.RETAIN,
         )

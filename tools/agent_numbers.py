@@ -13,6 +13,7 @@ from agent.control_server import REQUEST_BYTES_MAX
 from agent.examiner import MEASURE_CLOSELY_S, MEASURE_EVERY_S
 from agent.http import answers
 from agent.http import server as http
+from agent.keeping import mark
 from agent.reporter import EVERY_S as REPORT_EVERY_S
 from agent.scripts import acting, monitoring
 from core import damping, names, node_leaving, node_running, supervision
@@ -93,6 +94,8 @@ def places() -> Table:
             "which runs there are, their failures, what operators hold down",
         ),
         (f"{names.NODE_STATE}/{state_file.FILE}", "the epoch that was given up here; never remove it"),
+        (f"{names.NODE_STATE}/{mark.MARK_FILE}", "whose the folder of state is that lies on this disk, where it is kept on S3"),
+        (f"/run/understudy/{mark.SAVED_FILE}", "what is saved of it, for applications to read: `$UNDERSTUDY_SAVED`"),
         (control_socket.DEFAULT_PATH, "the local socket that `why` and the scripts ask; root alone"),
         (f"{counting.FOLDER}/NAME.sock", "the counters' socket of an application; open to its user alone"),
     ]
@@ -110,7 +113,9 @@ class _Everything:
         agent = [key for key, _, _ in (*metrics._AGENT_COUNTERS, *metrics._AGENT_GAUGES)]
         measures = dict.fromkeys([*keys, *(f"{resource}_pressure" for resource in metrics._PRESSURES)], 0.0)
         application = {"verdict": Verdict.HEALTHY, "restarts": 0, "measures": measures}
-        node = {"epoch": 1, "phase": Phase.RUNNING, "verdict": Verdict.HEALTHY}
+        node: dict[str, Any] = {"epoch": 1, "phase": Phase.RUNNING, "verdict": Verdict.HEALTHY}
+        state = [key for key, _, _ in (*metrics._STATE_COUNTERS, *metrics._STATE_GAUGES)]
+        node["state"] = dict.fromkeys(state, 0.0)
         return {**node, "agent": dict.fromkeys(agent, 0.0), "applications": {"ledger": application}}
 
     def is_stuck(self) -> bool:

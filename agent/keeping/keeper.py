@@ -66,7 +66,7 @@ class Keeper:
         self._threads = Threads("state", 1)
         self._memory, self._runs = Memory(instance=instance), False
         self._wake = asyncio.Event()
-        self._once = Once(log, "state")
+        self._once = Once(log, "kept")
         self._kept = Kept(why="no permit names this node yet")
         self._saved: Saved | None = None
         self._failures, self._last = 0, ""
@@ -151,7 +151,7 @@ class Keeper:
                 self._saved_file.unlink(missing_ok=True)
             base = saver.base
             self._log.say(
-                "state-open",
+                "kept-open",
                 how=done.do.value,
                 reason=done.why,
                 entries=base.entries if base is not None else 0,
@@ -200,7 +200,7 @@ class Keeper:
         try:
             await self._work(saver.tidy)
         except (Unreachable, Refused) as error:
-            self._log.say("state-untidy", reason=str(error))
+            self._log.say("kept-untidy", reason=str(error))
 
     def _note(self, epoch: int, saved: Saved) -> None:
         self._once.well()
@@ -209,7 +209,7 @@ class Keeper:
         self.tally.saves += saved.wrote
         self.tally.unchanged += not saved.wrote
         if first and saved.left_out_count:
-            self._log.say("state-left-out", count=saved.left_out_count, such_as=list(saved.left_out))
+            self._log.say("kept-left-out", count=saved.left_out_count, such_as=list(saved.left_out))
         told = {
             "epoch": epoch,
             "number": saved.manifest.number,
@@ -223,7 +223,7 @@ class Keeper:
             self._log.say("runtime-trouble", reason=str(error))
         quiet_since_s = self._memory.quiet_since_s
         if quiet_since_s is not None and saved.began_s >= quiet_since_s > self._kept.began_s:
-            self._log.say("state-saved-last", number=saved.manifest.number, bytes=saved.manifest.size)
+            self._log.say("kept-saved-last", number=saved.manifest.number, bytes=saved.manifest.size)
         self._now(Kept(epoch=epoch, began_s=saved.began_s))
 
     async def _rest(self, seconds: float) -> None:
@@ -238,7 +238,7 @@ class Keeper:
         return await self._threads.run("state", work, WORK_S_MAX)
 
     def _overtaken(self, epoch: int, error: Superseded) -> None:
-        self._log.say("state-superseded", reason=str(error))
+        self._log.say("kept-superseded", reason=str(error))
         self._superseded_at = epoch
         self._now(Kept(epoch=epoch, superseded=str(error)))
 

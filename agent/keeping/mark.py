@@ -10,7 +10,7 @@ from typing import Any
 
 from core.kept_rules import Mark
 
-MARK_FILE = "state.json"
+MARK_FILE = "kept.json"
 SAVED_FILE = "saved.json"
 VERSION = 1
 

@@ -50,6 +50,7 @@ class Saver:
         self._tree: Tree | None = None  # of the base, where it is known
         self._needed: frozenset[str] = frozenset()  # keys of pieces that the base needs,
         self._needed_before: frozenset[str] = frozenset()  # and the one before it
+        self._newest = 0  # number of a manifest that was seen
         self._unsure = False  # the answer to the last writing of the manifest was lost
         self._reads: Mapping[str, Read] = {}
 
@@ -68,6 +69,7 @@ class Saver:
         else:
             self._base = parse(body)  # one that cannot be read may be a newer agent's: it keeps us from writing, for ever
             self._tag = tag
+            self._newest = max(self._newest, self._base.number)
         self._unsure = False
         return self._base
 
@@ -182,7 +184,7 @@ class Saver:
             raise
         finally:
             self.pieces.puts += 1
-        self._base, self._tag = manifest, tag
+        self._base, self._tag, self._newest = manifest, tag, manifest.number
 
     def _judge(self, mine: Manifest) -> None:
         """The write was refused. Raises Superseded, Overtaken."""
@@ -202,7 +204,8 @@ class Saver:
         self._tree = None  # it may be that one's, or the former's: written anew either way
 
     def _number(self) -> int:
-        return (self._base.number if self._base is not None else 0) + 1
+        """Counted up also when somebody took the manifest away: no key of a piece is used twice."""
+        return self._newest + 1
 
     def _now_ms(self) -> int:
         return int(self._wall() * 1000)

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
@@ -46,7 +47,8 @@ class Counter:
         text = self._file.read_text(encoding="ascii").strip() if self._file.exists() else "0"
         if not (text.isascii() and text.isdigit() and len(text) < 20):
             raise ValueError(f"{self._file} holds {text[:40]!r}, not a count: move it away to begin at 0")
-        self.value = int(text)
+        self.value = self._saved = int(text)
+        self._counted: deque[tuple[float, int]] = deque(maxlen=100_000)  # when each was on the disk
 
     def hit(self) -> int:
         """Count one more and give the new count, once it is on the disk."""
@@ -63,7 +65,26 @@ class Counter:
             finally:
                 os.close(folder)
             self.value += 1
+            self._counted.append((time.monotonic(), self.value))
             return self.value
+
+    def saved(self) -> int | None:
+        """How far the count is safe from the loss of this machine; None where nobody saves it.
+
+        Whoever saves tells in a file when the last save began, on the clock that all programs of a machine share: what was
+        on the disk by then is in it.
+        """
+        try:
+            with open(os.environ["UNDERSTUDY_SAVED"], encoding="ascii") as stream:
+                began_s = float(json.load(stream)["began_monotonic_s"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        except OSError:
+            return self._saved  # nothing was saved yet, or not since it was restored
+        with self._lock:
+            while self._counted and self._counted[0][0] < began_s:
+                self._saved = self._counted.popleft()[1]
+        return self._saved
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -102,6 +123,7 @@ class Handler(BaseHTTPRequestHandler):
         return {
             "instance": os.environ.get("UNDERSTUDY_INSTANCE") or socket.gethostname(),
             "count": count,
+            "saved": self.counter.saved(),
             "epoch": os.environ.get("UNDERSTUDY_EPOCH"),
             "started": self.started,
         }

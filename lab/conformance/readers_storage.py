@@ -24,11 +24,14 @@ def _unless_unset(call: Callable[..., Any], key: str, **given: Any) -> Any:
 def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
     """An API's rule in the template's words."""
     made = some(rule, "Status", "NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload")
-    made["Prefix"] = rule.get("Filter", {}).get("Prefix", rule.get("Prefix", ""))
+    conditions = rule.get("Filter", {}).get("And") or rule.get("Filter", {})
+    made["Prefix"] = conditions.get("Prefix", rule.get("Prefix", ""))
+    made |= some(conditions, "ObjectSizeLessThan", "ObjectSizeGreaterThan")
     if "ID" in rule:
         made["Id"] = rule["ID"]
     if "Days" in rule.get("Expiration", {}):
         made["ExpirationInDays"] = rule["Expiration"]["Days"]
+    made |= some(rule.get("Expiration", {}), "ExpiredObjectDeleteMarker")
     if rule.get("Transitions"):
         made["Transitions"] = [{"TransitionInDays": item.get("Days"), "StorageClass": item["StorageClass"]} for item in rule["Transitions"]]
     return made

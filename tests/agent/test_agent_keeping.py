@@ -235,7 +235,7 @@ def test_a_piece_that_is_not_what_was_saved_is_refused_and_the_folder_stays_as_i
     with pytest.raises(BadTree, match="piece 1-"):
         opened(second, store, 2)
     assert contents(second.folder) == {}
-    assert not (second.root / "agent" / "state.json").exists()
+    assert not (second.root / "agent" / "kept.json").exists()
 
 
 @pytest.mark.parametrize("body", [b"", b"{}\n", b"junk", b'{"version": 2}\n', b'{"version": 1, "packed": "x"}\nabc'])

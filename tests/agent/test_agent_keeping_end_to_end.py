@@ -140,7 +140,7 @@ def test_a_clean_stop_saves_last_and_then_releases_the_permit(fleet: Fleet) -> N
         fleet.cloud.metadata.state = "Terminated"
         eventually("a release", lambda: report_of(fleet.cloud, 1) == Phase.RELEASED.value)
         written = int((disk / "data" / "count").read_text())
-        assert '"state-saved-last"' in (disk / "log").read_text()
+        assert '"kept-saved-last"' in (disk / "log").read_text()
     with fleet.node(2):
         assert eventually("all of it", lambda: fleet.seen("restored")) == written
 

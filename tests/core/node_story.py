@@ -7,7 +7,7 @@ from typing import Any
 
 from core.application import Run
 from core.model import Application, Assembly, Probe, Verdict
-from core.node import Concluded, Decision, Hold, Memory, Seen, Snapshot, Start, Stop, decide
+from core.node import Concluded, Decision, Hold, Kept, Memory, Seen, Snapshot, Start, Stop, decide
 from core.records import Permit, Phase
 from core.settings import start_order
 
@@ -35,6 +35,7 @@ class Story:
     powering_off: bool = False
     rebooting: bool = False
     held: dict[str, Hold] = field(default_factory=dict)
+    kept: Kept | None = None
     now_s: float = 100.0
     last: Decision | None = None
 
@@ -50,6 +51,7 @@ class Story:
             powering_off=self.powering_off,
             rebooting=self.rebooting,
             held=dict(self.held),
+            kept=self.kept,
             applications=dict(self.seen),
         )
 

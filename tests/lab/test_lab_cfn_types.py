@@ -108,7 +108,9 @@ DATA = {
                     "ExpirationInDays": 90,
                     "NoncurrentVersionExpiration": {"NoncurrentDays": 7},
                     "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
-                }
+                },
+                {"Status": "Enabled", "Prefix": "state/", "ObjectSizeLessThan": 1, "ExpirationInDays": 1},
+                {"Status": "Enabled", "Prefix": "state/", "ExpiredObjectDeleteMarker": True},
             ]
         },
         PublicAccessBlockConfiguration={

@@ -28,6 +28,13 @@ POINTS = {
         ours = type("Ours", (CloudFormationModel,), {"__module__": "a.b", "cloudformation_type": staticmethod(lambda: "X::Y::Z")})
         assert "X::Y::Z" not in parsing.get_model_map()
     """,
+    "S3 forgets the sizes in a lifecycle rule's filter, and builds its answer with `serialized`": """
+        from moto.s3.models import FakeBucket, LifecycleAndFilter
+        from moto.s3.responses import S3Response
+        assert not any("size" in name for name in vars(LifecycleAndFilter("p")))
+        assert {"serialized", "ActionResult"} <= set(S3Response.get_bucket_lifecycle.__code__.co_names)
+        assert "LifecycleRule" in FakeBucket.set_lifecycle.__code__.co_names
+    """,
     "a model's module must be dotted": """
         from moto.core.common_models import CloudFormationModel
         try:

@@ -90,7 +90,7 @@ def test_every_error_is_told_at_once_in_the_order_of_the_file(problems: Problems
         (2, "databse"),
         (3, "network.cidr"),
         (7, "assemblies[0].instances"),
-        (8, "assemblies[0].state.keep"),
+        (8, "assemblies[0].state"),
         (11, "assemblies[0].applications[0].run.exec"),
         (12, "assemblies[0].applications[0].tolerance.window"),
         (13, "assemblies[0].applications[1].name"),

@@ -71,11 +71,8 @@ def test_the_file_that_these_tests_change_is_right(problems: Problems) -> None:
         ("network", "{egress: public_ip}", "network.egress"),
         ("assembly", "mode: pair", "assemblies[0].mode"),
         ("assembly", "warm_pool: {size: 1}", "assemblies[0].warm_pool"),
-        ("state", "{keep: s3}", "assemblies[0].state.keep"),
         ("state", "{keep: efs}", "assemblies[0].state.keep"),
         ("state", "{keep: ebs}", "assemblies[0].state.keep"),
-        ("state", "{keep: none, path: /var/lib/x}", "assemblies[0].state.path"),
-        ("state", "{keep: none, persist: AUTO}", "assemblies[0].state.persist"),
         ("assembly", "on_disagreement: {replace: 10m}", "assemblies[0].on_disagreement"),
     ],
 )

@@ -71,6 +71,14 @@ ACKNOWLEDGED = (
     ),
     Acknowledged(
         "IAM5",
+        r"\w+/(Node/)?NodeRole/DefaultPolicy/Resource",
+        "nodes: state",
+        "Pieces of state are named by what is in them. GetObject and PutObject alone, below the assembly's own prefix, in a versioned "
+        "bucket: a node cannot read another assembly's, list, or delete for good.",
+        r"Resource::<\.\.\.>/state/[a-z0-9-]+/[a-z0-9-]+/\*",
+    ),
+    Acknowledged(
+        "IAM5",
         r"(Foundation/)?Functions/MoveFrontRole/DefaultPolicy/Resource",
         "move_front: changes of Route 53",
         "A change has an id that nobody knows before it is made. GetChange only reads how far it has come; what may be changed is one "

@@ -15,11 +15,13 @@ _TRANSITIONS = {"TransitionInDays": "Days", "StorageClass": "StorageClass"}
 def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
     """A rule in the API's words. https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleRule.html"""
     left = dict(rule)
-    made: dict[str, Any] = {"Status": left.pop("Status"), "Filter": {"Prefix": left.pop("Prefix", "")}}
+    made: dict[str, Any] = {"Status": left.pop("Status"), "Filter": _filter(left)}
     if "Id" in left:
         made["ID"] = left.pop("Id")
     if "ExpirationInDays" in left:
         made["Expiration"] = {"Days": int(left.pop("ExpirationInDays"))}
+    if "ExpiredObjectDeleteMarker" in left:
+        made["Expiration"] = {"ExpiredObjectDeleteMarker": str(left.pop("ExpiredObjectDeleteMarker")).lower() == "true"}
     if "NoncurrentVersionExpiration" in left:
         made["NoncurrentVersionExpiration"] = left.pop("NoncurrentVersionExpiration")
     if "NoncurrentVersionExpirationInDays" in left:
@@ -32,6 +34,13 @@ def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
     if left:
         raise ResourceError(f"lifecycle rule with {', '.join(sorted(left))}: the lab does not understand it")
     return made
+
+
+def _filter(left: dict[str, Any]) -> dict[str, Any]:
+    """Several conditions stand in an And. https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleRuleFilter.html"""
+    sizes = {key: int(left.pop(key)) for key in ("ObjectSizeLessThan", "ObjectSizeGreaterThan") if key in left}
+    prefix = {"Prefix": left.pop("Prefix", "")}
+    return {"And": {**prefix, **sizes}} if sizes else prefix
 
 
 def _encryption(given: dict[str, Any]) -> dict[str, Any]:

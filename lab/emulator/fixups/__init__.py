@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.emulator.fixups import buckets, functions, images, network, roles
+from lab.emulator.fixups import buckets, functions, images, lifecycles, network, roles
 from lab.world import World
 
 
@@ -10,5 +10,6 @@ def install(world: World) -> None:
     buckets.install()
     functions.install()
     images.install()
+    lifecycles.install()
     network.install()
     roles.install(world)
