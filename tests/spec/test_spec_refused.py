@@ -84,7 +84,7 @@ def test_what_is_not_built_is_refused_by_name_and_once(place: str, text: str, ke
 
 
 def test_an_empty_list_of_something_not_built_asks_for_nothing(problems: Problems) -> None:
-    assert problems(state="{keep: none, persist: {}}") == ()
+    assert problems(assembly="warm_pool: {}") == ()
 
 
 @pytest.mark.parametrize(
