@@ -63,7 +63,7 @@ def summary(deployable: Deployable) -> Iterator[str]:
     """What is promised, in words."""
     network = deployable.network
     zones = "1 zone" if network.zones == 1 else f"{network.zones} zones"
-    yield f"deployable {deployable.name}: network {network.cidr} over {zones}, no way out" + _but(deployable)
+    yield f"deployable {deployable.name}: network {network.cidr} over {zones}, {spec.way_out(deployable)}"
     yield f"  told when the ladder ends: {', '.join(deployable.notify) or 'nobody (notify is empty)'}"
     for name, words in zone_words(deployable):
         yield f"  one zone: {name}: {words}"
@@ -73,12 +73,6 @@ def summary(deployable: Deployable) -> Iterator[str]:
     yield from (f"  {note}" for note in (*spec.capacity_words(deployable), *spec.image_notes(deployable)))
     if deployable.pins:
         yield f"  images pinned in: {', '.join(sorted({pin.region for pin in deployable.pins}))}"
-
-
-def _but(deployable: Deployable) -> str:
-    """An address of its own is a way out too: AWS needs no NAT for it, and prefix lists cannot be named without a look-up."""
-    held = any(assembly.front.kind is FrontKind.ELASTIC_IP for assembly in deployable.assemblies)
-    return ", except that the node with the Elastic IP reaches any address on port 443" if held else ""
 
 
 def _assembly(assembly: Assembly, network: str) -> Iterator[str]:

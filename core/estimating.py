@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.costs import Estimate, Rates
 from core.costs_database import of_database
 from core.costs_detection import detection
+from core.costs_egress import egress
 from core.costs_ours import ours
 from core.costs_yours import yours
 from core.model import Deployable
@@ -16,5 +17,6 @@ NOT_COUNTED = (
 
 
 def estimate(deployable: Deployable, rates: Rates) -> Estimate:
-    lines = (*detection(deployable, rates), *ours(deployable, rates), *yours(deployable, rates), *of_database(deployable, rates))
+    needed = (*yours(deployable, rates), *of_database(deployable, rates), *egress(deployable, rates))
+    lines = (*detection(deployable, rates), *ours(deployable, rates), *needed)
     return Estimate(lines, len(deployable.assemblies))

@@ -39,6 +39,8 @@ class Egress(StrEnum):
     """How nodes reach beyond the table and the bucket."""
 
     NONE = "none"
+    NAT = "nat"
+    PUBLIC_IP = "public_ip"
 
 
 class OnDisagreement(StrEnum):

@@ -2,6 +2,7 @@
 
 from spec.capacity import capacity_words
 from spec.conversion import Conversion, convert
+from spec.egress import way_out
 from spec.image import image_notes
 from spec.load import Loaded, load, load_unpinned, load_with_warnings
 from spec.problems import Problem, SpecError, Warned
@@ -27,4 +28,5 @@ __all__ = [
     "load_unpinned",
     "load_with_warnings",
     "size_text",
+    "way_out",
 ]

@@ -12,6 +12,7 @@ from core import names
 from spec.application_checks import check_application, ha_port_of
 from spec.balancer import check_balancer_zones, node_ports
 from spec.database_checks import check_database, has_database
+from spec.egress import check_egress
 from spec.image import check_image
 from spec.neighbours import check_neighbours
 from spec.ordering import order_check
@@ -22,6 +23,7 @@ from spec.zonal import check_zones
 
 def cross_check(data: Any) -> Iterator[Finding]:
     """Every finding in the file; parts of the wrong shape are passed over, for others report them."""
+    yield from check_egress(data)
     assemblies = _list(data, "assemblies")
     yield from _names_once([(("assemblies", index, "name"), assembly) for index, assembly in assemblies], "assemblies")
     for index, assembly in assemblies:

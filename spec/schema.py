@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from core import names
+from spec import egress
 from spec.application import ApplicationSection
 from spec.capacity import CapacityKeys
 from spec.database import DatabaseSection
@@ -108,7 +109,7 @@ class AssemblySection(CapacityKeys):
 class NetworkSection(Section):
     cidr: Cidr = Field(default="10.20.0.0/16", description="private IPv4 network, /16 to /24")
     zones: int = Field(default=2, ge=1, le=2, description="availability zones, 1 or 2: a template that fits every account knows two")
-    egress: Literal["none"] = Field(default="none", description="how nodes reach beyond the table and the bucket")
+    egress: Literal["none", "nat", "public_ip"] = Field(default="none", description=egress.SAID)
 
 
 class DeployableFile(Section):

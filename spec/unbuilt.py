@@ -43,17 +43,14 @@ class Unbuilt:
 
 
 _ASSEMBLY = ("assemblies", "*")
-_NO_PUBLIC_ZONE = "use a private zone, or kind: elastic_ip: in a public zone the node needs a public address of its own (egress: public_ip)"
+_NO_PUBLIC_ZONE = "use a private zone, or kind: elastic_ip"
 
 UNBUILT = (
     Unbuilt(("foundation",), _not("own"), "leave it out or write own: the deployable brings its own table, bucket and functions"),
     Unbuilt(("database", "engine"), _any_of("mariadb", "mysql"), "write engine: postgres"),
     Unbuilt(("database", "auth"), _any_of("iam"), "write auth: secret"),
-    Unbuilt(
-        ("network", "egress"), _any_of("nat", "public_ip"), "write egress: none and publish all that the application needs as its artifact"
-    ),
     Unbuilt((*_ASSEMBLY, "mode"), _any_of("pair"), "write mode: single; a node that fails is replaced"),
-    # The record of a public zone needs an address that the whole world reaches, and nodes have none of their own.
+    # The record of a public zone needs the node's public address, and move_front writes private ones.
     Unbuilt((*_ASSEMBLY, "front", "zone"), _any_of("public"), _NO_PUBLIC_ZONE),
     Unbuilt((*_ASSEMBLY, "front", "zone", "public"), _not(False), _NO_PUBLIC_ZONE),
     Unbuilt(

@@ -66,7 +66,7 @@ class NodeAssembly(Construct):
 
     def _security_group(self, prober: ec2.SecurityGroup) -> ec2.SecurityGroup:
         assembly = self._assembly
-        group = self._network.security_group(self, "NodeGroup", f"Nodes of {self._deployable.name}/{assembly.name}")
+        group = self._network.node_group(self, "NodeGroup", f"Nodes of {self._deployable.name}/{assembly.name}")
         for port in (assembly.ha_port, assembly.http_port):
             group.add_ingress_rule(prober, ec2.Port.tcp(port), "the prober's looks")
         if self._front is not None and self._front.clients is not None:

@@ -78,7 +78,7 @@ class BalancerFront(Construct):
             "Balancer",
             type="application" if self._kind is FrontKind.ALB else "network",
             scheme="internal" if self._balancer.internal else "internet-facing",
-            subnets=[subnet.subnet_id for subnet in self._network.subnets],
+            subnets=[subnet.subnet_id for subnet in (self._network.subnets if self._balancer.internal else self._network.public_subnets)],
             security_groups=[self.door.security_group_id],
             load_balancer_attributes=[
                 kind.LoadBalancerAttributeProperty(key=key, value=value) for key, value in sorted(self._attributes().items())

@@ -6,13 +6,14 @@ from aws_cdk import Fn
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct, IDependable
 
-from core.model import Network
+from core.model import Egress, Network
 
 
 class NodeNetwork(Construct):
-    """Public subnets whose instances get no public address: a front brings its own.
+    """Where nodes are, and how they get out. subnets: the nodes'. public_subnets: those with a way to and from the internet.
 
-    No NAT: a node speaks to the table and the bucket only, and gateway endpoints cost nothing.
+    With no egress nodes stand in public subnets without a public address, for a front brings its own: a node speaks to the table and
+    the bucket only, and gateway endpoints cost nothing. With addresses of their own they stand there too; behind NAT gateways they do not.
     Zones are whatever the region lists first, so that synth asks no account.
     """
 
@@ -24,12 +25,14 @@ class NodeNetwork(Construct):
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(network.cidr),
             availability_zones=[Fn.select(index, Fn.get_azs()) for index in range(network.zones)],
-            nat_gateways=0,
-            subnet_configuration=[ec2.SubnetConfiguration(name="Node", subnet_type=ec2.SubnetType.PUBLIC, map_public_ip_on_launch=False)],
+            nat_gateways=network.zones if network.egress is Egress.NAT else 0,
+            subnet_configuration=_subnets(network.egress),
             # Emptying the default group takes a custom resource, and nothing of ours is ever in it.
             restrict_default_security_group=False,
         )
-        self.subnets = self.vpc.public_subnets
+        self.public_subnets = self.vpc.public_subnets
+        self.subnets = self.vpc.private_subnets if network.egress is Egress.NAT else self.public_subnets
+        self._egress = network.egress
         for name, service in (("S3", ec2.GatewayVpcEndpointAwsService.S3), ("DynamoDb", ec2.GatewayVpcEndpointAwsService.DYNAMODB)):
             self.vpc.add_gateway_endpoint(name, service=service)
 
@@ -44,6 +47,24 @@ class NodeNetwork(Construct):
         group = ec2.SecurityGroup(scope, id_, vpc=self.vpc, description=description, allow_all_outbound=False)
         group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "the table and the bucket, by their gateway endpoints")
         return group
+
+    def node_group(self, scope: Construct, id_: str, description: str) -> ec2.SecurityGroup:
+        """The same for nodes, who may go wherever they have a way to when the file gives them one."""
+        group = self.security_group(scope, id_, description)
+        if self._egress is not Egress.NONE:
+            for port in (ec2.Port.all_tcp(), ec2.Port.all_udp()):
+                group.add_egress_rule(ec2.Peer.any_ipv4(), port, "the way out that the file gives")
+        return group
+
+
+def _subnets(egress: Egress) -> list[ec2.SubnetConfiguration]:
+    public = ec2.SubnetType.PUBLIC
+    if egress is Egress.NAT:
+        return [
+            ec2.SubnetConfiguration(name="Gateway", subnet_type=public, map_public_ip_on_launch=False),
+            ec2.SubnetConfiguration(name="Node", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+        ]
+    return [ec2.SubnetConfiguration(name="Node", subnet_type=public, map_public_ip_on_launch=egress is Egress.PUBLIC_IP)]
 
 
 def way(scope: Construct, mine: tuple[str, ec2.SecurityGroup], theirs: tuple[str, ec2.SecurityGroup], port: int) -> list[IDependable]:

@@ -18,10 +18,11 @@ _installed: dict[int, Instances] = {}  # by id of the world: one in the lab, sev
 def install(world: World) -> None:
     """Take moto's place for everything about instances' states and elastic addresses."""
     instances = Instances(world, machine_spec, patches.bury, patches.forgetter(lambda: get_backend("ec2")[ACCOUNT][REGION]))
-    patches.patch_launches(world, instances)
+    addresses = Addresses(world, instances)
+    patches.patch_launches(world, instances, addresses)
     patches.patch_power(instances)
     patches.patch_status(world, instances)
-    patches.patch_addresses(Addresses(world, instances))
+    patches.patch_addresses(addresses)
     interfaces.patch(interfaces.Interfaces(world, instances))
     cloudformation.patch()
     _installed[id(world)] = instances

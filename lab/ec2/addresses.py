@@ -23,16 +23,47 @@ class Addresses:
         self._world, self._instances = world, instances
         self._lock = threading.RLock()
         self._routed: dict[str, tuple[str, str]] = {}  # public address -> (instance, private address) as packets go now
+        self._lent: dict[str, str] = {}  # instance -> the address that it has from its subnet, until it ends or gets an elastic one
         instances.on_gone.append(self._drop_all)
         instances.on_boot.append(self._restore)
 
     def next_free(self, backend: Any) -> str:
         """An address of the block that nobody has; AddressLimitExceeded when all are taken."""
-        taken = {address.public_ip for address in backend.addresses}
+        taken = {address.public_ip for address in backend.addresses} | set(self._lent.values())
         for last in _USABLE:
             if f"{_BLOCK}.{last}" not in taken:
                 return f"{_BLOCK}.{last}"
         raise EC2ClientError("AddressLimitExceeded", "The maximum number of addresses has been reached.")
+
+    def lend(self, instance: Any) -> None:
+        """A subnet that gives its instances public addresses gives this one of ours; no other subnet does anything.
+
+        https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-instance-addressing.html: of Amazon's pool, for as long as it runs.
+        """
+        nic = instance.nics[0]
+        if str(nic.subnet.map_public_ip_on_launch).lower() != "true":
+            return
+        with self._lock:
+            address = nic.public_ip = self.next_free(instance.ec2_backend)
+            self._lent[instance.id] = address
+            self._routed[address] = (instance.id, nic.private_ip_address)
+            if self._world.network is not None:
+                self._world.network.route(address, nic.private_ip_address)
+            self._world.journal.say("ec2", f"{address} lent to {instance.id}", address=address)
+
+    def _take_back(self, instance_id: str) -> None:
+        """The lent address is somebody else's from now on: the instance ended, or has an elastic one in its place.
+
+        https://docs.aws.amazon.com/vpc/latest/userguide/vpc-eips.html: it is released into the pool again.
+        """
+        address = self._lent.pop(instance_id, None)
+        if address is None:
+            return
+        self._routed.pop(address, None)
+        if self._world.network is not None:
+            self._world.network.route(address, None)
+        self._on_machine(instance_id, address, add=False)
+        self._world.journal.say("ec2", f"{address} taken back from {instance_id}", address=address)
 
     def associate(self, backend: Any, eip: Any, *, instance: Any, eni: Any, reassociate: bool) -> str:
         """Give the address to an instance or interface; idempotent. Returns the association id.
@@ -59,6 +90,8 @@ class Addresses:
                     self.disassociate(other)
             if eip.eni:
                 eip.eni.public_ip = None
+            if holder is not None:
+                self._take_back(holder.id)
             eip.instance, eip.eni, eip.association_id = holder, nic, random_eip_association_id()
             nic.public_ip = eip.public_ip
             self._world.journal.say("ec2", f"{eip.public_ip} given to {holder.id if holder else nic.id}", address=eip.public_ip)
@@ -122,6 +155,8 @@ class Addresses:
 
         https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/elastic-ip-addresses-eip.html
         """
+        with self._lock:
+            self._take_back(instance_id)
         life = self._instances.find(instance_id)
         if life is None:
             return

@@ -59,7 +59,7 @@ def forgetter(backend_of: Any) -> Any:
     return forget
 
 
-def patch_launches(world: World, instances: Instances) -> None:
+def patch_launches(world: World, instances: Instances, addresses: Addresses) -> None:
     """RunInstances honours its template, may lack capacity, and begins at `pending`."""
 
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -87,6 +87,7 @@ def patch_launches(world: World, instances: Instances) -> None:
                     instance_id=instance.id, iam_instance_profile_name=profile.get("Name"), iam_instance_profile_arn=profile.get("Arn")
                 )
             instances.launched(instance)
+            addresses.lend(instance)
         return reservation
 
     take_over(Instance, __init__=init)

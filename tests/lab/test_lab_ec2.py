@@ -357,3 +357,38 @@ def test_the_publishers_parameters_hold_an_image_for_either_architecture(b: Benc
         (image,) = b.ec2.describe_images(ImageIds=[held["Value"]])["Images"]
 
         assert (image["Architecture"], image["RootDeviceName"], held["DataType"]) == (architecture, device, "aws:ec2:image")
+
+
+# --- addresses that a subnet lends ----------------------------------------------------------------------------------------
+
+
+def lending(b: Bench) -> str:
+    b.ec2.modify_subnet_attribute(SubnetId=b.subnets[0], MapPublicIpOnLaunch={"Value": True})
+    return b.running_instance()
+
+
+def test_a_subnet_that_says_so_lends_its_instances_a_public_address_until_they_end(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-instance-addressing.html."""
+    assert "PublicIpAddress" not in b.instance(b.running_instance(SubnetId=b.subnets[1]))
+    instance = lending(b)
+    told = b.instance(instance)
+
+    assert b.network.routes[told["PublicIpAddress"]] == told["PrivateIpAddress"]
+    assert b.ec2.describe_addresses()["Addresses"] == [], "it is nobody's own"
+    b.ec2.terminate_instances(InstanceIds=[instance])
+    b.settle()
+    assert b.network.routes[told["PublicIpAddress"]] is None
+
+
+def test_an_elastic_address_takes_the_place_of_the_lent_one(b: Bench):
+    """https://docs.aws.amazon.com/vpc/latest/userguide/vpc-eips.html: which goes back to the pool."""
+    instance = lending(b)
+    lent = b.instance(instance)["PublicIpAddress"]
+    elastic = b.ec2.allocate_address(Domain="vpc")
+    assert elastic["PublicIp"] != lent
+
+    b.ec2.associate_address(AllocationId=elastic["AllocationId"], InstanceId=instance)
+    b.clock.advance(10)
+
+    assert b.instance(instance)["PublicIpAddress"] == elastic["PublicIp"]
+    assert b.network.routes[lent] is None

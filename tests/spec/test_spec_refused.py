@@ -67,8 +67,6 @@ def test_the_file_that_these_tests_change_is_right(problems: Problems) -> None:
     ("place", "text", "key"),
     [
         ("top", "foundation: shared", "foundation"),
-        ("network", "{egress: nat}", "network.egress"),
-        ("network", "{egress: public_ip}", "network.egress"),
         ("assembly", "mode: pair", "assemblies[0].mode"),
         ("assembly", "warm_pool: {size: 1}", "assemblies[0].warm_pool"),
         ("state", "{keep: efs}", "assemblies[0].state.keep"),
@@ -94,6 +92,8 @@ def test_an_empty_list_of_something_not_built_asks_for_nothing(problems: Problem
         ("network", "{cidr: 10.20.0.1/16}", "network.cidr", "not an IPv4 network"),
         ("network", "{cidr: 8.8.0.0/16}", "network.cidr", "not a private network"),
         ("network", "{cidr: 10.20.0.0/16, zones: 3}", "network.zones", "less than or equal to 2"),
+        ("network", "{egress: proxy}", "network.egress", "nat"),
+        ("network", "{egress: nat}", "assemblies[0].front.kind", "leads nowhere behind a NAT gateway"),
         ("top", "notify: [nobody]", "notify[0]", "not an e-mail address"),
         ("image", "windows", "assemblies[0].image", "debian-12"),
         ("image", "ami-12", "assemblies[0].image", "no image that is known"),

@@ -9,6 +9,7 @@ MODULES = (
     "network",
     "interfaces",
     "balancers",
+    "gateways",
     "dns",
     "identity",
     "storage",

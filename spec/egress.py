@@ -1,0 +1,43 @@
+"""How nodes reach beyond the table and the bucket, as the deployable file says it, and what does not go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from core.model import Deployable, Egress, FrontKind
+from spec.problems import Finding
+
+SAID = (
+    "how nodes reach beyond the table and the bucket: none; public_ip, an address of its own for each; or nat, a NAT gateway in each zone"
+)
+
+
+def check_egress(data: Any) -> Iterator[Finding]:
+    """Behind a NAT gateway no node has a public address, and none can bear an Elastic IP that anybody reaches.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html: an address works in a subnet with a route to the gateway.
+    """
+    network = data.get("network") if isinstance(data, dict) else None
+    if not isinstance(network, dict) or network.get("egress") != "nat":
+        return
+    assemblies = data.get("assemblies")
+    for index, assembly in enumerate(assemblies if isinstance(assemblies, list) else ()):
+        front = assembly.get("front") if isinstance(assembly, dict) else None
+        if isinstance(front, dict) and front.get("kind") == "elastic_ip":
+            remedy = "write network.egress: public_ip or none, or choose another front"
+            yield ("assemblies", index, "front", "kind"), "elastic_ip", "leads nowhere behind a NAT gateway (network.egress: nat)", remedy
+
+
+def way_out(deployable: Deployable) -> str:
+    """In words, for whoever reads what the file means."""
+    match deployable.network.egress:
+        case Egress.NAT:
+            many = deployable.network.zones
+            return f"out by {many} NAT gateway{'' if many == 1 else 's'}, one in each zone"
+        case Egress.PUBLIC_IP:
+            return "out by a public address of each node's own, which nobody can come in by but by its front"
+        case Egress.NONE:
+            held = any(assembly.front.kind is FrontKind.ELASTIC_IP for assembly in deployable.assemblies)
+            # An address of its own is a way out too: prefix lists cannot be named without a look-up.
+            return "no way out" + (", except that the node with the Elastic IP reaches any address on port 443" if held else "")
