@@ -28,7 +28,7 @@ NAMED: Mapping[str, tuple[str, ...]] = {
     "dynamodb": ("arn:*:dynamodb:*:*:table/understudy-*",),
     "events": ("arn:*:events:*:*:rule/understudy-*",),
     "lambda": ("arn:*:lambda:*:*:function:understudy-*",),
-    "logs": ("arn:*:logs:*:*:log-group:understudy-*",),
+    "logs": ("arn:*:logs:*:*:log-group:understudy-*", "arn:*:logs:*:*:log-group:/aws/rds/instance/understudy-*"),
     "s3": ("arn:*:s3:::understudy-*",),
     "rds": ("arn:*:rds:*:*:*:understudy-*",),
     "sns": ("arn:*:sns:*:*:understudy-*",),
@@ -81,7 +81,7 @@ def statements(kinds: Iterable[str]) -> Iterator[dict[str, Any]]:
     for service, scope in NAMED.items():
         mine = {action for action in rest if action.startswith(f"{service}:") and not _reads(action) and action not in NAMELESS}
         if mine:
-            yield _statement(f"Our{service.capitalize()}", mine, [*scope, f"{scope[0]}:*"] if service == "logs" else [*scope])
+            yield _statement(f"Our{service.capitalize()}", mine, [*scope, *(f"{one}:*" for one in scope)] if service == "logs" else [*scope])
             rest -= mine
     yield _statement("CodeAsPublished", {"s3:GetObject", "s3:GetObjectVersion"}, [ASSETS])
     # The newest image's id, and the version of the bootstrap stack.
