@@ -45,7 +45,7 @@ def test_validate_prints_the_model_as_json(tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert done.returncode == 0
     assert told["valid"] is True
-    assert told["deployable"]["assemblies"][0]["front"] == {"kind": "elastic_ip", "ports": [8080], "record": None}
+    assert told["deployable"]["assemblies"][0]["front"] == {"kind": "elastic_ip", "ports": [8080], "record": None, "balancer": None}
 
 
 def test_validate_prints_every_error_with_its_line_and_exits_2(tmp_path: Path) -> None:
