@@ -129,6 +129,37 @@ class Front:
         return Front({"kind": "dns", "ports": list(ports), **given(name=record_name, ttl=ttl)})
 
     @staticmethod
+    def alb(
+        *,
+        ports: Sequence[int],
+        target_port: int | None = None,
+        certificate_arn: str | None = None,
+        redirect: bool | None = None,
+        access_logs: bool | None = None,
+        deletion_protection: bool | None = None,
+        internal: bool | None = None,
+        clients: Sequence[str] | None = None,
+    ) -> Front:
+        """An Application Load Balancer. target_port: the node's; None: as the client's. clients: IPv4 networks that may come in."""
+        more = given(target_port=target_port, certificate=certificate_arn, redirect=redirect, access_logs=access_logs)
+        more |= given(deletion_protection=deletion_protection, internal=internal, clients=list(clients) if clients else None)
+        return Front({"kind": "alb", "ports": list(ports), **more})
+
+    @staticmethod
+    def nlb(
+        *,
+        ports: Sequence[int],
+        target_port: int | None = None,
+        deletion_protection: bool | None = None,
+        internal: bool | None = None,
+        clients: Sequence[str] | None = None,
+    ) -> Front:
+        """A Network Load Balancer, which passes TCP on and serves a new node only after one to three minutes; else as `alb`."""
+        more = given(target_port=target_port, deletion_protection=deletion_protection, internal=internal)
+        more |= given(clients=list(clients) if clients else None)
+        return Front({"kind": "nlb", "ports": list(ports), **more})
+
+    @staticmethod
     def of(**said: Any) -> Front:
         return Front(said)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from core import names
+from spec.front import FrontSection
+from stacks.own import Front
 from tests.stacks.conftest import ROOT, Template, as_list
 
 GROUP = "AWS::AutoScaling::AutoScalingGroup"
@@ -108,3 +110,20 @@ def test_what_cannot_be_is_refused_where_it_is_said_and_by_the_constructs_path(e
 
     assert answer in said
     assert said.startswith("stack/")
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        Front.none(),
+        Front.elastic_ip(ports=[80]),
+        Front.dns(record_name="counter.inside.internal", ports=[80]),
+        Front.alb(ports=[80], target_port=8080, access_logs=True, clients=["10.0.0.0/8"]),
+        Front.nlb(ports=[80, 81], internal=True, deletion_protection=False),
+    ],
+    ids=lambda front: str(front.said["kind"]),
+)
+def test_fronts_are_said_in_the_files_words(front: Front) -> None:
+    read = FrontSection.model_validate(dict(front.said))
+
+    assert {key: getattr(read, key) for key in front.said} == front.said
