@@ -73,12 +73,15 @@ class BalancerFront(Construct):
 
     def _make(self) -> elb.CfnLoadBalancer:
         kind = elb.CfnLoadBalancer
+        subnets = self._network.subnets if self._balancer.internal else self._network.public_subnets
+        if not subnets:
+            raise ValueError(f"{self._assembly.name}: a load balancer with public addresses needs public subnets: make it internal")
         made = kind(
             self,
             "Balancer",
             type="application" if self._kind is FrontKind.ALB else "network",
             scheme="internal" if self._balancer.internal else "internet-facing",
-            subnets=[subnet.subnet_id for subnet in (self._network.subnets if self._balancer.internal else self._network.public_subnets)],
+            subnets=[subnet.subnet_id for subnet in subnets],
             security_groups=[self.door.security_group_id],
             load_balancer_attributes=[
                 kind.LoadBalancerAttributeProperty(key=key, value=value) for key, value in sorted(self._attributes().items())

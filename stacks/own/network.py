@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from core.model import Egress
 from stacks.network import NodeNetwork
 
 
@@ -19,6 +20,8 @@ class GivenNetwork(NodeNetwork):
         chosen = subnets or ec2.SubnetSelection()
         self.vpc = vpc
         self.cidr = vpc.vpc_cidr_block
+        self.public_subnets = vpc.public_subnets
+        self._egress = Egress.NONE  # ways out of our own making: whatever the subnets have is theirs
         self.subnets = vpc.select_subnets(
             availability_zones=chosen.availability_zones,
             one_per_az=chosen.one_per_az,
