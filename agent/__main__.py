@@ -82,6 +82,7 @@ async def run(settings: NodeSettings, *, table: str, bucket: str, state: Path, m
         neighbours=_neighbours(),
         interface_of=metadata.interface,
         database=_database(settings, identity, log),
+        volume=os.environ.get(names.ENV_VOLUME, ""),
         store=S3Store(bucket, identity.region) if settings.assembly.state.saved else None,
     )
     await live(settings, world)

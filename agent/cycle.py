@@ -10,7 +10,7 @@ from typing import Any
 
 from agent.announcer import Announcer
 from agent.beat import set_within, until_beat_s
-from agent.keeping import Keeper
+from agent.keeping import StateKeeper
 from agent.log import Log
 from agent.notebook import Notebook
 from agent.notes import Notes
@@ -79,7 +79,7 @@ class Cycle:
         self.log, self._notifier, self.clock = log, notifier, clock
         self.knowledge, self.tally = Knowledge(), Tally()
         self.applications: dict[str, Supervised] = {}
-        self.keeper: Keeper | None = None  # of the assembly's state, where the agent keeps it
+        self.keeper: StateKeeper | None = None  # of the assembly's state, where the agent keeps it
         self.wanted_requests: dict[str, str] = {}  # application -> reason, until the reporter has stored it
         self.told = asyncio.Event()  # set whenever there is something new to report
         self.turned = asyncio.Event()  # of the step to come: set when it is done, then another takes its place

@@ -17,8 +17,9 @@ from agent.cycle import Cycle
 from agent.database import DatabaseFiles
 from agent.front_interface import keep_front_interface
 from agent.holder import NodeHolder
-from agent.keeping import Keeper
+from agent.keeping import Keeper, StateKeeper
 from agent.keeping.mark import SAVED_FILE
+from agent.keeping.on_volume import VolumeKeeper
 from agent.keeping.opening import Place
 from agent.keeping.store import Store
 from agent.listening import listening
@@ -44,7 +45,7 @@ class World:
     control: the path of its local socket; its folder is in memory (tmpfs). front: the address that clients use, if any;
     neighbours: those of other assemblies, by name. interface_of: one of this node's network interfaces, by its hardware address.
     database: what its applications are told of it, when they may talk to it.
-    store: where the assembly's state is saved, when it is.
+    store: where the assembly's state is saved, when it is; volume: the one that it is kept on instead, when it is.
     """
 
     identity: Identity
@@ -61,6 +62,7 @@ class World:
     interface_of: Callable[[str], Attached | None] = lambda mac: None
     database: DatabaseFiles | None = None
     store: Store | None = None
+    volume: str = ""
 
 
 async def identify(metadata: Metadata, log: Log) -> Identity:
@@ -172,8 +174,10 @@ def _told_to_all(cycle: Cycle, world: World) -> dict[str, str]:
     return environment
 
 
-def _keeper(cycle: Cycle, world: World, environment: Mapping[str, str]) -> Keeper | None:
+def _keeper(cycle: Cycle, world: World, environment: Mapping[str, str]) -> StateKeeper | None:
     settings, state = cycle.settings, cycle.settings.assembly.state
+    if state.on_volume:
+        return _on_volume(cycle, world)
     if not state.saved or world.store is None:
         return None
     users = [application.user for application in settings.assembly.applications if application.user is not None]
@@ -185,6 +189,20 @@ def _keeper(cycle: Cycle, world: World, environment: Mapping[str, str]) -> Keepe
         instance=world.identity.instance,
         saved_file=world.control.parent / SAVED_FILE,
         environment=environment,
+        log=world.log,
+        clock=cycle.clock,
+        changed=cycle.wake,
+    )
+
+
+def _on_volume(cycle: Cycle, world: World) -> StateKeeper:
+    assembly = cycle.settings.assembly
+    assert assembly.state.path is not None
+    users = [application.user for application in assembly.applications if application.user is not None]
+    return VolumeKeeper(
+        world.volume,
+        assembly.state.path,
+        user=users[0] if users else None,
         log=world.log,
         clock=cycle.clock,
         changed=cycle.wake,

@@ -76,7 +76,7 @@ def detection(deployable: Deployable, rates: Rates) -> Iterator[Line]:
     pricing = Pricing(rates, Group.DETECTION)
     many = len(deployable.assemblies)
     yield from _table(pricing, many)
-    fronts = sum(assembly.front.kind is not FrontKind.NONE for assembly in deployable.assemblies)
+    fronts = sum((assembly.front.kind is not FrontKind.NONE) + assembly.state.on_volume for assembly in deployable.assemblies)
     yield from _functions(pricing, many, fronts)
     messages = 1 + SWEEPS_A_MINUTE + polls_a_minute(SWEEPS_A_MINUTE)
     how = f"a minute: 1 batch sent, {SWEEPS_A_MINUTE} deleted, {polls_a_minute(SWEEPS_A_MINUTE):g} polls of {POLLERS} pollers"

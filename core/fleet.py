@@ -35,6 +35,7 @@ class Watched:
     tolerance: Tolerance
     on_disagreement: OnDisagreement
     after: tuple[str, ...] = ()
+    has_volume: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,7 @@ def fleet_to_json(deployable: Deployable) -> str:
                     "t": [assembly.tolerance.failures, assembly.tolerance.window_s],
                     "o": assembly.on_disagreement.value,
                     **({"a": list(assembly.after)} if assembly.after else {}),
+                    **({"s": True} if assembly.state.on_volume else {}),
                 }
                 for assembly in deployable.assemblies
             ]
@@ -150,6 +152,7 @@ def _watched(deployable: str, index: int, entry: Any) -> Watched:
         tolerance=_tolerance(f"{where}.t", entry.get("t")),
         on_disagreement=on_disagreement,
         after=_names(f"{where}.a", entry.get("a", [])),
+        has_volume=entry.get("s") is True,
     )
 
 

@@ -49,6 +49,7 @@ def history_pk(deployable: str) -> str:
 # --- tags: how a Lambda knows, and a policy demands, that a thing is ours --------------------------
 TAG_DEPLOYABLE = "understudy:deployable"
 TAG_ASSEMBLY = "understudy:assembly"
+TAG_VOLUME = "understudy:volume"  # DEPLOYABLE/ASSEMBLY, of the volume that its state is kept on: by this alone snapshots find it
 
 # --- metrics (one explicit metric per assembly; EMF through the log) -------------------------------
 METRIC_NAMESPACE = "Understudy"
@@ -87,6 +88,7 @@ ENV_RECOVER_QUEUE = "UNDERSTUDY_RECOVER_QUEUE_URL"
 ENV_FLEET = "UNDERSTUDY_FLEET"  # core.fleet JSON: what this foundation watches
 ENV_FRONTS = "UNDERSTUDY_FRONTS"  # JSON {assembly: {"kind", "ports", and what that kind needs}}
 ENV_DATABASES = "UNDERSTUDY_DATABASES"  # JSON {database instance: deployable}, for record_event
+ENV_VOLUMES = "UNDERSTUDY_VOLUMES"  # JSON {assembly: volume id}, of those whose state is kept on one
 ENV_FUNCTION_PROBE = "UNDERSTUDY_FUNCTION_PROBE_NODES"  # function names, for who may invoke them
 ENV_FUNCTION_RECOVER = "UNDERSTUDY_FUNCTION_RECOVER_ASSEMBLY"
 ENV_FUNCTION_ADMIT = "UNDERSTUDY_FUNCTION_ADMIT_NODE"
@@ -99,6 +101,7 @@ ENV_NEIGHBOURS = "UNDERSTUDY_NEIGHBOURS"  # fronts of other assemblies, as ASSEM
 ENV_DATABASE = "UNDERSTUDY_DATABASE"  # where the database is, as core.database.parse_whereabouts reads it
 ENV_DATABASE_CA = "UNDERSTUDY_DATABASE_CA"  # certificates to trust instead of those that the agent brings
 ENV_SAVED = "UNDERSTUDY_SAVED"  # of applications: the file that says what is saved
+ENV_VOLUME = "UNDERSTUDY_VOLUME"  # the id of the volume that the assembly's state is kept on
 ENV_HOSTS = "UNDERSTUDY_HOSTS"  # the hosts file to keep, when it is not /etc/hosts
 
 # --- ports -----------------------------------------------------------------------------------------

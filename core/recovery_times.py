@@ -88,7 +88,7 @@ def _in_place(assembly: Assembly) -> Iterator[Expected]:
 
 def _replaced(assembly: Assembly, delays: Mapping[str, Delay]) -> Iterator[Expected]:
     """What costs the machine: another one is launched."""
-    waits = (*_NEW_MACHINE, *_FRONT[assembly.front.kind])
+    waits = (*_NEW_MACHINE, *(("volume_move",) if assembly.state.on_volume else ()), *_FRONT[assembly.front.kind])
 
     def row(failure: str, ours: Share, *first: str) -> Expected:
         aws = tuple(delays[name] for name in (*first, *waits))

@@ -38,6 +38,7 @@ class Keep(StrEnum):
 
     NONE = "none"
     S3 = "s3"
+    EBS = "ebs"
 
 
 class Persist(StrEnum):
@@ -58,6 +59,7 @@ class State:
     """path: the folder, absolute. every_s: between the beginnings of two saves.
 
     snapshot: a command that makes a consistent copy, which is then saved in the folder's place; None: the folder itself is.
+    size_gb: of the volume, in GiB, where it is kept on one.
     """
 
     keep: Keep = Keep.NONE
@@ -65,18 +67,25 @@ class State:
     persist: Persist = Persist.AUTO
     every_s: float = EVERY_S
     snapshot: tuple[str, ...] | None = None
+    size_gb: int | None = None
 
     def __post_init__(self) -> None:
         check_bounds(EVERY_S_MIN, EVERY_S_MAX, every_s=self.every_s)
-        if self.keep is Keep.S3:
+        if self.keep is not Keep.NONE:
             trouble = "is missing" if self.path is None else trouble_with(self.path)
             if trouble is not None:
                 raise ValueError(f"state.path {trouble}")
+        if (self.keep is Keep.EBS) != (self.size_gb is not None):
+            raise ValueError("state.size belongs to state that is kept on a volume, and to no other")
 
     @property
     def saved(self) -> bool:
         """Whether the agent saves and restores it."""
         return self.keep is Keep.S3 and self.persist is not Persist.DISABLED
+
+    @property
+    def on_volume(self) -> bool:
+        return self.keep is Keep.EBS
 
 
 NOT_KEPT = State()

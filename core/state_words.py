@@ -9,6 +9,11 @@ def kept_words(state: State) -> str:
     """What is kept, and what a replacement loses: said before anything is broken, not found out."""
     if state.keep is Keep.NONE:
         return "nothing is kept; a replacement starts with an empty disk"
+    if state.keep is Keep.EBS:
+        return (
+            f"{state.path} lies on a volume of {state.size_gb} GB that moves with the permit; a replacement finds it as it was left, and a "
+            "lost machine loses what its programs had not yet made the disk keep (fsync); a snapshot is taken each day, and seven are kept"
+        )
     if state.persist is Persist.DISABLED:
         return f"{state.path} is neither saved nor restored (persist: DISABLED); a replacement starts with an empty disk"
     saved = f"{state.path} is saved to S3 every {state.every_s:g} s while it changes, and once more at a clean stop"

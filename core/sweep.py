@@ -24,16 +24,19 @@ class Handler(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waking:
-    """Who to wake, about which instance ("" for the assembly as a whole), and why."""
+    """Who to wake, about which instance ("" for the assembly as a whole), and why. state: its volume is meant, not its front."""
 
     handler: Handler
     instance: str
     reason: str
+    state: bool = False
 
 
-def wakings(view: View, policy: Policy, *, in_alarm: bool, front_holder: str | None) -> tuple[Waking, ...]:
-    """in_alarm: the assembly's alarm is in ALARM. front_holder: who holds the front, as read back."""
-    found = [*_hooks(view), *_front(view, front_holder)]
+def wakings(
+    view: View, policy: Policy, *, in_alarm: bool, front_holder: str | None, volume_holder: str | None = None
+) -> tuple[Waking, ...]:
+    """in_alarm: the assembly's alarm is in ALARM. front_holder, volume_holder: who holds them, as read back."""
+    found = [*_hooks(view), *_volume(view, volume_holder), *_front(view, front_holder)]
     why = _recovery(view, policy, in_alarm=in_alarm)
     if why is not None:
         found.insert(0, Waking(Handler.RECOVER, "", why))
@@ -62,6 +65,15 @@ def _front(view: View, front_holder: str | None) -> list[Waking]:
     if view.is_gone(permit.instance) or report is None or report.epoch != permit.epoch or report.phase is not Phase.RUNNING:
         return []
     return [Waking(Handler.MOVE_FRONT, permit.instance, f"the front is on {front_holder or 'nobody'}, not on {permit.instance}")]
+
+
+def _volume(view: View, volume_holder: str | None) -> list[Waking]:
+    """The volume belongs to the permit's holder from the moment that it is permitted, for nothing runs there before."""
+    permit = view.permit
+    if permit is None or not view.watched.has_volume or volume_holder == permit.instance or view.is_gone(permit.instance):
+        return []
+    why = f"the volume is at {volume_holder or 'nobody'}, not at {permit.instance}"
+    return [Waking(Handler.MOVE_FRONT, permit.instance, why, state=True)]
 
 
 def _recovery(view: View, policy: Policy, *, in_alarm: bool) -> str | None:

@@ -11,6 +11,8 @@ def bound(assembly: Assembly) -> Iterator[str]:
     """What of an assembly lives in one zone."""
     if assembly.front.kind is FrontKind.NETWORK_INTERFACE:
         yield "its network interface"
+    if assembly.state.on_volume:
+        yield "its volume"
 
 
 def zone_words(deployable: Deployable) -> Iterator[tuple[str, str]]:

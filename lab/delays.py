@@ -43,6 +43,7 @@ _DELAYS = (
         "half of the 60 s that https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html calls general; "
         "the half is assumed",
     ),
+    Delay("volume_move", 4.0, _AWS + "ebs/latest/userguide/ebs-attaching-volume.html"),  # attached, or detached
     Delay("interface_move", 3.0, _AWS + "AWSEC2/latest/UserGuide/network-interface-attachments.html"),  # attached, or detached
     Delay("alb_target", 3.0, _AWS + "elasticloadbalancing/latest/application/target-group-register-targets.html"),  # to the first check
     Delay(

@@ -35,7 +35,7 @@ def _drive(wake: HookWake, context: Any) -> str:
     """Work until the hook is answered or this call's time is up; tick wakes the next one."""
     watched = world.watched(wake.deployable, wake.assembly)
     fresh: dict[str, FreshLook] = {}
-    said = ""
+    said, placed = "", not watched.has_volume
     patience = Patience(ME, context)
     while True:
         try:
@@ -47,6 +47,15 @@ def _drive(wake: HookWake, context: Any) -> str:
                 case admission.WritePermit():
                     _permit(step)
                     _announce(view)
+                case admission.Wait() if not placed and view.permit is not None and view.permit.instance == wake.instance:
+                    # It starts nothing before its state is there.
+                    placed = world.place_state(watched, environment.text(names.ENV_FUNCTION_MOVE_FRONT)) == wake.instance
+                    log.say(ME, f"its volume is {'attached to' if placed else 'not yet at'} {wake.instance}")
+                    if not placed:
+                        if clock.left_s(context) <= POLL_S:
+                            groups.keep_alive(wake.group, names.LAUNCH_HOOK, wake.instance)
+                            return "left for tick to go on: its volume is not there yet"
+                        clock.sleep(POLL_S)
                 case admission.Complete(reason):
                     return _complete(wake, view, reason) + _tell_deploy(wake, view, step)
                 case admission.Abandon(reason, keep_evidence):
@@ -80,8 +89,11 @@ def _permit(step: admission.WritePermit) -> None:
 
 
 def _announce(view: View) -> None:
-    """A balancer takes its time with a new target, an NLB minutes: it begins while the applications start, and asks when they are up."""
-    if view.watched.front.kind in BALANCERS:
+    """A balancer takes its time with a new target, an NLB minutes: it begins while the applications start, and asks when they are up.
+
+    So does EC2 with an interface. Its last holder is gone, so that nobody loses by it.
+    """
+    if view.watched.front.kind in BALANCERS or view.watched.front.kind is FrontKind.NETWORK_INTERFACE:
         named = {"deployable": view.watched.deployable, "assembly": view.watched.name}
         functions.wake(environment.text(names.ENV_FUNCTION_MOVE_FRONT), {"assembly": named})
 

@@ -11,7 +11,7 @@ from core.guards import Policy
 from core.items import BadRecord
 from core.model import FrontKind
 from core.sweep import SWEEP_OFFSETS_S, Handler, Waking, wakings
-from lambdas.adapters import alarms, clock, environment, fronts, functions, log, queues, world
+from lambdas.adapters import alarms, clock, environment, fronts, functions, log, queues, volume, world
 from lambdas.adapters.clients import WorldFailed
 
 ME = "tick"
@@ -62,7 +62,8 @@ def _look_after(watched: Watched) -> int:
     if watched.front.kind is not FrontKind.NONE:
         front = fronts.front_of(watched.deployable, watched.name)
         holder = front.who_holds() if front else None
-    found = wakings(view, Policy(), in_alarm=in_alarm, front_holder=holder)
+    kept = volume.volume_of(watched.name) if watched.has_volume else None
+    found = wakings(view, Policy(), in_alarm=in_alarm, front_holder=holder, volume_holder=kept.who_holds() if kept else None)
     handlers = [waking.handler for waking in found]
     for waking in found:
         if waking.handler is Handler.ADMIT and Handler.RECOVER in handlers:
@@ -77,5 +78,5 @@ def _payload(watched: Watched, waking: Waking, group: str) -> dict[str, Any]:
     if waking.handler is Handler.RECOVER:
         return {"wake": {**named, "reason": waking.reason}}
     if waking.handler is Handler.MOVE_FRONT:
-        return {"assembly": named}
+        return {"assembly": named, **({"state": True} if waking.state else {})}
     return {"assembly": named, "instance": waking.instance, "group": group}

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from core.state import EVERY_S, Keep, Persist, State, trouble_with
 from spec.grammars import Command
 from spec.problems import Finding, KeyPath
+from spec.quantities import Size
 from spec.section import Section
 from spec.values import Duration, InstallPath, wrong
 
@@ -24,8 +25,9 @@ StatePath = Annotated[InstallPath, AfterValidator(_own_folder)]
 
 
 class StateSection(Section):
-    keep: Literal["none", "s3"] = Field(
-        description="what a replacement finds again; none: nothing, it starts with an empty disk; s3: the folder as it was last saved"
+    keep: Literal["none", "s3", "ebs"] = Field(
+        description="what a replacement finds again; none: nothing, it starts with an empty disk; s3: the folder as it was last saved; "
+        "ebs: the folder itself, on a volume that moves within one zone"
     )
     path: StatePath | None = Field(default=None, description="the folder that is kept, such as /var/lib/NAME; nothing outside of it is")
     persist: Literal["AUTO", "REBIND", "CLEAN", "DISABLED"] = Field(
@@ -41,6 +43,22 @@ class StateSection(Section):
         description="with `keep: s3`: a command, run as root before each save, that puts a consistent copy into $UNDERSTUDY_SNAPSHOT, "
         "which is saved in the folder's place",
     )
+
+    size: Annotated[int, Size("1G", "16T")] | None = Field(default=None, description="with `keep: ebs`: of the volume, such as 8G")
+
+    @model_validator(mode="after")
+    def _a_volume(self) -> Self:
+        """https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html: gp3, in whole GiB."""
+        given = self.model_fields_set - {"keep", "path", "size"}
+        if self.keep == "ebs" and given:
+            raise wrong(f"is kept on a volume, which has no {min(given)}", f"leave {min(given)} out, or choose keep: s3")
+        if self.keep == "ebs" and self.size is None:
+            raise wrong("does not say how large its volume is", "add its size, such as size: 8G")
+        if self.keep != "ebs" and self.size is not None:
+            raise wrong("has a size and no volume", "leave size out, or choose keep: ebs")
+        if self.size is not None and self.size % (1 << 30):
+            raise wrong("has a size that is no whole number of GB", "write whole gigabytes, such as size: 8G")
+        return self
 
     @model_validator(mode="after")
     def _what_belongs_together(self) -> Self:
@@ -61,6 +79,7 @@ def to_state(section: StateSection) -> State:
         persist=Persist(section.persist),
         every_s=section.every,
         snapshot=tuple(section.snapshot) if section.snapshot is not None else None,
+        size_gb=section.size >> 30 if section.size is not None else None,
     )
 
 

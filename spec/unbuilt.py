@@ -55,8 +55,8 @@ UNBUILT = (
     Unbuilt((*_ASSEMBLY, "front", "zone", "public"), _not(False), _NO_PUBLIC_ZONE),
     Unbuilt(
         (*_ASSEMBLY, "state", "keep"),
-        _any_of("efs", "ebs"),
-        "write keep: s3, or keep: none and know that a replacement starts with an empty disk",
+        _any_of("efs"),
+        "write keep: s3, keep: ebs, or keep: none and know that a replacement starts with an empty disk",
     ),
     Unbuilt(
         (*_ASSEMBLY, "warm_pool"), _given, "leave it out: a stopped machine would save the launch, not the boot, and is not let in yet"

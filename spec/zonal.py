@@ -12,9 +12,10 @@ ZONES = 2  # what a file has that does not say how many: spec.schema.NetworkSect
 
 
 def check_zones(data: dict[str, Any], assemblies: Assemblies) -> Iterator[Finding]:
-    """An interface belongs to a subnet, and a subnet lies in one zone: a node elsewhere could never be given it.
+    """An interface belongs to a subnet, and a subnet lies in one zone, as a volume does: a node elsewhere could never be given it.
 
-    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html ("in the same Availability Zone")
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-eni.html ("in the same Availability Zone"),
+    https://docs.aws.amazon.com/ebs/latest/userguide/ebs-attaching-volume.html
     """
     network = data.get("network")
     zones = network.get("zones", ZONES) if isinstance(network, dict) else ZONES
@@ -35,3 +36,6 @@ def _bound(assemblies: Assemblies) -> Iterator[str]:
         front = assembly.get("front")
         if isinstance(front, dict) and front.get("kind") == "network_interface":
             yield f"the network interface of {assembly.get('name')}"
+        state = assembly.get("state")
+        if isinstance(state, dict) and state.get("keep") == "ebs":
+            yield f"the volume of {assembly.get('name')}"

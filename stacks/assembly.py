@@ -20,6 +20,7 @@ from stacks.group import group_of_one
 from stacks.kept_state import may_keep_state
 from stacks.launch import launch_template
 from stacks.network import NodeNetwork, way
+from stacks.volume import VolumeState
 
 
 class NodeAssembly(Construct):
@@ -38,6 +39,7 @@ class NodeAssembly(Construct):
         prober: ec2.SecurityGroup,
         stage: Stage,
         database: SharedDatabase | None = None,
+        volume: VolumeState | None = None,
     ) -> None:
         """fronts: every assembly's, by name; this one's is what its clients use, the others' are its neighbours."""
         super().__init__(scope, id_)
@@ -58,6 +60,7 @@ class NodeAssembly(Construct):
             neighbours=self._neighbours,
             stage=stage,
             database=self._database,
+            volume=volume,
         )
         self._role = self._node_role(contents)
         self._template = launch_template(

@@ -19,6 +19,7 @@ from stacks.bundle import Published, artifact_bundle, published
 from stacks.database import SharedDatabase
 from stacks.foundation import Foundation
 from stacks.front import Front
+from stacks.volume import VolumeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,11 @@ def contents_of(
     neighbours: Mapping[str, Front | None],
     stage: Stage,
     database: SharedDatabase | None = None,
+    volume: VolumeState | None = None,
 ) -> Contents:
     """Publish what the node needs and say where each part goes.
 
-    neighbours: the fronts that it must know, by assembly. database: when it may talk to it.
+    neighbours: the fronts that it must know, by assembly. database: when it may talk to it. volume: that its state is kept on.
     """
     assets: list[s3_assets.Asset] = []
 
@@ -80,6 +82,7 @@ def contents_of(
         environment=(
             *_environment(foundation, front, neighbours),
             *([(names.ENV_DATABASE, database.where)] if database is not None else []),
+            *([(names.ENV_VOLUME, volume.volume_id)] if volume is not None else []),
         ),
     )
     return Contents(script, tuple(assets))

@@ -9,6 +9,7 @@ from constructs import Construct
 
 from core import names
 from core.model import Deployable
+from core.state_words import kept_words
 from core.zonal import zone_words
 from stacks.alarms import Alarms
 from stacks.assembly import NodeAssembly
@@ -21,6 +22,7 @@ from stacks.foundation import Foundation
 from stacks.front import front_for
 from stacks.functions import Functions
 from stacks.network import NodeNetwork
+from stacks.volume import volume_for
 from stacks.wakes import Wakes
 
 
@@ -53,6 +55,11 @@ class DeployableStack(Stack):
             )
             for assembly in deployable.assemblies
         }
+        volumes = {
+            assembly.name: volume
+            for assembly in deployable.assemblies
+            if (volume := volume_for(self, f"{camel(assembly.name)}State", deployable=deployable, assembly=assembly, network=network))
+        }
         functions = Functions(
             self,
             "Functions",
@@ -60,6 +67,7 @@ class DeployableStack(Stack):
             network=network,
             foundation=foundation,
             fronts=fronts,
+            volumes=volumes,
             archive=lambdas_bundle(staging / "lambdas.zip").path,
         )
         wakes = Wakes(self, "Wakes", deployable=deployable, foundation=foundation, functions=functions)
@@ -78,6 +86,7 @@ class DeployableStack(Stack):
                 network=network,
                 foundation=foundation,
                 fronts=fronts,
+                volume=volumes.get(assembly.name),
                 prober=functions.prober_group,
                 stage=stage,
                 database=database,
@@ -96,6 +105,8 @@ class DeployableStack(Stack):
             Annotations.of(nodes[name]).add_warning_v2("understudy:one-zone", f"{name}: {words}")
         if database is not None:
             self._say("Database", database.identifier, "The database instance")
+        for name in volumes:
+            Annotations.of(nodes[name]).add_info(f"{name}: {kept_words(deployable.assembly(name).state)}")
         self._say("Table", foundation.table.table_name, "State table")
         self._say("Bucket", foundation.bucket.bucket_name, "Evidence")
         self._say("Topic", foundation.topic.topic_arn, "Where people are paged")

@@ -22,6 +22,7 @@ from stacks.balancer import BalancerFront
 from stacks.foundation import Foundation
 from stacks.front import Front, front_settings
 from stacks.network import NodeNetwork
+from stacks.volume import VolumeState, volumes_settings
 
 LOG_KEPT = logs.RetentionDays.ONE_MONTH
 
@@ -73,6 +74,7 @@ class Functions(Construct):
         network: NodeNetwork,
         foundation: Foundation,
         fronts: Mapping[str, Front | None],
+        volumes: Mapping[str, VolumeState],
         archive: Path,
         prober: ec2.SecurityGroup | None = None,
     ) -> None:
@@ -82,6 +84,7 @@ class Functions(Construct):
         self._foundation = foundation
         self.by_module: dict[str, lambda_.Function] = {}
         self._fronts = [front for front in fronts.values() if front is not None]
+        self._volumes = list(volumes.values())
         self._table_arn = foundation.table.table_arn
         self._code = lambda_.Code.from_asset(str(archive))
         self._common = {
@@ -89,6 +92,7 @@ class Functions(Construct):
             names.ENV_BUCKET: foundation.bucket.bucket_name,
             names.ENV_FLEET: fleet_to_json(deployable),
             names.ENV_FRONTS: Stack.of(self).to_json_string({name: front_settings(front) for name, front in fronts.items()}),
+            **volumes_settings(Stack.of(self), volumes),
         }
         self.prober_group = prober or network.security_group(self, "ProberGroup", "The prober: it asks nodes from outside")
         for port in sorted({port for assembly in deployable.assemblies for port in (assembly.ha_port, assembly.http_port)}):
@@ -120,6 +124,7 @@ class Functions(Construct):
             MOVE_FRONT,
             [
                 *_once(statement for front in self._fronts for statement in (*front.to_see(), *front.to_move())),
+                *_once(statement for volume in self._volumes for statement in (*volume.to_see(), *volume.to_move())),
                 may.items(self._table_arn, self._partitions(names.permit_pk), "GetItem"),
             ],
         )
@@ -181,6 +186,7 @@ class Functions(Construct):
                 # An alarm is asked for by its metric, and that knows no resource.
                 may.describe("cloudwatch:DescribeAlarmsForMetric"),
                 *_once(statement for front in self._fronts for statement in front.to_see()),
+                *_once(statement for volume in self._volumes for statement in volume.to_see()),
                 may.allow("sqs:SendMessage", on=[self._foundation.tick_queue.queue_arn]),
             ],
             invokes={

@@ -76,6 +76,28 @@ def move_our_interfaces(deployable: str) -> iam.PolicyStatement:
     )
 
 
+def move_our_volumes(deployable: str) -> iam.PolicyStatement:
+    """Take a volume from one of the deployable's nodes and attach it to another: both sides must bear its tag."""
+    return allow("ec2:AttachVolume", "ec2:DetachVolume", on=[_ec2("instance/*"), _ec2("volume/*")], when=_tagged(deployable))
+
+
+def take_snapshots(deployable: str, name: str) -> list[iam.PolicyStatement]:
+    """What Data Lifecycle Manager does in its role's name, of one volume by its tag and of the snapshots that it tagged itself.
+
+    https://docs.aws.amazon.com/ebs/latest/userguide/dlm-prerequisites.html, AWSDataLifecycleManagerServiceRole, without the parts for
+    copies, fast restores, archives and shared snapshots.
+    """
+    of_it = {"StringEquals": {f"aws:ResourceTag/{names.TAG_DEPLOYABLE}": deployable, f"aws:ResourceTag/{names.TAG_VOLUME}": name}}
+    snapshots = f"arn:{Aws.PARTITION}:ec2:{Aws.REGION}::snapshot/*"
+    return [
+        allow("ec2:CreateSnapshot", on=[_ec2("volume/*")], when=of_it),
+        allow("ec2:CreateSnapshot", on=[snapshots]),  # it has no tag before it is made
+        allow("ec2:CreateTags", on=[snapshots]),
+        allow("ec2:DeleteSnapshot", on=[snapshots], when=of_it),
+        describe("ec2:DescribeInstances", "ec2:DescribeVolumes", "ec2:DescribeSnapshots"),
+    ]
+
+
 def read_records(zone: str) -> iam.PolicyStatement:
     return allow("route53:ListResourceRecordSets", on=[_zone(zone)])
 

@@ -65,6 +65,10 @@ MEANINGS = {
     "stop": "a run is being stopped, and why; `grace_s` 0 kills",
     "target-state": "Auto Scaling takes this node away",
     "told-to-stop": "SIGTERM; `machine_goes_down` says what becomes of the machine",
+    "volume-closed": "nothing runs any more, and the state's volume is unmounted: another node may have it",
+    "volume-open": "the state's volume is mounted: `how` it was found",
+    "volume-trouble": "it is attached and cannot be mounted, or not be unmounted; tried again",
+    "volume-well-again": "it can again",
     "warning": "something is said and nothing done: a threshold that reports, a limit that does not hold here",
 }
 # Of `Once`: the reason when it begins, nothing when it ends.

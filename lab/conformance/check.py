@@ -18,6 +18,7 @@ from lab.conformance import (  # noqa: F401 - they register
     readers_messages,
     readers_network,
     readers_storage,
+    readers_volumes,
 )
 from lab.conformance.compare import differences
 from lab.conformance.live import READERS, Live, Missing, Read, client
@@ -26,7 +27,10 @@ from lab.world import PORT
 
 TEXT_CHARS_MAX = 300
 # Whole types of which nothing can be read back, and why that is right.
-EXCUSED_TYPES = {"AWS::CDK::Metadata": "a note of CDK's own; AWS makes nothing of it either"}
+EXCUSED_TYPES = {
+    "AWS::CDK::Metadata": "a note of CDK's own; AWS makes nothing of it either",
+    "AWS::DLM::LifecyclePolicy": "the emulator has no Data Lifecycle Manager to ask; no snapshot is taken in the lab",
+}
 # (type, path) that does not read back, and why that is right.
 EXCUSED_PROPERTIES: dict[tuple[str, str], str] = {
     ("AWS::RDS::DBInstance", "DeleteAutomatedBackups"): "an argument of DeleteDBInstance; no describing call tells it",

@@ -68,6 +68,7 @@ _WAITED_FOR = {
     "alb_target",
     "nlb_target",
     "database_failover",
+    "volume_move",
     "event",
     "stream_poll",
     "cold_start",

@@ -12,7 +12,7 @@ from lab.drills.model import Moment
 _QUIET_WHO = {"functions", "function", "metrics", "metric", "events", "event", "queue", "stream", "schedule", "lab", "topic"}
 _DAILY = re.compile(r"invoked by |done in |woken by |a fresh look at |joined incident |Successfully executed action|nothing to do: ")
 _TOLD_DELAYS = {"pending", "boot", "shutdown", "group_detection", "group_launch", "alarm_evaluation", "address_move", "record_change"}
-_TOLD_DELAYS |= {"interface_move", "alb_target", "nlb_target"}
+_TOLD_DELAYS |= {"interface_move", "volume_move", "alb_target", "nlb_target"}
 _MADE_NAME = re.compile(r"understudy-[a-z0-9-]+?-([A-Z][A-Za-z]+?)[0-9A-F]{8}(?:-[A-Z0-9]{10,})?")
 _INSTANCE = re.compile(r"\b(i-[0-9a-f]{4})[0-9a-f]{13}\b")
 _INCIDENT = re.compile(r"\bincident \d{13}-i-[0-9a-f]{4}\.\. ")

@@ -6,7 +6,7 @@ import threading
 
 from moto.backends import get_backend
 
-from lab.ec2 import cloudformation, interfaces, patches
+from lab.ec2 import cloudformation, interfaces, patches, volumes
 from lab.ec2.addresses import Addresses
 from lab.ec2.launch import machine_spec
 from lab.ec2.lifecycle import Instances
@@ -24,6 +24,7 @@ def install(world: World) -> None:
     patches.patch_status(world, instances)
     patches.patch_addresses(addresses)
     interfaces.patch(interfaces.Interfaces(world, instances))
+    volumes.patch(volumes.Volumes(world, instances))
     cloudformation.patch()
     _installed[id(world)] = instances
 

@@ -140,6 +140,8 @@ class Machine:
             # Each VPC's resolver: https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
             "resolver": str(ipaddress.IPv4Network(spec.vpc_cidr)[2]),
             "logs": str(folder.resolve()),
+            "disks": str(_disks(folder)),
+            "disk_tools": (Path(__file__).parent / "disks.sh").read_text(),
             "environment": {"AWS_ENDPOINT_URL": f"http://{AWS_ADDRESS}:{PORT}", **({CA_VARIABLE: f"/etc/{CA_FILE}"} if ca else {})},
             "etc": {CA_FILE: ca} if ca else {},
             "user_data": user_data.hex(),
@@ -185,6 +187,13 @@ class Machine:
 def interpreter() -> str:
     """The Python below the virtual environment: machines see that one, not our packages."""
     return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
+
+
+def _disks(folder: Path) -> Path:
+    """Of its volumes (lab.ec2.volumes.disks_of), beside its folder of logs."""
+    disks = folder.resolve().parent.parent / "disks" / folder.name
+    disks.mkdir(parents=True, exist_ok=True)
+    return disks
 
 
 @cache

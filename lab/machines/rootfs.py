@@ -18,7 +18,6 @@ _KEPT_FLAGS = MS_NOSUID | MS_NODEV | MS_NOEXEC | 1024 | 2048  # and noatime, nod
 _RELATIME = 1 << 21
 _libc = ctypes.CDLL(None, use_errno=True)
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_HOST_BIN = "usr/host-bin"  # where the host's /usr/bin is seen; /usr/bin itself is ours, of links to it
 _FRESH = (
     "etc",
     "opt",
@@ -76,7 +75,7 @@ def bind(source: Path, target: Path, *, read_only: bool = True) -> None:
 
 
 def build(new: Path, boot: dict[str, Any]) -> None:
-    """Lay out a root at the folder `new`. boot: hostname, address, logs, environment, etc, systemctl, interpreter."""
+    """Lay out a root at the folder `new`. boot: hostname, address, logs, disks, environment, etc, systemctl, interpreter."""
     mount("machine", new, "tmpfs", MS_NOSUID | MS_NODEV, "size=2g,mode=755")
     for folder in _FRESH:
         (new / folder).mkdir(parents=True, exist_ok=True)
@@ -92,6 +91,7 @@ def build(new: Path, boot: dict[str, Any]) -> None:
     with contextlib.suppress(OSError):  # some containers do not allow it; nothing here depends on it
         mount("sysfs", new / "sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY)
     bind(Path(boot["logs"]), new / "var/log", read_only=False)
+    bind(Path(boot["disks"]), new / "dev/disk/by-id", read_only=False)
 
 
 def enter(new: Path) -> None:
@@ -106,24 +106,17 @@ def enter(new: Path) -> None:
 
 
 def _programs(new: Path, boot: dict[str, Any]) -> None:
-    """The host's /usr read-only, but /usr/bin as links, so that python3 and systemctl can be the lab's."""
+    """The host's /usr read-only, but its folders of programs as links, so that some of them can be the lab's."""
     (new / "usr").mkdir()
     for entry in os.scandir("/usr"):
-        if entry.name != "bin" and entry.is_dir(follow_symlinks=False):
-            bind(Path(entry.path), new / "usr" / entry.name)
-        elif entry.is_symlink():
+        if entry.is_symlink():
             (new / "usr" / entry.name).symlink_to(os.readlink(entry.path))
-    bind(Path("/usr/bin"), new / _HOST_BIN)
-    own = new / "usr/bin"
-    own.mkdir()
-    ours = {"systemctl": boot["systemctl"], "python3": boot["python3"]}
-    for name in os.listdir("/usr/bin"):
-        if ours.get(name) is None:
-            (own / name).symlink_to(f"/{_HOST_BIN}/{name}")
-    for name, text in ours.items():
-        if text is not None:
-            (own / name).write_text(text)
-            (own / name).chmod(0o755)
+        elif entry.name not in ("bin", "sbin") and entry.is_dir(follow_symlinks=False):
+            bind(Path(entry.path), new / "usr" / entry.name)
+    disk_tools = dict.fromkeys(("mount", "umount", "blkid", "mkfs.ext4", "e2fsck"), boot["disk_tools"])
+    _links(new, "bin", {"systemctl": boot["systemctl"], "python3": boot["python3"], **disk_tools})
+    if not Path("/usr/sbin").is_symlink():
+        _links(new, "sbin", {name: disk_tools[name] for name in ("blkid", "mkfs.ext4", "e2fsck")})
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         host = Path("/", name)
         if host.is_symlink():
@@ -132,6 +125,20 @@ def _programs(new: Path, boot: dict[str, Any]) -> None:
             bind(host, new / name)
     for extra in boot["also"]:
         bind(Path(extra), new / extra.lstrip("/"))
+
+
+def _links(new: Path, name: str, ours: dict[str, str | None]) -> None:
+    """A folder of links to the host's programs, save those that are ours."""
+    bind(Path("/usr", name), new / f"usr/host-{name}")
+    own = new / "usr" / name
+    own.mkdir()
+    for program in os.listdir(f"/usr/{name}"):
+        if ours.get(program) is None:
+            (own / program).symlink_to(f"/usr/host-{name}/{program}")
+    for program, text in ours.items():
+        if text is not None:
+            (own / program).write_text(text)
+            (own / program).chmod(0o755)
 
 
 def _settings(etc: Path, boot: dict[str, Any]) -> None:

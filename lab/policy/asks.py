@@ -148,6 +148,8 @@ def _ec2(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
     if call.operation == "DisassociateAddress":
         address, instance = directory.instance_of_address(str(p["AssociationId"])).split(" ")
         return (on("elastic-ip", address), *((on("instance", instance),) if instance else ()))
+    if call.operation in ("AttachVolume", "DetachVolume"):
+        return (on("volume", str(p["VolumeId"])), on("instance", str(p["InstanceId"])))
     if call.operation == "AttachNetworkInterface":
         return (on("network-interface", str(p["NetworkInterfaceId"])), on("instance", str(p["InstanceId"])))
     if call.operation == "DetachNetworkInterface":

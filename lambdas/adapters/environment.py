@@ -109,6 +109,26 @@ def _ports(entry: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(int(port) for port in entry["ports"])
 
 
+def volume_of(assembly: str) -> str | None:
+    """The volume that its state is kept on; None when it is on none. Raises BadEnvironment."""
+    volume = _volumes().get(assembly)
+    if volume is not None and not isinstance(volume, str):
+        raise BadEnvironment(f"{names.ENV_VOLUMES}: {assembly} is {volume!r}, expected the id of a volume")
+    return volume
+
+
+@cache
+def _volumes() -> dict[str, Any]:
+    """Absent where no assembly has one."""
+    try:
+        volumes = json.loads(os.environ.get(names.ENV_VOLUMES, "{}"))
+    except json.JSONDecodeError as error:
+        raise BadEnvironment(f"{names.ENV_VOLUMES} is not JSON: {error}") from error
+    if not isinstance(volumes, dict):
+        raise BadEnvironment(f"{names.ENV_VOLUMES} is not an object of volumes by assembly")
+    return volumes
+
+
 @cache
 def _fronts() -> dict[str, Any]:
     try:

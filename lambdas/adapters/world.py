@@ -111,6 +111,17 @@ def watched(deployable: str, assembly: str) -> Watched:
         raise BadEvent(str(error)) from error
 
 
+def place_state(name: Watched, function: str) -> str | None:
+    """Have move_front attach the volume to the permit's holder; who has it now. That it could not be asked is an answer too."""
+    try:
+        answer = functions.ask(function, {"assembly": {"deployable": name.deployable, "assembly": name.name}, "state": True})
+    except WorldFailed as error:
+        log.say("state", f"move_front failed: {error}")
+        return None
+    held_by = answer.get("held_by")
+    return held_by if isinstance(held_by, str) else None
+
+
 def place_front(name: Watched, function: str) -> Front:
     """Have move_front put the front where the permit says. That it could not be asked is an answer too."""
     try:

@@ -32,6 +32,7 @@ from stacks.contents import Stage
 from stacks.front import Front, front_for
 from stacks.functions import Functions
 from stacks.own.network import GivenNetwork
+from stacks.volume import VolumeState, volume_for
 from stacks.wakes import Wakes
 
 
@@ -68,6 +69,7 @@ class Foundation(Construct):
         self.topic: sns.ITopic = self._kept.topic
         self._prober = self._network.security_group(self, "ProberGroup", "The prober: it asks nodes from outside")
         self._fronts: dict[str, Front | None] = {}
+        self._volumes: dict[str, VolumeState] = {}
         # Gone with this process: CDK copies an asset the moment it is made.
         self._staging = tempfile.TemporaryDirectory(prefix="understudy-")
         folder = Path(self._staging.name)
@@ -95,6 +97,9 @@ class Foundation(Construct):
         """All of an assembly but its group."""
         front = front_for(scope, "Front", deployable=self._deployable, assembly=assembly, network=self._network, foundation=self._kept)
         self._fronts[assembly.name] = front
+        volume = volume_for(scope, "State", deployable=self._deployable, assembly=assembly, network=self._network)
+        if volume is not None:
+            self._volumes[assembly.name] = volume
         node = NodeAssembly(
             scope,
             "Node",
@@ -105,6 +110,7 @@ class Foundation(Construct):
             fronts=self._fronts,
             prober=self._prober,
             stage=self._stage,
+            volume=volume,
         )
         for name, words in zone_words(self._deployable):
             if name == assembly.name:
@@ -121,6 +127,7 @@ class Foundation(Construct):
             foundation=self._kept,
             fronts=self._fronts,
             archive=lambdas_bundle(self._stage.folder / "lambdas.zip").path,
+            volumes=self._volumes,
             prober=self._prober,
         )
         Wakes(self, "Wakes", deployable=self._deployable, foundation=self._kept, functions=functions)

@@ -81,6 +81,20 @@ def test_a_world_in_order_wakes_nobody() -> None:
     assert woken(view()) == []
 
 
+def test_a_volume_elsewhere_wakes_its_mover_from_the_permit_on() -> None:
+    """Nothing runs on the permit's holder before it has it, so that its report says nothing yet."""
+    with_volume = replace(view().watched, has_volume=True)
+    starting = view(watched=with_volume, reports={NODE: report(Phase.WAITING, epoch=0)})
+    gone = view(watched=with_volume, machines={NODE: Machine(instance=NODE, state="terminated", address="", launched_ms=1)})
+
+    def moved(seen: View, holder: str | None) -> list[bool]:
+        found = wakings(seen, POLICY, in_alarm=False, front_holder=NODE, volume_holder=holder)
+        return [w.state for w in found if w.handler is Handler.MOVE_FRONT]
+
+    assert moved(starting, None) == moved(starting, "i-other") == [True]
+    assert moved(starting, NODE) == moved(gone, None) == moved(view(), None) == []
+
+
 def test_each_waiting_hook_wakes_its_handler() -> None:
     both = {
         "i-1": Member(instance="i-1", lifecycle="Pending:Wait", healthy=True),

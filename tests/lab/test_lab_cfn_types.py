@@ -54,6 +54,21 @@ NETWORK = {
         VpcEndpointType="Gateway",
         RouteTableIds=[{"Ref": "Table"}],
     ),
+    "Volume": a(
+        "AWS::EC2::Volume",
+        AvailabilityZone={"Fn::GetAtt": ["Subnet", "AvailabilityZone"]},
+        Size=1,
+        VolumeType="gp3",
+        Encrypted=True,
+        Tags=TAGS,
+    ),
+    "Snapshots": a(
+        "AWS::DLM::LifecyclePolicy",
+        ExecutionRoleArn="arn:aws:iam::123456789012:role/snapshots",
+        State="ENABLED",
+        Description="daily",
+        PolicyDetails={"TargetTags": TAGS, "Schedules": [{"Name": "daily", "RetainRule": {"Count": 7}}]},
+    ),
     "Interface": a(
         "AWS::EC2::NetworkInterface",
         SubnetId={"Ref": "Subnet"},

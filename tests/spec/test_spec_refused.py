@@ -70,7 +70,6 @@ def test_the_file_that_these_tests_change_is_right(problems: Problems) -> None:
         ("assembly", "mode: pair", "assemblies[0].mode"),
         ("assembly", "warm_pool: {size: 1}", "assemblies[0].warm_pool"),
         ("state", "{keep: efs}", "assemblies[0].state.keep"),
-        ("state", "{keep: ebs}", "assemblies[0].state.keep"),
         ("assembly", "on_disagreement: {replace: 10m}", "assemblies[0].on_disagreement"),
     ],
 )

@@ -48,11 +48,11 @@ ACKNOWLEDGED = (
     Acknowledged(
         "IAM5",
         _FUNCTION,
-        "functions: groups, instances, addresses, interfaces",
+        "functions: groups, instances, addresses, interfaces, volumes",
         "Their ids are made after the roles, and change with every replacement. A condition on aws:ResourceTag/understudy:deployable "
         "narrows each statement to the deployable's own; a test holds every one of them to it.",
         rf"Resource::arn:<\.\.\.>:autoscaling:<\.\.\.>:<\.\.\.>:autoScalingGroup:\*:autoScalingGroupName/\*|"
-        rf"{_EC2}(instance|elastic-ip|network-interface)/\*",
+        rf"{_EC2}(instance|elastic-ip|network-interface|volume)/\*",
     ),
     Acknowledged(
         "IAM5",
@@ -84,6 +84,15 @@ ACKNOWLEDGED = (
         "A change has an id that nobody knows before it is made. GetChange only reads how far it has come; what may be changed is one "
         "record of one zone, by its own statement.",
         r"Resource::arn:<\.\.\.>:route53:::change/\*",
+    ),
+    Acknowledged(
+        "IAM5",
+        r"\w+State/SnapshotRole/DefaultPolicy/Resource",
+        "snapshots of volumes",
+        "Data Lifecycle Manager's role, and nobody else's. It reads with Describe*, which AWS lets nobody narrow; of volumes it may use "
+        "the one that bears the assembly's tag; a snapshot has no id and no tag before it is made, and only those with the tag may be "
+        "deleted.",
+        rf"Resource::\*|{_EC2}volume/\*|Resource::arn:<\.\.\.>:ec2:<\.\.\.>::snapshot/\*",
     ),
     Acknowledged(
         "EC23",

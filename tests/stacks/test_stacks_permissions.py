@@ -24,7 +24,7 @@ NOT_TO_BE_NARROWED = {
     "ec2:UnassignPrivateIpAddresses",
 }
 # The same of what the demo does not use.
-NOT_TO_BE_NARROWED_ELSEWHERE = {"elasticloadbalancing:DescribeTargetHealth"}
+NOT_TO_BE_NARROWED_ELSEWHERE = {"ec2:DescribeSnapshots", "ec2:DescribeVolumes", "elasticloadbalancing:DescribeTargetHealth"}
 
 
 def allowed(template: Template, role: str) -> set[str]:

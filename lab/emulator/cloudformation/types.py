@@ -10,6 +10,7 @@ MODULES = (
     "interfaces",
     "balancers",
     "gateways",
+    "volumes",
     "dns",
     "identity",
     "storage",
