@@ -173,7 +173,13 @@ class Saver:
         self._needed = frozenset({**stored_pieces(taken.tree), **{piece.key: piece for piece in index}})
 
     def _write(self, manifest: Manifest) -> None:
-        """Swap the manifest for this one. Sent once: whether a lost one was written is found out by reading."""
+        """Swap the manifest for this one. Sent once: whether a lost one was written is found out by reading.
+
+        Raises Superseded, also when that was found out before: to know the newest tag is no leave to write over it.
+        """
+        overtaken = overtaken_by(self._base, instance=self.instance, epoch=self.epoch)
+        if overtaken is not None:
+            raise Superseded(overtaken)
         try:
             tag = self._store.put_if(self._key, to_bytes(manifest), self._tag)
         except Overtaken:

@@ -74,6 +74,17 @@ def lost(stage: Stage, cloud: Cloud) -> dict[str, Any]:
     return seen
 
 
+def retired(stage: Stage, cloud: Cloud) -> dict[str, Any]:
+    """Let the group replace the node in its own way, by its hooks, right after a count that nobody has saved yet."""
+    situation = stage.situation()
+    told = asked(stage, "/hit")
+    cloud.clients["autoscaling"].terminate_instance_in_auto_scaling_group(InstanceId=situation.holder, ShouldDecrementDesiredCapacity=False)
+    wait_for(lambda: asked(stage).get("instance") not in (None, situation.holder), timeout_s=stage.patience_s, every_s=0.5)
+    seen = {"counted": told["count"], "saved": told["saved"], "found": asked(stage).get("count")}
+    say(json.dumps(seen))
+    return seen
+
+
 def main() -> int:
     lab_dir, results = Path(sys.argv[1]), Path(sys.argv[2])
     with Session(lab_dir, FILE, say, time_scale=TIME_SCALE) as session:
@@ -86,7 +97,8 @@ def main() -> int:
             for _ in range(ROUNDS):
                 rounds.append(lost(stage, cloud))
                 stage.wait_steady(120)
-    results.write_text(json.dumps(rounds))
+            clean = retired(stage, cloud)
+    results.write_text(json.dumps({"lost": rounds, "clean": clean}))
     return 0
 
 

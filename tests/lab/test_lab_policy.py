@@ -49,6 +49,16 @@ class TestMatching:
         assert rule(policy, Ask("s3:GetObject", "arn:aws:s3:::b/K", {})).allowed
         assert not rule(policy, Ask("s3:GetObject", "arn:aws:s3:::b/k", {})).allowed
 
+    def test_a_nodes_state_ends_at_its_own_prefix(self) -> None:
+        """stacks/kept_state.py: get and put below it; neither another's, nor a list, nor a delete."""
+        policy = [statement(action, "arn:aws:s3:::b/state/ledger/worker/*") for action in ("s3:GetObject", "s3:PutObject")]
+        own, others = "arn:aws:s3:::b/state/ledger/worker/manifest", ("ledger/worker2", "ledger/other", "another/worker")
+
+        assert all(rule(policy, Ask(action, own, {})).allowed for action in ("s3:GetObject", "s3:PutObject"))
+        assert not any(rule(policy, Ask("s3:GetObject", f"arn:aws:s3:::b/state/{one}/manifest", {})).allowed for one in others)
+        assert not rule(policy, Ask("s3:DeleteObject", own, {})).allowed
+        assert not rule(policy, Ask("s3:ListBucket", "arn:aws:s3:::b", {})).allowed
+
     def test_a_target_group_of_another_deployable_is_not_ones_own(self) -> None:
         mine, theirs = (f"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/{name}/0123456789abcdef" for name in ("a", "b"))
         policy = [statement("elasticloadbalancing:RegisterTargets", mine)]
