@@ -7,8 +7,10 @@ import os
 import pwd
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -53,7 +55,7 @@ def restore(path: Path, tree: Tree, fetch: Fetch, *, user: str | None) -> Mappin
     new, stale = beside(path, "restoring"), beside(path, "stale")
     _remove(new)
     new.mkdir(mode=0o700)
-    files = list(_lay_out(new, tree, fetch))
+    files = _lay_out(new, tree, fetch)
     reads = {entry.path: _read_of(new / entry.path, entry) for entry in files}
     status = path.stat()
     os.chown(new, status.st_uid, status.st_gid)
@@ -68,37 +70,65 @@ def restore(path: Path, tree: Tree, fetch: Fetch, *, user: str | None) -> Mappin
     return reads
 
 
-def _lay_out(new: Path, tree: Tree, fetch: Fetch) -> Iterator[Entry]:
-    """Folders and links, then the contents of files by several threads, then modes and times; the files."""
+def _lay_out(new: Path, tree: Tree, fetch: Fetch) -> list[Entry]:
+    """Folders and links, then the contents of files piece by piece in several threads, then modes and times; the files."""
     files = [entry for entry in tree if entry.kind is Kind.FILE]
     for entry in tree:
         place = new / entry.path
-        if entry.kind is Kind.FOLDER:
-            place.mkdir(mode=0o700)
-        elif entry.kind is Kind.LINK:
-            place.symlink_to(entry.target)
-            os.chown(place, *_owner(entry), follow_symlinks=False)
-    threads, waiting = Threads("state restoring", DOWNLOADS_MAX), list[Future[None]]()
-    for number, entry in enumerate(files):
-        if len(waiting) >= 4 * DOWNLOADS_MAX:
-            waiting.pop(0).result()
-        waiting.append(threads.begin(number, partial(_write, new / entry.path, entry, fetch)))
-    for one in waiting:
-        one.result()
-    yield from files
+        match entry.kind:
+            case Kind.FOLDER:
+                place.mkdir(mode=0o700)
+            case Kind.LINK:
+                place.symlink_to(entry.target)
+                os.chown(place, *_owner(entry), follow_symlinks=False)
+            case Kind.FILE:
+                os.close(os.open(place, _NEW, 0o600))
+    threads = Threads("state restoring", DOWNLOADS_MAX)
+    _all(threads, (partial(_fill, new / entry.path, at, piece, fetch) for entry in files for at, piece in _placed(entry)))
+    _all(threads, (partial(_finish, new / entry.path, entry) for entry in files))
     for entry in reversed(tree):  # a folder that may not be written gets its mode after what is in it
         if entry.kind is Kind.FOLDER:
             os.chown(new / entry.path, *_owner(entry))
             os.chmod(new / entry.path, entry.mode)
+    return files
 
 
-def _write(place: Path, entry: Entry, fetch: Fetch) -> None:
-    descriptor = os.open(place, _NEW, 0o600)
+def _all(threads: Threads, jobs: Iterable[Callable[[], None]]) -> None:
+    """Have them done, some at a time; when it returns or raises, none goes on. Raises what one of them raises, and Shortage."""
+    waiting = deque[Future[None]]()
     try:
-        for piece in entry.pieces:
-            data = memoryview(fetch(piece))
-            while data:
-                data = data[os.write(descriptor, data) :]
+        for number, job in enumerate(jobs):
+            if len(waiting) >= 2 * DOWNLOADS_MAX:
+                waiting.popleft().result()
+            waiting.append(threads.begin(number, job))
+        while waiting:
+            waiting.popleft().result()
+    finally:
+        wait_for(waiting)
+
+
+def _placed(entry: Entry) -> Iterator[tuple[int, Piece]]:
+    """Each piece with its offset."""
+    at = 0
+    for piece in entry.pieces:
+        yield at, piece
+        at += piece.size
+
+
+def _fill(place: Path, at: int, piece: Piece, fetch: Fetch) -> None:
+    data = memoryview(fetch(piece))
+    descriptor = os.open(place, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        while data:
+            written = os.pwrite(descriptor, data, at)
+            data, at = data[written:], at + written
+    finally:
+        os.close(descriptor)
+
+
+def _finish(place: Path, entry: Entry) -> None:
+    descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
         os.fchown(descriptor, *_owner(entry))
         os.fchmod(descriptor, entry.mode)  # after the owner: a change of owner takes set-user-ID away (chown(2))
         os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
