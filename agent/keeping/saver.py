@@ -52,7 +52,7 @@ class Saver:
         self._needed_before: frozenset[str] = frozenset()  # and the one before it
         self._newest = 0  # number of a manifest that was seen
         self._unsure = False  # the answer to the last writing of the manifest was lost
-        self._reads: Mapping[str, Read] = {}
+        self._taken: Taken | None = None  # the last picture of the folder
 
     @property
     def base(self) -> Manifest | None:
@@ -114,7 +114,7 @@ class Saver:
 
     def take_up(self, reads: Mapping[str, Read]) -> None:
         """What was just restored need not be read again."""
-        self._reads = reads
+        self._taken = Taken((), 0.0, True, reads)
 
     # --- saving --------------------------------------------------------------------------------------------------------
 
@@ -129,13 +129,13 @@ class Saver:
         began_s = time.monotonic()
         self.pieces.batch = f"{self.epoch}-{self._number()}"
         try:
-            taken = take(folder, self._reads, self.pieces.keep)
+            taken = take(folder, self._taken, self.pieces.keep)
         finally:
             self.pieces.settle()
         wrote = self._base is None or not self._base.saved or taken.tree != self._tree
         if wrote:
             self._store_tree(taken)
-        self._reads = taken.reads
+        self._taken = taken
         assert self._base is not None
         took_s = time.monotonic() - began_s
         return Saved(self._base, taken.began_s, took_s, taken.settled, wrote, taken.left_out, taken.left_out_count)
