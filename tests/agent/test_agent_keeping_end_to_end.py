@@ -191,7 +191,8 @@ def test_a_hundred_machines_lost_one_after_the_other_lose_nothing_that_was_ackno
             fleet.since = len(before)
             restored = eventually("the application", fleet.restored)
             assert safe <= restored["restored"] <= written
-            lost = [line for line in before if line.get("written", 0) > restored["restored"]]
+            last_life = max((at for at, line in enumerate(before) if "restored" in line), default=0)
+            lost = [line for line in before[last_life:] if line.get("written", 0) > restored["restored"]]
             if before:
                 gone_at = max(line["at"] for line in before if "at" in line)
                 ages.append(gone_at - min((line["at"] for line in lost), default=gone_at))
