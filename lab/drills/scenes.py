@@ -14,6 +14,7 @@ from lab.drills.drill import Drill
 from lab.drills.flap import flap
 from lab.drills.machine_scenes import freeze_instance, kill_instance, lost_events
 from lab.drills.second_node import second_node
+from lab.drills.work_scenes import resume_work
 
 _FEW = 1.4  # three failures within five minutes weigh more than half each: with less, one more is absorbed
 _NONE = 0.5  # less than any failure within five minutes weighs
@@ -141,6 +142,14 @@ DRILLS: dict[str, Drill] = {
             8.0,
             fail_over_database,
             needs="a database in two zones",
+        ),
+        Drill(
+            "resume-work",
+            "the machine is terminated behind our back in the middle of a job",
+            "as kill-instance, and the job goes on where it stood: every step is made, and none twice",
+            15.0,
+            resume_work,
+            needs="jobs, as deployables/scheduler.yaml has",
         ),
     )
 }

@@ -1,12 +1,6 @@
-"""A small HTTP service that keeps entries in a database it shares: what it has acknowledged is committed.
+"""As much of PostgreSQL's own protocol as a small program needs (https://www.postgresql.org/docs/current/protocol.html).
 
-POST / writes one entry and answers with its number once the database has committed it. GET / tells how many there are and the
-newest; GET /numbers lists the newest ten thousand. GET /healthz answers 200 while the service lives: that the database fails over
-is no reason to restart a program. GET /ready answers 200 while it has the database. The settings are read anew for each
-connection, for the password changes.
-
-Standard library only, for a node has no package index and this artifact no build step: so it speaks as much of PostgreSQL's own
-protocol as it needs (https://www.postgresql.org/docs/current/protocol.html). A program of your own would bring its driver.
+Standard library only, for a node has no package index and this artifact no build step. A program of your own would bring its driver.
 """
 
 from __future__ import annotations
@@ -14,28 +8,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
-import os
 import secrets
 import socket
 import ssl
 import struct
-import sys
-import threading
-import time
-from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-PORT = 8080
-TIMEOUT_S = 3.0  # of a connect and of each answer: a failed database is given up, and its successor found by the same name
-IDLE_S = 10
-TABLE = "CREATE TABLE IF NOT EXISTS entry (number bigserial PRIMARY KEY, written timestamptz NOT NULL DEFAULT now(), by text NOT NULL)"
-WRITE = "INSERT INTO entry (by) VALUES ('{by}') RETURNING number"
-TELL = "SELECT count(*), coalesce(max(number), 0) FROM entry"
-NEWEST = "SELECT number FROM entry ORDER BY number DESC LIMIT 10000"
-AGAIN_S = 0.5  # a database that was away a moment ago is not waited for by everybody, one after the other
 _TLS, _PROTOCOL = 80877103, 196608  # SSLRequest; version 3.0
 _OK, _CLEARTEXT, _SASL, _SASL_GOES_ON, _SASL_ENDS = 0, 3, 10, 11, 12
 _MESSAGE_BYTES_MAX = 1 << 20
@@ -61,7 +40,7 @@ class Connection:
             plain.close()
             raise
         try:
-            words = ("user", settings["user"], "database", settings["name"], "application_name", "ledger")
+            words = ("user", settings["user"], "database", settings["name"], "application_name", "understudy")
             body = struct.pack("!I", _PROTOCOL) + b"".join(word.encode() + b"\0" for word in words) + b"\0"
             self._socket.sendall(struct.pack("!I", len(body) + 4) + body)
             self._prove(settings["password"])
@@ -164,98 +143,3 @@ def _row(body: bytes) -> list[str | None]:
         values.append(None if size < 0 else body[at : at + size].decode())
         at += max(size, 0)
     return values
-
-
-class Entries:
-    """One connection, made again after whatever went wrong. Safe to call from any thread."""
-
-    def __init__(self, file: Path, by: str) -> None:
-        self._file, self._by = file, "".join(letter for letter in by if letter.isalnum() or letter == "-")
-        self._lock = threading.Lock()
-        self._connection: Connection | None = None
-        self._away_at = -AGAIN_S
-
-    def write(self) -> int:
-        """The number of a new entry, once it is committed. Raises OSError, ServerSaid: then nobody knows whether it was."""
-        return int(self._ask(WRITE.format(by=self._by))[0][0])
-
-    def tell(self) -> tuple[int, int]:
-        """How many there are, and the newest's number. Raises OSError, ServerSaid."""
-        [[count, newest]] = self._ask(TELL)
-        return int(count), int(newest)
-
-    def numbers(self) -> list[int]:
-        """Of the newest, the latest first. Raises OSError, ServerSaid."""
-        return [int(number) for [number] in self._ask(NEWEST)]
-
-    def _ask(self, statement: str) -> list[list[str]]:
-        with self._lock:
-            if time.monotonic() - self._away_at < AGAIN_S:
-                raise ConnectionError("the database was away a moment ago")
-            try:
-                if self._connection is None:
-                    self._connection = Connection(json.loads(self._file.read_text()), timeout_s=TIMEOUT_S)
-                    self._connection.ask(TABLE)
-                return [[value or "" for value in row] for row in self._connection.ask(statement)]
-            except BaseException:
-                if self._connection is not None:
-                    self._connection.close()
-                self._connection, self._away_at = None, time.monotonic()
-                raise
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-    timeout = IDLE_S
-
-    def do_GET(self) -> None:
-        if self.path == "/healthz":
-            self._say(200, {"status": "ok"})
-        elif self.path in ("/", "/ready"):
-            self._try(lambda: dict(zip(("entries", "newest"), self.server.entries.tell(), strict=True)))
-        elif self.path == "/numbers":
-            self._try(lambda: {"numbers": self.server.entries.numbers()})
-        else:
-            self._say(404, {"error": f"no such path: {self.path[:80]}"})
-
-    def do_POST(self) -> None:
-        self._try(lambda: {"committed": self.server.entries.write()})
-
-    def _try(self, act: Callable[[], Mapping[str, Any]]) -> None:
-        try:
-            self._say(200, {"instance": self.server.host, **act()})
-        except (OSError, ServerSaid, LookupError, ValueError) as error:
-            self._say(503, {"error": f"{type(error).__name__}: {error}"[:300]})
-
-    def _say(self, status: int, value: object) -> None:
-        body = json.dumps(value).encode() + b"\n"
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        return
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, entries: Entries, host: str) -> None:
-        self.entries, self.host = entries, host
-        super().__init__(("", PORT), Handler)
-
-
-def main() -> int:
-    file = os.environ.get("UNDERSTUDY_DATABASE_FILE", "")
-    if not file:
-        print("ledger: UNDERSTUDY_DATABASE_FILE is not set: the assembly needs reaches: [database]", file=sys.stderr)
-        return 2
-    host = os.environ.get("UNDERSTUDY_INSTANCE", socket.gethostname())
-    Server(Entries(Path(file), host), host).serve_forever()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
