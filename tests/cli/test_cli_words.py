@@ -99,7 +99,9 @@ def test_every_example_is_right(example: Path) -> None:
 
 
 def test_names_and_addresses_of_an_assembly_are_told() -> None:
-    said = "\n".join(summary(spec.load(EXAMPLES[-1].with_name("mediation.yaml"))))
+    def said(name: str) -> str:
+        return "\n".join(summary(spec.load(EXAMPLES[-1].with_name(name))))
 
-    assert "in its hosts file: platform.mz.internal is this node, clients.mz.internal is the clients' address" in said
-    assert "watched addresses: db.mz.internal; at a change it runs /opt/mz/bin/reconnect" in said
+    assert "in its hosts file: platform.mz.internal is this node, clients.mz.internal is the clients' address" in said("mediation.yaml")
+    watched = "watched addresses: counter.everything.internal; at a change it runs /opt/everything/address_changed.sh"
+    assert watched in said("everything.yaml")

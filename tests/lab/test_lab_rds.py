@@ -29,7 +29,7 @@ from lab.rds.patches import patch
 from lab.world import REGION, World
 from tests.lab.lab_worlds import events, wait_for
 
-WIRE = Path(__file__).resolve().parents[2] / "deployables" / "ledger" / "ledger.py"
+WIRE = Path(__file__).resolve().parents[2] / "deployables" / "programs" / "postgres.py"
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 
 pytestmark = [
