@@ -22,7 +22,7 @@ MAY_IMPORT = {  # package: ours, others'
     "lab": (set(), {"awslambdaric", "boto3", "botocore", "cryptography", "flask", "moto", "requests", "responses", "werkzeug", "yaml"}),
     "bench": (set(), {"boto3", "botocore", "h11"}),  # for the floors
     "tools": ({"spec", "core", "agent"}, {"cfnlint"}),  # tables of the docs are made from the code
-    "deployables": (set(), set()),
+    "deployables": (set(), {"postgres"}),  # a file beside the programs that use it
     "examples": ({"stacks"}, {"aws_cdk", "constructs"}),
 }
 # What touches the world has no place in core: it decides, and is handed what it needs, the time included.

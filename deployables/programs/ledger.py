@@ -19,9 +19,12 @@ import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from postgres import Connection, ServerSaid
+if TYPE_CHECKING:
+    from deployables.programs.postgres import Connection, ServerSaid
+else:  # on a node the two files lie side by side, and in no package
+    from postgres import Connection, ServerSaid
 
 PORT = 8080
 TIMEOUT_S = 3.0  # of a connect and of each answer: a failed database is given up, and its successor found by the same name
