@@ -5,6 +5,9 @@ newest; GET /numbers lists the newest ten thousand. GET /healthz answers 200 whi
 is no reason to restart a program. GET /ready answers 200 while it has the database. The settings are read anew for each
 connection, for the password changes.
 
+Given a folder, it also keeps a record there of every number that it acknowledged, one a line, for whoever must account for them
+without the database; GET / tells how many lines it has.
+
 Standard library only, for a node has no package index and this artifact no build step.
 """
 
@@ -74,6 +77,29 @@ class Entries:
                 raise
 
 
+class Record:
+    """The numbers that were acknowledged, one a line, in a file that is read at the start; without a folder, nothing is kept."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._file = None
+        self._lock = threading.Lock()
+        self.lines: int | None = None
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = (folder / "acknowledged").open("a+b")
+            self._file.seek(0)
+            self.lines = self._file.read().count(b"\n")
+
+    def add(self, number: int) -> int:
+        if self._file is not None and self.lines is not None:
+            with self._lock:
+                self._file.write(b"%d\n" % number)
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self.lines += 1
+        return number
+
+
 class Handler(BaseHTTPRequestHandler):
     server: Server
     timeout = IDLE_S
@@ -82,14 +108,16 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/healthz":
             self._say(200, {"status": "ok"})
         elif self.path in ("/", "/ready"):
-            self._try(lambda: dict(zip(("entries", "newest"), self.server.entries.tell(), strict=True)))
+            self._try(
+                lambda: dict(zip(("entries", "newest"), self.server.entries.tell(), strict=True)) | {"record": self.server.record.lines}
+            )
         elif self.path == "/numbers":
             self._try(lambda: {"numbers": self.server.entries.numbers()})
         else:
             self._say(404, {"error": f"no such path: {self.path[:80]}"})
 
     def do_POST(self) -> None:
-        self._try(lambda: {"committed": self.server.entries.write()})
+        self._try(lambda: {"committed": self.server.record.add(self.server.entries.write())})
 
     def _try(self, act: Callable[[], Mapping[str, Any]]) -> None:
         try:
@@ -112,8 +140,8 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, entries: Entries, host: str) -> None:
-        self.entries, self.host = entries, host
+    def __init__(self, entries: Entries, record: Record, host: str) -> None:
+        self.entries, self.record, self.host = entries, record, host
         super().__init__(("", PORT), Handler)
 
 
@@ -123,7 +151,8 @@ def main() -> int:
         print("ledger: UNDERSTUDY_DATABASE_FILE is not set: the assembly needs reaches: [database]", file=sys.stderr)
         return 2
     host = os.environ.get("UNDERSTUDY_INSTANCE", socket.gethostname())
-    Server(Entries(Path(file), host), host).serve_forever()
+    record = Record(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    Server(Entries(Path(file), host), record, host).serve_forever()
     return 0
 
 

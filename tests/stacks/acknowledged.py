@@ -102,6 +102,13 @@ ACKNOWLEDGED = (
         "the node's own ports are open to the prober's security group alone.",
     ),
     Acknowledged(
+        "ELB2",
+        r"\w+(Address|Front)/Balancer",
+        "a Network Load Balancer without access logs",
+        "It logs TLS connections alone, and ours pass TCP on as it is: there would be nothing in the log. An Application Load Balancer "
+        "logs with access_logs: true, as every file here that has one says.",
+    ),
+    Acknowledged(
         "EC26",
         r"\w+/(Node/)?Group",
         "groups that try several instance types: unencrypted disks",
