@@ -131,6 +131,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("names", nargs="*", metavar="NAME", help="drills to run, in this order; see --list")
     command.add_argument("--list", action="store_true", help="say which drills there are, and what each must show")
     _add_deployable(command)
+    command.add_argument("--assembly", metavar="NAME", help="which assembly is broken; default the first that clients reach")
     command.add_argument("--json", type=Path, metavar="FILE", help="also write the results to FILE")
 
     command = _verb(commands, "lab", "keep a local cloud running, to look around in", _LAB)
@@ -224,6 +225,8 @@ def _run(given: argparse.Namespace) -> int:
             for line in losses(spec.load(given.deployable)):
                 print(line)
             options = ["--deployable", str(given.deployable.resolve())]
+            if given.assembly is not None:
+                options += ["--assembly", given.assembly]
             if given.json is not None:
                 options += ["--json", str(given.json.absolute())]
             return programs.lab("drill", *options, *given.names)

@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     drill.add_argument("--list", action="store_true", help="list the drills: what each breaks and promises")
     drill.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE as JSON")
     drill.add_argument("--sabotage", metavar="WHAT", help="break our own protection first, to see that the drill fails (see docs/lab.md)")
+    drill.add_argument("--assembly", type=_name, metavar="NAME", help="which assembly is broken; default the first that clients reach")
     drill.add_argument("--patience", type=_seconds, default=300.0, metavar="SECONDS", help="how long to wait for a recovery; default 300")
     up = verbs.add_parser("up", help="deploy the lab and keep it running until Ctrl-C or `lab down`")
     up.add_argument("--port", type=_port, default=0, help="host port of the emulator on 127.0.0.1; default any free one")

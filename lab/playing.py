@@ -21,11 +21,13 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def playable(cloud: Cloud) -> Slot:
-    """The assembly that clients reach. Raises LabFailed when none has an address and a port."""
+def playable(cloud: Cloud, assembly: str | None = None) -> Slot:
+    """The assembly of that name, or the first that clients reach. Raises LabFailed when there is none with an address and a port."""
     for slot in cloud.slots():
-        if slot.front and slot.ports:
+        if slot.front and slot.ports and assembly in (None, slot.assembly):
             return slot
+    if assembly is not None:
+        raise LabFailed(f"no assembly {assembly} has a front with an address and ports: there is no client's view to judge by")
     raise LabFailed("no assembly has a front with an address and ports: there is no client's view to judge by")
 
 
@@ -47,7 +49,7 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
             session.start()
             session.put_up()
             cloud = Cloud(lab_dir, session.stack)
-            with Stage(cloud, playable(cloud), session.journal, patience_s=args.patience) as stage:
+            with Stage(cloud, playable(cloud, args.assembly), session.journal, patience_s=args.patience) as stage:
                 first_service(stage)
                 if args.sabotage is not None:
                     sabotage = SABOTAGES[args.sabotage]
