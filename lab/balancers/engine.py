@@ -111,10 +111,15 @@ class Balancers:
         for arn in set(self._running) - set(found):
             self._take_down(self._running.pop(arn))
         for arn, balancer in found.items():
-            if arn not in self._running:
+            running = self._running.get(arn)
+            if running is None:
                 self._made += 1
-                self._running[arn] = launch(self.world, balancer, self._made, self._heard)
-            self._running[arn].become(self._wanted(balancer))
+                running = launch(self.world, balancer, self._made, self._heard)
+            elif running.died:
+                log.error("the proxy of %s died: another one takes its place", running.name)
+                running = launch(self.world, balancer, running.number, self._heard)
+            self._running[arn] = running
+            running.become(self._wanted(balancer))
 
     def _take_down(self, running: Running) -> None:
         running.end()

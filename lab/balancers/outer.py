@@ -25,9 +25,10 @@ Heard = Callable[[dict[str, str]], None]
 
 @dataclass(eq=False, slots=True)
 class Running:
-    """name: what clients look up."""
+    """name: what clients look up. number: of all that were ever made; its addresses hang on it."""
 
     name: str
+    number: int
     process: subprocess.Popen[str]
     said: dict[str, Any] = field(default_factory=dict)
 
@@ -40,12 +41,16 @@ class Running:
         self.process.stdin.flush()
         self.said = wanted
 
+    @property
+    def died(self) -> bool:
+        return self.process.poll() is not None
+
     def end(self) -> None:
         self.process.kill()
 
 
 def launch(world: World, balancer: Any, number: int, heard: Heard) -> Running:
-    """Give it its addresses, and a process in a namespace of its own. number: of all that were ever made, from 1."""
+    """Give it its addresses, and a process in a namespace of its own; again with the same number, the same ones. number: from 1."""
     network = world.network
     assert network is not None
     subnet = ipaddress.IPv4Network(balancer.subnets[0].cidr_block)
@@ -68,7 +73,7 @@ def launch(world: World, balancer: Any, number: int, heard: Heard) -> Running:
         start_new_session=True,
     )
     threading.Thread(target=_listen, args=(process, heard), name=f"balancer {name}", daemon=True).start()
-    return Running(name, process)
+    return Running(name, number, process)
 
 
 def _listen(process: subprocess.Popen[str], heard: Heard) -> None:

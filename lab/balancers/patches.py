@@ -13,14 +13,11 @@ from lab.balancers.engine import Balancers
 from lab.ec2 import instances_of
 from lab.world import ACCOUNT, REGION
 
-MOTO = {
-    name: getattr(owner, name)
-    for owner, names in (
-        (FakeTargetGroup, ("register", "deregister", "health_for")),
-        (ELBv2Backend, ("create_load_balancer", "delete_load_balancer", "create_listener")),
-    )
-    for name in names
+REPLACED: dict[type, tuple[str, ...]] = {
+    FakeTargetGroup: ("register", "deregister", "health_for"),
+    ELBv2Backend: ("create_load_balancer", "delete_load_balancer", "create_listener"),
 }
+MOTO = {name: getattr(owner, name) for owner, names in REPLACED.items() for name in names}
 
 
 def patch(balancers: Balancers) -> None:

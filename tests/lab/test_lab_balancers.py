@@ -10,10 +10,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
+from moto import mock_aws
 from moto.acm.models import CertBundle
 
+from lab.balancers import patches
 from lab.balancers.checks import ask
 from lab.balancers.proxy import Proxy
 from lab.balancers.targets import CHECKING, HEALTHY, INITIAL, UNHEALTHY, Check, Pool, Target
@@ -326,6 +329,28 @@ class TestOnMoto:
 
         with pytest.raises(ClientError, match="OperationNotPermitted"):
             aws.api("elbv2").delete_load_balancer(LoadBalancerArn=aws.physical("kept", "Balancer"))
+
+
+def test_what_the_lab_replaces_is_there_and_is_still_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """moto 5.2.5: a target is healthy at once, may be nobody, and balancers are made and deleted against AWS's rules."""
+    for owner, names in patches.REPLACED.items():
+        for name in names:
+            monkeypatch.setattr(owner, name, patches.MOTO[name])
+    for name, value in {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        ec2, elb = (boto3.client(service, region_name="us-east-1") for service in ("ec2", "elbv2"))
+        vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.0.0/24")["Subnet"]["SubnetId"]
+        arn = elb.create_load_balancer(Name="narrow", Subnets=[subnet])["LoadBalancers"][0]["LoadBalancerArn"]
+        elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=[{"Key": "deletion_protection.enabled", "Value": "true"}])
+        elb.delete_load_balancer(LoadBalancerArn=arn)
+        group = elb.create_target_group(Name="t", Protocol="TCP", Port=80, VpcId=vpc)["TargetGroups"][0]["TargetGroupArn"]
+        elb.register_targets(TargetGroupArn=group, Targets=[{"Id": "i-0123456789abcdef0"}])
+        states = [row["TargetHealth"]["State"] for row in elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]]
+
+    assert states == ["healthy"]
 
 
 def test_the_delays_have_their_sources() -> None:
