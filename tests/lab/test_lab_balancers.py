@@ -221,16 +221,15 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         yield running
 
 
+def subnet(number: int) -> dict[str, Any]:
+    """In the region's so-many-th zone."""
+    zone = {"Fn::Select": [number, {"Fn::GetAZs": ""}]}
+    properties = {"VpcId": {"Ref": "Vpc"}, "CidrBlock": f"10.20.{number}.0/24", "AvailabilityZone": zone}
+    return {"Type": "AWS::EC2::Subnet", "Properties": properties}
+
+
 def template(kind: str, **attributes: str) -> dict[str, Any]:
     """A network with two zones, a balancer of a kind, its listener and target group."""
-    subnet = lambda number: {  # noqa: E731 - a shape
-        "Type": "AWS::EC2::Subnet",
-        "Properties": {
-            "VpcId": {"Ref": "Vpc"},
-            "CidrBlock": f"10.20.{number}.0/24",
-            "AvailabilityZone": {"Fn::Select": [number, {"Fn::GetAZs": ""}]},
-        },
-    }
     protocol = {"application": "HTTP", "network": "TCP"}[kind]
     return {
         "Resources": {
