@@ -11,6 +11,7 @@ from typing import Any
 import spec
 from core.costs import Estimate, Group, Line, Total
 from core.estimating import NOT_COUNTED, estimate
+from core.recovery_database import expected_of_database
 from core.recovery_times import Expected, expected
 from core.zonal import zone_words
 from spec.rates import Published, load_rates
@@ -28,7 +29,7 @@ def tell(file: Path, *, own_rates: Path | None, as_json: bool) -> int:
     shipped = load_rates()
     published = shipped if own_rates is None else load_rates(own_rates).over(shipped)
     costs = estimate(deployable, published.rates)
-    times = tuple(expected(deployable, published.delays))
+    times = (*expected(deployable, published.delays), *expected_of_database(deployable, published.delays))
     if as_json:
         print(json.dumps(_as_json(costs, times, published), indent=2))
         return 0

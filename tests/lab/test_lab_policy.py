@@ -388,3 +388,15 @@ def test_a_call_that_cannot_be_judged_is_said_loudly(world: World, policies: lis
     lines, _ = read(world.journal.path)
     assert lines[-1]["what"] == "lab error"
     assert "MoonPhase" in lines[-1]["why"]
+
+
+class TestSecrets:
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html"""
+
+    def test_who_may_read_one_secret_is_refused_another(self) -> None:
+        mine = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf"
+        policy = statement("secretsmanager:GetSecretValue", mine)
+        for secret, allowed in ((mine, True), (mine.replace("db-1", "db-2"), False)):
+            call = ApiCall("secretsmanager", "GetSecretValue", {"SecretId": secret})
+            (ask,) = asks(call, FixedDirectory())
+            assert rule([policy], ask).allowed is allowed
