@@ -81,7 +81,8 @@ def statements(kinds: Iterable[str]) -> Iterator[dict[str, Any]]:
     for service, scope in NAMED.items():
         mine = {action for action in rest if action.startswith(f"{service}:") and not _reads(action) and action not in NAMELESS}
         if mine:
-            yield _statement(f"Our{service.capitalize()}", mine, [*scope, *(f"{one}:*" for one in scope)] if service == "logs" else [*scope])
+            streams = [f"{one}:*" for one in scope] if service == "logs" else []
+            yield _statement(f"Our{service.capitalize()}", mine, [*scope, *streams])
             rest -= mine
     yield _statement("CodeAsPublished", {"s3:GetObject", "s3:GetObjectVersion"}, [ASSETS])
     # The newest image's id, and the version of the bootstrap stack.
