@@ -1,4 +1,4 @@
-"""Wires one deployable file into one stack; run by `cdk`, or by itself to write cdk.out."""
+"""Wires one deployable's file, or that of a foundation which several share, into one stack; run by `cdk`, or by itself for cdk.out."""
 
 from __future__ import annotations
 
@@ -10,22 +10,30 @@ from pathlib import Path
 
 from aws_cdk import App
 
-from spec import SpecError, load
+from spec import SpecError, is_foundation, load, load_foundation
 from stacks.bundle import BadBundle
 from stacks.deployable import DeployableStack
+from stacks.shared import FoundationStack
 
 ROOT = Path(__file__).resolve().parent
 DEFAULT = "deployables/demo.yaml"
 
 
 def wire(app: App, file: Path, staging: Path) -> None:
-    """One deployable file's stack. staging: an empty folder that lives until synth ends. Raises SpecError, BadBundle, ValueError."""
-    DeployableStack(app, load(file), artifacts=file.resolve().parent, staging=staging)
+    """One file's stack: a deployable's, or that of a foundation which several share.
+
+    staging: an empty folder that lives until synth ends. Raises SpecError, BadBundle, ValueError.
+    """
+    if is_foundation(file):
+        FoundationStack(app, load_foundation(file), staging=staging)
+    else:
+        DeployableStack(app, load(file), artifacts=file.resolve().parent, staging=staging)
 
 
 def synthesize(app: App) -> int:
-    """0, or 2 with every reason on stderr when the deployable file of the context, or what it ships, is no good."""
-    file = ROOT / str(app.node.try_get_context("deployable") or DEFAULT)
+    """0, or 2 with every reason on stderr when the file of the context, or what it ships, is no good."""
+    given = next((found for key in ("deployable", "foundation") if (found := app.node.try_get_context(key))), DEFAULT)
+    file = ROOT / str(given)
     try:
         with tempfile.TemporaryDirectory(prefix="understudy-") as staging:
             wire(app, file, Path(staging))

@@ -10,7 +10,7 @@ from typing import Any
 
 import spec
 from core.costs import Estimate, Group, Line, Total
-from core.estimating import NOT_COUNTED, estimate
+from core.estimating import NOT_COUNTED, estimate, estimate_foundation
 from core.recovery_database import expected_of_database
 from core.recovery_times import Expected, expected
 from core.zonal import zone_words
@@ -24,24 +24,31 @@ _TITLES = {
 
 
 def tell(file: Path, *, own_rates: Path | None, as_json: bool) -> int:
-    """Print the estimate and give 0. Raises spec.SpecError for either file."""
-    deployable = spec.load(file)
+    """Print the estimate and give 0. file: a deployable's, or a shared foundation's. Raises spec.SpecError for either file."""
     shipped = load_rates()
     published = shipped if own_rates is None else load_rates(own_rates).over(shipped)
-    costs = estimate(deployable, published.rates)
-    times = (*expected(deployable, published.delays), *expected_of_database(deployable, published.delays))
+    deployable, times = None, tuple[Expected, ...]()
+    if spec.is_foundation(file):
+        foundation = spec.load_foundation(file)
+        costs, title = estimate_foundation(foundation, published.rates), f"foundation {foundation.name}, with nobody on it"
+    else:
+        deployable = spec.load(file)
+        costs = estimate(deployable, published.rates)
+        times = (*expected(deployable, published.delays), *expected_of_database(deployable, published.delays))
+        title = f"deployable {deployable.name}" + (f" on the foundation {deployable.foundation}" if deployable.foundation else "")
     if as_json:
         print(json.dumps(_as_json(costs, times, published), indent=2))
         return 0
     rates = f"the rates of {published.rates.date}"
     if own_rates is not None:
         rates += f", and where {own_rates} says nothing at those of {shipped.rates.region}, {shipped.rates.date}"
-    print(f"deployable {deployable.name}: a month of 730 hours in {published.rates.region}, in dollars, no free tier, at {rates}")
+    print(f"{title}: a month of 730 hours in {published.rates.region}, in dollars, no free tier, at {rates}")
     print("\n".join(_money_words(costs)))
-    print()
-    print("\n".join(_times(times)))
-    for name, words in zone_words(deployable):
-        print(f"  {name}: {words}")
+    if deployable is not None:
+        print()
+        print("\n".join(_times(times)))
+        for name, words in zone_words(deployable):
+            print(f"  {name}: {words}")
     return 0
 
 
@@ -49,14 +56,15 @@ def tell(file: Path, *, own_rates: Path | None, as_json: bool) -> int:
 
 
 def _money_words(costs: Estimate) -> Iterator[str]:
-    for group in Group:
+    for group in dict.fromkeys(line.group for line in costs.lines):
         yield ""
         yield _TITLES[group]
         yield from _table(_row(line) for line in costs.lines if line.group is group)
         yield f"  {_TITLES[group].split(':')[0]}, together: {_money(costs.of(group))}"
     yield ""
     yield f"all that Understudy adds: {_money(costs.added)}"
-    yield f"  of which one further deployable of one assembly on the same foundation would add: {_money(costs.further)}"
+    if costs.assemblies:
+        yield f"  of which one further deployable of one assembly on the same foundation would add: {_money(costs.further)}"
     yield f"everything together: {_money(costs.of(*Group))}"
     yield f"not counted: {NOT_COUNTED}"
 
@@ -121,7 +129,8 @@ def _as_json(costs: Estimate, times: Sequence[Expected], published: Published) -
     lines = [{**dataclasses.asdict(line), "usd": line.usd} for line in costs.lines]
     totals = {group.value: dataclasses.asdict(costs.of(group)) for group in Group}
     totals["added"] = dataclasses.asdict(costs.added)
-    totals["further deployable"] = dataclasses.asdict(costs.further)
+    if costs.assemblies:
+        totals["further deployable"] = dataclasses.asdict(costs.further)
     return {
         "region": published.rates.region,
         "date": published.rates.date,

@@ -163,6 +163,27 @@ def _add_deployable(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--deployable", type=Path, metavar="FILE", default=DEMO, help="the deployable file (default: deployables/demo.yaml)"
     )
+    command.add_argument(
+        "--foundation",
+        type=Path,
+        metavar="FILE",
+        help="the file of the foundation that it shares (default: foundations/NAME.yaml beside the deployable's)",
+    )
+
+
+def _on_the_lab(given: argparse.Namespace) -> list[str]:
+    """What to put there: the deployable, and first the foundation that it shares. Raises SpecError, Trouble."""
+    options = ["--deployable", str(given.deployable.resolve())]
+    wanted = spec.load(given.deployable).foundation
+    if wanted is None:
+        return options
+    file = given.foundation or given.deployable.resolve().parent / "foundations" / f"{wanted}.yaml"
+    if not file.is_file():
+        raise Trouble(f"{given.deployable} stands on the foundation {wanted}: give its file with --foundation FILE ({file} is not there)")
+    found = spec.load_foundation(file).name
+    if found != wanted:
+        raise Trouble(f"{file} is the foundation {found}, and {given.deployable} stands on {wanted}")
+    return [*options, "--foundation", str(file.resolve())]
 
 
 def _add_name(command: argparse.ArgumentParser) -> None:
@@ -215,7 +236,7 @@ def _run(given: argparse.Namespace) -> int:
         case "pin":
             return pin.pin(given.file, given.region)
         case "synth":
-            spec.load(given.file)
+            (spec.load_foundation if spec.is_foundation(given.file) else spec.load)(given.file)
             return programs.synth(given.file, given.output)
         case "drill" if given.list:
             return programs.lab("drill", "--list")
@@ -224,14 +245,13 @@ def _run(given: argparse.Namespace) -> int:
                 raise Trouble("name at least one drill; `understudy drill --list` says which there are")
             for line in losses(spec.load(given.deployable)):
                 print(line)
-            options = ["--deployable", str(given.deployable.resolve())]
+            options = _on_the_lab(given)
             if given.assembly is not None:
                 options += ["--assembly", given.assembly]
             if given.json is not None:
                 options += ["--json", str(given.json.absolute())]
             return programs.lab("drill", *options, *given.names)
         case "lab" if given.action == "up":
-            spec.load(given.deployable)
-            return programs.lab("up", "--deployable", str(given.deployable.resolve()), "--name", given.name, "--port", str(given.port))
+            return programs.lab("up", *_on_the_lab(given), "--name", given.name, "--port", str(given.port))
         case _:
             return programs.lab("down", "--name", given.name)

@@ -13,7 +13,7 @@ import spec
 from cli.application_words import application_words, tolerated
 from cli.balancer_words import balancer_words
 from cli.database_words import database_words, reached
-from core.model import Assembly, Deployable, Front, FrontKind, Record, Resolves
+from core.model import Assembly, Deployable, Front, FrontKind, Record, Resolves, SharedFoundation
 from core.state_words import kept_words
 from core.zonal import zone_words
 from spec import duration_text
@@ -22,6 +22,8 @@ from spec import duration_text
 def validate(file: Path, *, as_json: bool) -> int:
     """Print the summary and give 0. Raises spec.SpecError; with as_json it is printed and 2 is given."""
     try:
+        if spec.is_foundation(file):
+            return _foundation(file, spec.load_foundation(file), as_json=as_json)
         loaded = spec.load_with_warnings(file)
     except spec.SpecError as error:
         if not as_json:
@@ -39,6 +41,17 @@ def validate(file: Path, *, as_json: bool) -> int:
             print(f"{place}: warning: {warning.key}: {warning.message}", file=sys.stderr)
         print(f"{file} is right. It says:\n")
         print("\n".join(summary(loaded.deployable)))
+    return 0
+
+
+def _foundation(file: Path, foundation: SharedFoundation, *, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"valid": True, "file": str(file), "warnings": [], "foundation": dataclasses.asdict(foundation)}, indent=2))
+        return 0
+    zones = "1 zone" if foundation.network.zones == 1 else f"{foundation.network.zones} zones"
+    print(f"{file} is right. It says:\n")
+    print(f"foundation {foundation.name}, for deployables that say so: network {foundation.network.cidr} over {zones}, no way out")
+    print(f"  told when the ladder ends, for all of them: {', '.join(foundation.notify) or 'nobody (notify is empty)'}")
     return 0
 
 
@@ -63,8 +76,13 @@ def summary(deployable: Deployable) -> Iterator[str]:
     """What is promised, in words."""
     network = deployable.network
     zones = "1 zone" if network.zones == 1 else f"{network.zones} zones"
-    yield f"deployable {deployable.name}: network {network.cidr} over {zones}, {spec.way_out(deployable)}"
-    yield f"  told when the ladder ends: {', '.join(deployable.notify) or 'nobody (notify is empty)'}"
+    if deployable.foundation is not None:
+        place = f"on the foundation {deployable.foundation}, in {zones} of its network"
+        yield f"deployable {deployable.name}: {place}, {spec.way_out(deployable)}"
+        yield f"  {deployable.foundation}'s file says who is told; its budget of replacements spans all that stand on it"
+    else:
+        yield f"deployable {deployable.name}: network {network.cidr} over {zones}, {spec.way_out(deployable)}"
+        yield f"  told when the ladder ends: {', '.join(deployable.notify) or 'nobody (notify is empty)'}"
     for name, words in zone_words(deployable):
         yield f"  one zone: {name}: {words}"
     yield from database_words(deployable)

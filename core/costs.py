@@ -27,6 +27,7 @@ class Paid(StrEnum):
     """How often a line is paid for when deployables share a foundation."""
 
     FOUNDATION = "foundation"  # once
+    DEPLOYABLE = "deployable"  # for each deployable
     ASSEMBLY = "assembly"  # for each assembly
 
 
@@ -124,8 +125,10 @@ class Estimate:
     @property
     def further(self) -> Total:
         """What one further deployable with one assembly adds to it on the same foundation."""
-        each = total(line for line in self.lines if line.paid is Paid.ASSEMBLY and line.group is not Group.YOURS)
-        return Total(each.usd / self.assemblies, each.lacking)
+        added = [line for line in self.lines if line.group is not Group.YOURS]
+        each = total(line for line in added if line.paid is Paid.ASSEMBLY)
+        own = total(line for line in added if line.paid is Paid.DEPLOYABLE)
+        return Total(each.usd / self.assemblies + own.usd, tuple(dict.fromkeys((*each.lacking, *own.lacking))))
 
 
 @dataclass(frozen=True, slots=True)

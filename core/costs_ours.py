@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from core.costs import MINUTES_A_MONTH, Group, Line, Pricing, Rates
+from core.costs import MINUTES_A_MONTH, Group, Line, Paid, Pricing, Rates
 from core.costs_detection import polls_a_minute
 from core.model import Deployable
 
@@ -23,6 +23,7 @@ EVIDENCE_GB = 0.01  # assumed: three months of it
 # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html counts two a publisher and five minutes; so seldom, two a message.
 KEY_REQUESTS_A_MESSAGE = 2
 MESSAGES_A_REPLACEMENT = 2  # when it begins and when it ends
+EACH = Paid.DEPLOYABLE  # what comes with the failures of each
 TABLE_GB = 0.001  # a few items of 1 KB an assembly, and a month's incidents
 
 
@@ -50,29 +51,29 @@ def _steps(_: Deployable, pricing: Pricing) -> Iterator[Line]:
 
 def _acting(_: Deployable, pricing: Pricing) -> Iterator[Line]:
     how = f"{REPLACEMENTS_A_MONTH} replacements a month (assumed)"
-    yield pricing.line("functions", "replacements: calls", REPLACEMENTS_A_MONTH * ACTING_CALLS, "lambda_request", how)
+    yield pricing.line("functions", "replacements: calls", REPLACEMENTS_A_MONTH * ACTING_CALLS, "lambda_request", how, paid=EACH)
     gb_s = REPLACEMENTS_A_MONTH * ACTING_S * ACTING_MB / 1024
     how = f"{how}, {ACTING_S:g} s each at {ACTING_MB} MB"
-    yield pricing.line("functions", "replacements: time", gb_s, "lambda_gb_second", how)
+    yield pricing.line("functions", "replacements: time", gb_s, "lambda_gb_second", how, paid=EACH)
 
 
 def _kept(_: Deployable, pricing: Pricing) -> Iterator[Line]:
     """What is at rest: the table's items and their continuous backup, the evidence."""
-    yield pricing.line("table", "at rest", TABLE_GB, "dynamodb_stored_gb", f"{TABLE_GB:g} GB (assumed)")
-    yield pricing.line("table", "point-in-time recovery", TABLE_GB, "dynamodb_recovery_gb", "of the same")
-    yield pricing.line("bucket", "evidence", EVIDENCE_GB, "s3_stored_gb", f"{EVIDENCE_GB:g} GB (assumed)")
+    yield pricing.line("table", "at rest", TABLE_GB, "dynamodb_stored_gb", f"{TABLE_GB:g} GB (assumed)", paid=EACH)
+    yield pricing.line("table", "point-in-time recovery", TABLE_GB, "dynamodb_recovery_gb", "of the same", paid=EACH)
+    yield pricing.line("bucket", "evidence", EVIDENCE_GB, "s3_stored_gb", f"{EVIDENCE_GB:g} GB (assumed)", paid=EACH)
     how = f"{EVIDENCE_PUTS} for each of {REPLACEMENTS_A_MONTH} replacements"
-    yield pricing.line("bucket", "evidence put", EVIDENCE_PUTS * REPLACEMENTS_A_MONTH, "s3_put", how)
+    yield pricing.line("bucket", "evidence put", EVIDENCE_PUTS * REPLACEMENTS_A_MONTH, "s3_put", how, paid=EACH)
 
 
 def _told(deployable: Deployable, pricing: Pricing) -> Iterator[Line]:
     many = len(deployable.notify)
     how = f"{MESSAGES_A_REPLACEMENT} for each of {REPLACEMENTS_A_MONTH} replacements to {many or 'no'} address{'' if many == 1 else 'es'}"
     messages = MESSAGES_A_REPLACEMENT * REPLACEMENTS_A_MONTH
-    yield pricing.line("topic", "e-mails", messages * many, "sns_email", how)
+    yield pricing.line("topic", "e-mails", messages * many, "sns_email", how, paid=EACH)
     yield pricing.line("key", "of the topic", 1, "kms_key", "1: AWS's own key for topics lets no alarm publish")
     how = f"{KEY_REQUESTS_A_MESSAGE} for each of {messages} messages"
-    yield pricing.line("key", "requests", KEY_REQUESTS_A_MESSAGE * messages, "kms_request", how)
+    yield pricing.line("key", "requests", KEY_REQUESTS_A_MESSAGE * messages, "kms_request", how, paid=EACH)
 
 
 def _screen(deployable: Deployable, pricing: Pricing) -> Iterator[Line]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from core.costs import Estimate, Rates
+from core.costs import Estimate, Paid, Rates
 from core.costs_database import of_database
 from core.costs_detection import detection
 from core.costs_egress import egress
 from core.costs_ours import ours
 from core.costs_yours import yours
-from core.model import Deployable
+from core.model import Deployable, SharedFoundation
 
 NOT_COUNTED = (
     "data that leaves AWS or crosses zones, AWS's free tier (nothing is taken off), taxes, support, discounts, and calls that AWS "
@@ -17,6 +17,15 @@ NOT_COUNTED = (
 
 
 def estimate(deployable: Deployable, rates: Rates) -> Estimate:
+    """Of one on a shared foundation without what that costs by itself: `estimate_foundation` tells it."""
     needed = (*yours(deployable, rates), *of_database(deployable, rates), *egress(deployable, rates))
     lines = (*detection(deployable, rates), *ours(deployable, rates), *needed)
-    return Estimate(lines, len(deployable.assemblies))
+    shared = deployable.foundation is not None
+    return Estimate(tuple(line for line in lines if not (shared and line.paid is Paid.FOUNDATION)), len(deployable.assemblies))
+
+
+def estimate_foundation(foundation: SharedFoundation, rates: Rates) -> Estimate:
+    """What a shared foundation costs with nobody on it; each deployable adds its own."""
+    nobody = Deployable(name=foundation.name, assemblies=(), network=foundation.network, notify=foundation.notify)
+    lines = (*detection(nobody, rates), *ours(nobody, rates))
+    return Estimate(tuple(line for line in lines if line.paid is Paid.FOUNDATION), 0)

@@ -16,7 +16,7 @@ from core.state import NOT_KEPT, State
 # An application's own values live in core.application; the commonest are here too, for those who want the whole.
 __all__ = ["NAME", "Application", "Artifact", "Assembly", "Balancer", "Deployable", "Egress", "Front", "FrontKind", "HostName"]
 __all__ += ["Http", "Network"]
-__all__ += ["OnDisagreement", "Probe", "Record", "Resolves", "Run", "Tolerance", "Verdict"]
+__all__ += ["OnDisagreement", "Probe", "Record", "Resolves", "Run", "SharedFoundation", "Tolerance", "Verdict"]
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}[a-z0-9]|[a-z]")
 
@@ -173,7 +173,10 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployable:
-    """The assemblies that together give one service; one stack. pins: the images that do not move, by region."""
+    """The assemblies that together give one service; one stack.
+
+    pins: the images that do not move, by region. foundation: the shared one's name; None: it has its own.
+    """
 
     name: str
     assemblies: tuple[Assembly, ...]
@@ -182,6 +185,7 @@ class Deployable:
     notify: tuple[str, ...] = ()
     dashboard: bool = False
     pins: tuple[Pin, ...] = ()
+    foundation: str | None = None
 
     def assembly(self, name: str) -> Assembly:
         """The assembly of that name. Raises KeyError naming it and the ones there are."""
@@ -189,3 +193,12 @@ class Deployable:
             if assembly.name == name:
                 return assembly
         raise KeyError(f"no assembly {name!r} in deployable {self.name!r}: it has {[a.name for a in self.assemblies]}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedFoundation:
+    """What several deployables stand on: table, bucket, topic, functions and the network of all their nodes; one stack."""
+
+    name: str
+    network: Network = Network()
+    notify: tuple[str, ...] = ()

@@ -50,12 +50,13 @@ def history_pk(deployable: str) -> str:
 TAG_DEPLOYABLE = "understudy:deployable"
 TAG_ASSEMBLY = "understudy:assembly"
 TAG_VOLUME = "understudy:volume"  # DEPLOYABLE/ASSEMBLY, of the volume that its state is kept on: by this alone snapshots find it
+TAG_FOUNDATION = "understudy:foundation"  # the shared foundation's, on what its functions may act on
 
 # --- metrics (one explicit metric per assembly; EMF through the log) -------------------------------
 METRIC_NAMESPACE = "Understudy"
 METRIC_HEALTHY = "Healthy"  # 1, or 0 for failing and silent alike; dimensions Deployable, Assembly
-METRIC_SWEEPS = "Sweeps"  # 1 per completed sweep; dimension Deployable
-DIM_DEPLOYABLE, DIM_ASSEMBLY = "Deployable", "Assembly"
+METRIC_SWEEPS = "Sweeps"  # 1 per completed sweep; dimension Deployable, or Foundation where several share one
+DIM_DEPLOYABLE, DIM_ASSEMBLY, DIM_FOUNDATION = "Deployable", "Assembly", "Foundation"
 
 # --- lifecycle hooks -------------------------------------------------------------------------------
 LAUNCH_HOOK = "admit"
@@ -79,6 +80,23 @@ def parse_hook_metadata(text: str) -> tuple[str, str]:
     return parts[1], parts[2]
 
 
+# --- a shared foundation: what others must know of it, and who stands on it (Systems Manager parameters) ---
+
+
+def foundation_stack(foundation: str) -> str:
+    return f"{PRODUCT}-{foundation}-foundation"
+
+
+def foundation_parameter(foundation: str, what: str) -> str:
+    """Where a deployable finds what it needs of a foundation that it shares."""
+    return f"/{PRODUCT}/{foundation}/{what}"
+
+
+def register_path(foundation: str) -> str:
+    """Below it each deployable says what is to be watched: core.register."""
+    return f"/{PRODUCT}/{foundation}/deployables"
+
+
 # --- environment of the functions ------------------------------------------------------------------
 ENV_TABLE = "UNDERSTUDY_TABLE"
 ENV_BUCKET = "UNDERSTUDY_BUCKET"
@@ -89,6 +107,7 @@ ENV_FLEET = "UNDERSTUDY_FLEET"  # core.fleet JSON: what this foundation watches
 ENV_FRONTS = "UNDERSTUDY_FRONTS"  # JSON {assembly: {"kind", "ports", and what that kind needs}}
 ENV_DATABASES = "UNDERSTUDY_DATABASES"  # JSON {database instance: deployable}, for record_event
 ENV_VOLUMES = "UNDERSTUDY_VOLUMES"  # JSON {assembly: volume id}, of those whose state is kept on one
+ENV_FOUNDATION = "UNDERSTUDY_FOUNDATION"  # a shared one's name; then neither of the two above is set, for they are registered
 ENV_FUNCTION_PROBE = "UNDERSTUDY_FUNCTION_PROBE_NODES"  # function names, for who may invoke them
 ENV_FUNCTION_RECOVER = "UNDERSTUDY_FUNCTION_RECOVER_ASSEMBLY"
 ENV_FUNCTION_ADMIT = "UNDERSTUDY_FUNCTION_ADMIT_NODE"

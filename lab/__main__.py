@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
         verb.add_argument("--name", type=_name, default="default", help="which lab, when several run side by side")
     for verb in (drill, up):
         verb.add_argument("--deployable", type=Path, default=ROOT / "deployables/demo.yaml", help="the deployable's file")
+        verb.add_argument("--foundation", type=Path, metavar="FILE", help="the file of the foundation that it shares with others")
         verb.add_argument(
             "--time-scale",
             type=_scale,
@@ -132,7 +133,10 @@ def _wrong(args: argparse.Namespace) -> str:
         why = _unwritable(args.json) if args.json is not None else ""
         if why:
             return f"cannot write --json {args.json} ({why}): give a file in a folder that exists and is yours"
-    return "" if args.deployable.is_file() else f"--deployable {args.deployable}: no such file"
+    for option, file in (("--deployable", args.deployable), ("--foundation", args.foundation)):
+        if file is not None and not file.is_file():
+            return f"{option} {file}: no such file"
+    return ""
 
 
 def _unwritable(path: Path) -> str:

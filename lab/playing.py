@@ -45,7 +45,7 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
         print(f"understudy: no sabotage called {args.sabotage}; there are {', '.join(SABOTAGES)}", file=sys.stderr)
         return 2
     try:
-        with Session(lab_dir, args.deployable.resolve(), say, time_scale=args.time_scale) as session:
+        with Session(lab_dir, args.deployable.resolve(), say, time_scale=args.time_scale, foundation=args.foundation) as session:
             session.start()
             session.put_up()
             cloud = Cloud(lab_dir, session.stack)

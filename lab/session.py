@@ -31,8 +31,9 @@ class LabFailed(RuntimeError):
 class Session:
     """Use as a context manager; leaving it stops the emulator and with it every machine and function."""
 
-    def __init__(self, lab_dir: Path, deployable: Path, say: Say, *, time_scale: float = 1.0) -> None:
-        self.lab_dir, self.deployable, self.say, self.time_scale = lab_dir, deployable, say, time_scale
+    def __init__(self, lab_dir: Path, deployable: Path, say: Say, *, time_scale: float = 1.0, foundation: Path | None = None) -> None:
+        """foundation: the file of the one that the deployable shares with others."""
+        self.lab_dir, self.deployable, self.say, self.time_scale, self.foundation = lab_dir, deployable, say, time_scale, foundation
         self.journal = lab_dir / "journal.jsonl"
         self.stack = ""
         self.template: dict[str, Any] = {}
@@ -89,10 +90,16 @@ class Session:
         os._exit(EMULATOR_DIED)
 
     def put_up(self) -> None:
-        """Synthesize, deploy the very template, and check that the emulator holds all of it."""
-        out = self.lab_dir / "cdk.out"
+        """Synthesize, deploy the very template, and check that the emulator holds all of it; a shared foundation's first."""
+        if self.foundation is not None:
+            self.say(f"the foundation {self.foundation.stem}:")
+            self.put(self.foundation, self.lab_dir / "cdk.out.foundation")
+        self.stack, self.template = self.put(self.deployable, self.lab_dir / "cdk.out")
+
+    def put(self, file: Path, out: Path) -> tuple[str, dict[str, Any]]:
+        """One file's stack. Gives its name and its template."""
         began = time.monotonic()
-        deploy.synthesize(self.deployable, out)
+        deploy.synthesize(file, out)
         self.say(f"template synthesized in {time.monotonic() - began:.1f} s")
         refused = refusals(out)
         if refused:
@@ -101,14 +108,15 @@ class Session:
         deploy.deploy(out, say=lambda line: self.say(f"  {line}"))
         self.say(f"deployed with the real CDK CLI in {time.monotonic() - began:.1f} s")
         (path,) = out.glob("*.template.json")
-        self.template = json.loads(path.read_text())
-        self.stack = path.name.removesuffix(".template.json")
+        template: dict[str, Any] = json.loads(path.read_text())
+        stack = path.name.removesuffix(".template.json")
         began = time.monotonic()
-        problems = conformance.check(self.stack, self.template)
+        problems = conformance.check(stack, template)
         if problems:
             raise LabFailed("the emulator does not hold what the template says:\n" + "\n".join(f"  {problem}" for problem in problems))
-        count = len(self.template["Resources"])
+        count = len(template["Resources"])
         self.say(f"all {count} resources exist and every property reads back ({time.monotonic() - began:.1f} s)")
+        return stack, template
 
     def stop(self) -> None:
         self._leaving.set()

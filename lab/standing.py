@@ -67,7 +67,7 @@ def up(args: argparse.Namespace, lab_dir: Path) -> int:
     try:
         gateway = Gateway()
         host_port = gateway.expose("127.0.0.1", PORT, host_port=args.port)
-        with Session(lab_dir, args.deployable.resolve(), say, time_scale=args.time_scale) as session:
+        with Session(lab_dir, args.deployable.resolve(), say, time_scale=args.time_scale, foundation=args.foundation) as session:
             session.start()
             session.put_up()
             cloud = Cloud(lab_dir, session.stack)

@@ -15,7 +15,7 @@ from core.outlook import answers, healthy_value, report_age_s, with_look, withou
 from core.records import Looks, Report
 from core.sweep import SWEEP_LATE_S
 from core.wakes import BadEvent, message_body
-from lambdas.adapters import clock, emf, environment, log, table, world
+from lambdas.adapters import clock, emf, log, register, table, world
 from lambdas.adapters.asking import Address, look_from_outside
 from lambdas.adapters.clients import WorldFailed
 
@@ -27,6 +27,7 @@ AT_ONCE = 200  # connections: two a node, far below Lambda's 1,024 descriptors
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """A sweep for each SQS record; or {"look": {"deployable", "assembly", "instance", "address"?}}: one fresh look, given back."""
     if "look" in event:
+        register.hear(event)
         return _fresh_look(event["look"])
     failed = []
     for record in event.get("Records", []):
@@ -49,14 +50,16 @@ def _sweep_for(record: Mapping[str, Any]) -> None:
     if late_s > SWEEP_LATE_S:
         log.say(ME, f"dropped a sweep that is {late_s:.0f} s late")
         return
+    register.hear(sweep)
     sweeps, failed = _read()
     asyncio.run(_look_at_all(sweeps))
     for watched, sweep in sweeps.items():
         _tell(watched, sweep)
     if failed is not None:
         raise failed  # the sweep was not a whole one; the others' numbers stand all the same
-    for deployable in environment.fleet().deployables():
-        emf.emit(names.METRIC_SWEEPS, 1, at_ms=clock.now_ms(), dimensions={names.DIM_DEPLOYABLE: deployable})
+    dimension, values = register.sweeps_of()
+    for value in values:
+        emf.emit(names.METRIC_SWEEPS, 1, at_ms=clock.now_ms(), dimensions={dimension: value})
 
 
 @dataclass
@@ -76,7 +79,7 @@ def _read() -> tuple[dict[Watched, _Sweep], WorldFailed | None]:
     """
     found: dict[Watched, _Sweep] = {}
     failed: WorldFailed | None = None
-    for watched in environment.fleet().assemblies:
+    for watched in register.fleet().assemblies:
         name = (watched.deployable, watched.name)
         try:
             reports = without_expired(table.node_records(*name, consistent=False)[0], clock.now_ms())
@@ -102,7 +105,7 @@ def _tell(watched: Watched, sweep: _Sweep) -> None:
 async def _look_at_all(sweeps: Mapping[Watched, _Sweep]) -> None:
     """All nodes of all assemblies at once: silent ones cost one timeout together, not one each."""
     slots = asyncio.Semaphore(AT_ONCE)
-    networks = environment.fleet().networks
+    networks = register.fleet().networks
 
     async def look(watched: Watched, sweep: _Sweep, report: Report) -> None:
         address = Address(report.address, report.ha_port, report.http_port, networks[watched.deployable])
@@ -121,7 +124,7 @@ def _fresh_look(wanted: Any) -> dict[str, Any]:
     watched = world.watched(wanted["deployable"], wanted["assembly"])
     instance, name = wanted["instance"], (watched.deployable, watched.name)
     report = without_expired(table.node_records(*name)[0], clock.now_ms()).get(instance)
-    network = environment.fleet().networks[watched.deployable]
+    network = register.fleet().networks[watched.deployable]
     address = Address(str(wanted.get("address", "")), watched.ha_port, watched.http_port, network)
     if report is not None:
         address = Address(report.address, report.ha_port, report.http_port, network)

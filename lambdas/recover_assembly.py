@@ -16,7 +16,7 @@ from core.notices import notice
 from core.snapshot import FreshLook, Front, View
 from core.wakes import BadEvent, Wake, recovery_wakes
 from lambdas import interruption, isolation
-from lambdas.adapters import clock, environment, groups, instances, log, queues, table, topic, world
+from lambdas.adapters import clock, environment, groups, instances, log, queues, register, table, topic, world
 from lambdas.adapters.clients import Lost, WorldFailed
 from lambdas.adapters.patience import Patience
 
@@ -65,13 +65,13 @@ def _answer(wake: Wake, context: Any) -> None:
 
 def _whose(wake: Wake) -> Watched | None:
     """The assembly that a wake is about; None when it is none of ours."""
-    fleet = environment.fleet()
     if wake.assembly:
         try:
-            return fleet.find(wake.deployable, wake.assembly)
+            return register.find(wake.deployable, wake.assembly)
         except KeyError as error:
             log.say(ME, f"left alone: {error}")
             return None
+    fleet = register.fleet()
     owner = instances.owner(wake.instance) if wake.instance else None
     if owner is not None:
         return next((w for w in fleet.assemblies if (w.deployable, w.name) == owner), None)

@@ -11,7 +11,7 @@ from core.guards import Policy
 from core.items import BadRecord
 from core.model import FrontKind
 from core.sweep import SWEEP_OFFSETS_S, Handler, Waking, wakings
-from lambdas.adapters import alarms, clock, environment, fronts, functions, log, queues, volume, world
+from lambdas.adapters import alarms, clock, environment, fronts, functions, log, queues, register, volume, world
 from lambdas.adapters.clients import WorldFailed
 
 ME = "tick"
@@ -31,13 +31,14 @@ def handler(_event: Mapping[str, Any], context: Any) -> dict[str, int]:
     """
     now_ms = clock.now_ms()
     woken, failed = 0, ""
-    sweeps = [({"sweep": {"due_ms": now_ms + offset_s * 1000}}, offset_s) for offset_s in SWEEP_OFFSETS_S]
     try:
+        told = register.tell()
+        sweeps = [({"sweep": {"due_ms": now_ms + offset_s * 1000, **told}}, offset_s) for offset_s in SWEEP_OFFSETS_S]
         queues.send_all(environment.text(names.ENV_TICK_QUEUE), sweeps)
     except WorldFailed as error:
         failed = str(error)  # the world is read all the same: hooks and incidents need no sweep
         log.say(ME, f"no sweeps were ordered: {failed}")
-    for watched in environment.fleet().assemblies:
+    for watched in register.fleet().assemblies:
         if clock.left_s(context) <= 0:
             failed = f"no time left for {watched.name}"
             break

@@ -3,6 +3,7 @@
 from spec.capacity import capacity_words
 from spec.conversion import Conversion, convert
 from spec.egress import way_out
+from spec.foundation import is_foundation, load_foundation
 from spec.image import image_notes
 from spec.load import Loaded, load, load_unpinned, load_with_warnings
 from spec.problems import Problem, SpecError, Warned
@@ -23,8 +24,10 @@ __all__ = [
     "convert",
     "duration_text",
     "image_notes",
+    "is_foundation",
     "json_schema",
     "load",
+    "load_foundation",
     "load_unpinned",
     "load_with_warnings",
     "size_text",

@@ -13,6 +13,7 @@ from spec.database import DatabaseSection
 from spec.front import FrontSection
 from spec.problems import KeyPath
 from spec.schema import AssemblySection, DeployableFile, HostNameSection
+from spec.sharing import OWN
 from spec.state import to_state
 
 
@@ -25,6 +26,7 @@ def to_model(file: DeployableFile) -> Deployable:
         network=Network(cidr=file.network.cidr, zones=file.network.zones, egress=Egress(file.network.egress)),
         notify=tuple(file.notify),
         dashboard=file.dashboard,
+        foundation=None if file.foundation == OWN else file.foundation,
     )
 
 

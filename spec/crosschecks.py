@@ -17,6 +17,7 @@ from spec.image import check_image
 from spec.neighbours import check_neighbours
 from spec.ordering import order_check
 from spec.problems import Finding, KeyPath
+from spec.sharing import check_shared
 from spec.state import check_state
 from spec.zonal import check_zones
 
@@ -24,6 +25,7 @@ from spec.zonal import check_zones
 def cross_check(data: Any) -> Iterator[Finding]:
     """Every finding in the file; parts of the wrong shape are passed over, for others report them."""
     yield from check_egress(data)
+    yield from check_shared(data)
     assemblies = _list(data, "assemblies")
     yield from _names_once([(("assemblies", index, "name"), assembly) for index, assembly in assemblies], "assemblies")
     for index, assembly in assemblies:

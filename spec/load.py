@@ -20,6 +20,8 @@ from spec.problems import KeyPath, Problem, SpecError, Warned, key_text, value_t
 from spec.schema import DeployableFile
 from spec.section import keys_of
 
+_KIND = {True: "deployable", False: "foundation"}
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -89,9 +91,9 @@ def check(text: Document, path: Path) -> Loaded:
         file = DeployableFile.model_validate(stripped.data, context=path.resolve().parent)
     except ValidationError as error:
         for details in error.errors(include_url=False):
-            where = _place(details, stripped.data)
+            where = place(details, stripped.data)
             if where not in stripped.hidden:
-                problems.append(_problem(where, details, text))
+                problems.append(problem_of(where, details, text))
     for where, value, message, remedy in cross_check(stripped.data):
         shown = None if value is None else value_text(value)
         problems.append(Problem(key=key_text(where), value=shown, line=text.line(where), message=message, remedy=remedy))
@@ -109,7 +111,7 @@ def _with_pins(deployable: Deployable, path: Path) -> Deployable:
         raise SpecError(str(path), (Problem(key="", value=None, line=None, message=str(error), remedy=remedy),)) from error
 
 
-def _place(details: ErrorDetails, found: Any) -> KeyPath:
+def place(details: ErrorDetails, found: Any) -> KeyPath:
     """The error's key path as the file has it.
 
     pydantic marks an error in a mapping's key with a last `[key]`; and where a short form stands for a long one
@@ -134,7 +136,8 @@ def _holds(found: Any, part: int | str) -> bool:
     return isinstance(found, dict) and part in found
 
 
-def _problem(where: KeyPath, details: ErrorDetails, text: Document) -> Problem:
+def problem_of(where: KeyPath, details: ErrorDetails, text: Document, file: type[BaseModel] = DeployableFile) -> Problem:
+    """file: the section that the whole document is checked against."""
     value: str | None = value_text(details["input"])
     match details["type"]:
         case "understudy":
@@ -142,17 +145,17 @@ def _problem(where: KeyPath, details: ErrorDetails, text: Document) -> Problem:
             if isinstance(details["input"], dict):
                 value = None  # the whole section would be shown
         case "missing":
-            message, remedy, value = "is missing", f"add it: {_about(where)}", None
+            message, remedy, value = "is missing", f"add it: {_about(where, file)}", None
         case "extra_forbidden":
-            message, remedy = "is no key of a deployable file", _nearest(where)
+            message, remedy = f"is no key of a {_KIND[file is DeployableFile]} file", _nearest(where, file)
         case _:
-            message, remedy = f"is wrong: {details['msg'][:1].lower()}{details['msg'][1:]}", _about(where)
+            message, remedy = f"is wrong: {details['msg'][:1].lower()}{details['msg'][1:]}", _about(where, file)
     return Problem(key=key_text(where), value=value, line=text.line(where), message=message, remedy=remedy)
 
 
-def _section_at(where: KeyPath) -> type[BaseModel]:
+def _section_at(where: KeyPath, file: type[BaseModel]) -> type[BaseModel]:
     """The innermost section of the format on the way to a key."""
-    section: type[BaseModel] = DeployableFile
+    section = file
     for part in where:
         field = keys_of(section).get(part) if isinstance(part, str) else None
         if field is not None:
@@ -166,17 +169,17 @@ def _section_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for part in get_args(annotation) if (found := _section_in(part)) is not None), None)
 
 
-def _about(where: KeyPath) -> str:
+def _about(where: KeyPath, file: type[BaseModel]) -> str:
     """What the format says of the key."""
     keys = [part for part in where if isinstance(part, str)]
     for end in range(len(keys), 0, -1):
-        field = keys_of(_section_at(tuple(keys[: end - 1]))).get(keys[end - 1])
+        field = keys_of(_section_at(tuple(keys[: end - 1]), file)).get(keys[end - 1])
         if field is not None and field.description:
             return field.description
     return "compare with deployables/demo.yaml"
 
 
-def _nearest(where: KeyPath) -> str:
-    keys = sorted(keys_of(_section_at(where[:-1])))
+def _nearest(where: KeyPath, file: type[BaseModel]) -> str:
+    keys = sorted(keys_of(_section_at(where[:-1], file)))
     close = difflib.get_close_matches(str(where[-1]), keys, n=1)
     return f"did you mean {close[0]}?" if close else f"there are: {', '.join(keys)}"

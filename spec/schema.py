@@ -116,7 +116,9 @@ class DeployableFile(Section):
     """A deployable: the assemblies that together give one service, and what keeps each of them running exactly once."""
 
     deployable: Name = Field(description="the deployable's name")
-    foundation: Literal["own"] = Field(default="own", description="whose table, bucket, topic and functions")
+    foundation: Name = Field(
+        default="own", description="whose table, bucket, topic, functions and network: own, or the name of a foundation that several share"
+    )
     network: NetworkSection = Field(default=NetworkSection(), description="where the nodes live")
     database: DatabaseSection | None = Field(default=None, description="a database that assemblies share: those that list it in `reaches`")
     notify: list[Email] = Field(default_factory=list, max_length=10, description="e-mail addresses of those to tell")

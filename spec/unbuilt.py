@@ -46,7 +46,6 @@ _ASSEMBLY = ("assemblies", "*")
 _NO_PUBLIC_ZONE = "use a private zone, or kind: elastic_ip"
 
 UNBUILT = (
-    Unbuilt(("foundation",), _not("own"), "leave it out or write own: the deployable brings its own table, bucket and functions"),
     Unbuilt(("database", "engine"), _any_of("mariadb", "mysql"), "write engine: postgres"),
     Unbuilt(("database", "auth"), _any_of("iam"), "write auth: secret"),
     Unbuilt((*_ASSEMBLY, "mode"), _any_of("pair"), "write mode: single; a node that fails is replaced"),

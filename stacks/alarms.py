@@ -5,7 +5,7 @@ Which alarms there are, and which there are not for what they would cost: docs/d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -14,34 +14,49 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from core import names
-from core.model import Deployable
 from stacks.foundation import Foundation
 from stacks.functions import Functions
+from stacks.reach import Reach
 
 MINUTE = Duration.minutes(1)
 # Two tries of a step have failed, or nobody takes it; a third failure makes it lost work.
 STEP_AGE = Duration.minutes(3)
 
 
+class HealthyAlarms(Construct):
+    """One an assembly: it rings when the prober finds it failing or silent, and wakes recover_assembly."""
+
+    def __init__(self, scope: Construct, id_: str, *, pairs: Iterable[tuple[str, str]], recover: lambda_.IFunction) -> None:
+        """pairs: (deployable, assembly)."""
+        super().__init__(scope, id_)
+        self.all = [healthy_alarm(self, *pair, recover) for pair in pairs]
+
+
+def healthy_alarm(scope: Construct, deployable: str, assembly: str, recover: lambda_.IFunction) -> cloudwatch.Alarm:
+    alarm = _below_one(
+        scope,
+        f"Healthy-{assembly}",
+        f"{deployable}/{assembly} fails or is silent, seen from outside",
+        _metric(names.METRIC_HEALTHY, 10, "Minimum", {names.DIM_DEPLOYABLE: deployable, names.DIM_ASSEMBLY: assembly}),
+        # Missing data is the watcher's silence, not the node's: no change.
+        missing=cloudwatch.TreatMissingData.IGNORE,
+    )
+    alarm.add_alarm_action(actions.LambdaAction(recover))
+    return alarm
+
+
 class Alarms(Construct):
     """How alarms read data: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html"""
 
-    def __init__(self, scope: Construct, id_: str, *, deployable: Deployable, foundation: Foundation, functions: Functions) -> None:
+    def __init__(self, scope: Construct, id_: str, *, reach: Reach, foundation: Foundation, functions: Functions) -> None:
         super().__init__(scope, id_)
-        self.all: list[cloudwatch.Alarm] = []
-        for assembly in deployable.assemblies:
-            # Missing data is the watcher's silence, not the node's: no change.
-            self._alarm(
-                f"Healthy-{assembly.name}",
-                f"{deployable.name}/{assembly.name} fails or is silent, seen from outside",
-                _metric(names.METRIC_HEALTHY, 10, "Minimum", deployable.name, assembly.name),
-                missing=cloudwatch.TreatMissingData.IGNORE,
-            ).add_alarm_action(actions.LambdaAction(functions.recover_assembly))
+        self.all = [healthy_alarm(self, *pair, functions.recover_assembly) for pair in reach.named]
         people = actions.SnsAction(foundation.topic)
-        watcher = self._alarm(
+        watcher = _below_one(
+            self,
             "Watcher",
-            f"{deployable.name}: nobody has looked at its nodes for three minutes; failures would go unnoticed",
-            _metric(names.METRIC_SWEEPS, 60, "Sum", deployable.name),
+            f"{reach.name}: nobody has looked at its nodes for three minutes; failures would go unnoticed",
+            _metric(names.METRIC_SWEEPS, 60, "Sum", reach.sweeps),
             missing=cloudwatch.TreatMissingData.MISSING,
         )
         # Silence is INSUFFICIENT_DATA here and people are told of the change to it. A new alarm begins in that state, and
@@ -56,7 +71,7 @@ class Alarms(Construct):
         lost = cloudwatch.Alarm(
             self,
             "LostWork",
-            alarm_description=f"{deployable.name}: a function gave up on something; look into the dead-letter queue",
+            alarm_description=f"{reach.name}: a function gave up on something; look into the dead-letter queue",
             metric=foundation.dead_letters.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum"),
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             threshold=1,
@@ -64,24 +79,25 @@ class Alarms(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
         lost.add_alarm_action(people)
-        ours = OwnFunctions(self, "OwnFunctions", deployable=deployable, foundation=foundation, functions=functions)
-        self.all += [lost, *ours.all]
+        ours = OwnFunctions(self, "OwnFunctions", name=reach.name, foundation=foundation, functions=functions)
+        self.all += [watcher, lost, *ours.all]
 
-    def _alarm(self, id_: str, description: str, metric: cloudwatch.Metric, *, missing: cloudwatch.TreatMissingData) -> cloudwatch.Alarm:
-        """Below 1 in three periods out of three."""
-        alarm = cloudwatch.Alarm(
-            self,
-            id_,
-            alarm_description=description,
-            metric=metric,
-            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
-            threshold=1,
-            evaluation_periods=3,
-            datapoints_to_alarm=3,
-            treat_missing_data=missing,
-        )
-        self.all.append(alarm)
-        return alarm
+
+def _below_one(
+    scope: Construct, id_: str, description: str, metric: cloudwatch.Metric, *, missing: cloudwatch.TreatMissingData
+) -> cloudwatch.Alarm:
+    """In three periods out of three."""
+    return cloudwatch.Alarm(
+        scope,
+        id_,
+        alarm_description=description,
+        metric=metric,
+        comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+        threshold=1,
+        evaluation_periods=3,
+        datapoints_to_alarm=3,
+        treat_missing_data=missing,
+    )
 
 
 class OwnFunctions(Construct):
@@ -91,10 +107,10 @@ class OwnFunctions(Construct):
     function that was not called counts as 0: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
     """
 
-    def __init__(self, scope: Construct, id_: str, *, deployable: Deployable, foundation: Foundation, functions: Functions) -> None:
+    def __init__(self, scope: Construct, id_: str, *, name: str, foundation: Foundation, functions: Functions) -> None:
         super().__init__(scope, id_)
         self.all: list[cloudwatch.Alarm] = []
-        self._name, self._people = deployable.name, actions.SnsAction(foundation.topic)
+        self._name, self._people = name, actions.SnsAction(foundation.topic)
         # One failing minute is no news: what failed is tried again, and what is given up is lost work, which is told of at once.
         # What was invoked at a minute's end is counted there late, so that the newest minute alone would not do either.
         every = {module: function.metric_errors(period=MINUTE) for module, function in functions.by_module.items()}
@@ -134,14 +150,11 @@ def _sum(metrics: Mapping[str, cloudwatch.IMetric], label: str) -> cloudwatch.Ma
     return cloudwatch.MathExpression(expression=" + ".join(metrics), using_metrics=metrics, label=label, period=MINUTE)
 
 
-def _metric(name: str, period_s: int, statistic: str, deployable: str, assembly: str | None = None) -> cloudwatch.Metric:
-    dimensions = {names.DIM_DEPLOYABLE: deployable}
-    if assembly is not None:
-        dimensions[names.DIM_ASSEMBLY] = assembly
+def _metric(name: str, period_s: int, statistic: str, dimensions: Mapping[str, str]) -> cloudwatch.Metric:
     return cloudwatch.Metric(
         namespace=names.METRIC_NAMESPACE,
         metric_name=name,
-        dimensions_map=dimensions,
+        dimensions_map=dict(dimensions),
         period=Duration.seconds(period_s),
         statistic=statistic,
     )

@@ -14,7 +14,7 @@ from stacks import permissions as may
 from stacks.balancer import BalancerFront
 from stacks.contents import Contents, Stage, contents_of
 from stacks.database import SharedDatabase
-from stacks.foundation import Foundation
+from stacks.foundation import Standing
 from stacks.front import Front
 from stacks.group import group_of_one
 from stacks.kept_state import may_keep_state
@@ -34,9 +34,9 @@ class NodeAssembly(Construct):
         deployable: Deployable,
         assembly: Assembly,
         network: NodeNetwork,
-        foundation: Foundation,
+        foundation: Standing,
         fronts: Mapping[str, Front | None],
-        prober: ec2.SecurityGroup,
+        prober: ec2.ISecurityGroup,
         stage: Stage,
         database: SharedDatabase | None = None,
         volume: VolumeState | None = None,
@@ -67,7 +67,7 @@ class NodeAssembly(Construct):
             self, deployable=deployable, assembly=assembly, role=self._role, security=self._security, script=contents.script
         )
 
-    def _security_group(self, prober: ec2.SecurityGroup) -> ec2.SecurityGroup:
+    def _security_group(self, prober: ec2.ISecurityGroup) -> ec2.SecurityGroup:
         assembly = self._assembly
         group = self._network.node_group(self, "NodeGroup", f"Nodes of {self._deployable.name}/{assembly.name}")
         for port in (assembly.ha_port, assembly.http_port):

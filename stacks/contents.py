@@ -17,7 +17,7 @@ from core.settings import node_settings_to_json
 from stacks.bootstrap import Item, release_of, user_data
 from stacks.bundle import Published, artifact_bundle, published
 from stacks.database import SharedDatabase
-from stacks.foundation import Foundation
+from stacks.foundation import Standing
 from stacks.front import Front
 from stacks.volume import VolumeState
 
@@ -44,7 +44,7 @@ def contents_of(
     *,
     deployable: Deployable,
     assembly: Assembly,
-    foundation: Foundation,
+    foundation: Standing,
     front: Front | None,
     neighbours: Mapping[str, Front | None],
     stage: Stage,
@@ -88,7 +88,7 @@ def contents_of(
     return Contents(script, tuple(assets))
 
 
-def _environment(foundation: Foundation, front: Front | None, neighbours: Mapping[str, Front | None]) -> tuple[tuple[str, str], ...]:
+def _environment(foundation: Standing, front: Front | None, neighbours: Mapping[str, Front | None]) -> tuple[tuple[str, str], ...]:
     told = neighbours_to_text({name: front.address for name, front in neighbours.items() if front and front.address})
     return (
         (names.ENV_TABLE, foundation.table.table_name),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from aws_cdk import Annotations, CfnOutput, Stack
-from constructs import Construct
+from aws_cdk import Annotations, CfnOutput, Stack, Tags
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct, IDependable
 
 from core import names
-from core.model import Deployable
+from core.model import Assembly, Deployable
 from core.state_words import kept_words
 from core.zonal import zone_words
-from stacks.alarms import Alarms
+from stacks.alarms import Alarms, HealthyAlarms
 from stacks.assembly import NodeAssembly
 from stacks.balancer import BalancerFront
 from stacks.bundle import agent_bundle, lambdas_bundle
@@ -19,11 +22,27 @@ from stacks.contents import Stage
 from stacks.dashboard import Dashboard
 from stacks.database import SharedDatabase
 from stacks.foundation import Foundation
-from stacks.front import front_for
-from stacks.functions import Functions
+from stacks.front import Front, front_for
+from stacks.functions import Functions, told_of
+from stacks.joined import JoinedFoundation, Registration
 from stacks.network import NodeNetwork
-from stacks.volume import volume_for
+from stacks.reach import reach_of
+from stacks.volume import VolumeState, volume_for
 from stacks.wakes import Wakes
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Who looks after the assemblies. ready: all that must be there before a node is. entry: at a foundation that is shared."""
+
+    prober: ec2.ISecurityGroup
+    ready: tuple[IDependable, ...]
+    entry: Registration | None = None
+
+    def looks(self, assembly: Assembly, node: NodeAssembly) -> list[IDependable]:
+        """Rules that a shared prober still lacks."""
+        ports = (assembly.ha_port, assembly.http_port)
+        return [] if self.entry is None else self.entry.look_at(assembly.name, node.security_group, ports)
 
 
 class DeployableStack(Stack):
@@ -37,8 +56,13 @@ class DeployableStack(Stack):
             description=f"Understudy keeps exactly one of each assembly of {deployable.name} running",
             analytics_reporting=False,
         )
-        network = NodeNetwork(self, "Network", deployable.network)
-        foundation = Foundation(self, "Foundation", deployable)
+        foundation: Foundation | JoinedFoundation
+        if deployable.foundation is None:
+            network = NodeNetwork(self, "Network", deployable.network)
+            foundation = Foundation(self, "Foundation", reach_of(deployable))
+        else:
+            foundation = JoinedFoundation(self, "Foundation", deployable.foundation)
+            network = NodeNetwork(self, "Network", deployable.network, within=foundation.network(deployable.network))
         database = (
             SharedDatabase(self, "SharedDatabase", deployable=deployable, database=deployable.database, network=network)
             if deployable.database is not None
@@ -60,22 +84,11 @@ class DeployableStack(Stack):
             for assembly in deployable.assemblies
             if (volume := volume_for(self, f"{camel(assembly.name)}State", deployable=deployable, assembly=assembly, network=network))
         }
-        functions = Functions(
-            self,
-            "Functions",
-            deployable=deployable,
-            network=network,
-            foundation=foundation,
-            fronts=fronts,
-            volumes=volumes,
-            archive=lambdas_bundle(staging / "lambdas.zip").path,
-        )
-        wakes = Wakes(self, "Wakes", deployable=deployable, foundation=foundation, functions=functions)
-        alarms = Alarms(self, "Alarms", deployable=deployable, foundation=foundation, functions=functions)
-        if database is not None:
-            wakes.record(database.identifier, functions.record_event({database.identifier: deployable.name}))
-        if deployable.dashboard:
-            Dashboard(self, "Dashboard", deployable=deployable, functions=functions, alarms=alarms.all)
+        if isinstance(foundation, Foundation):
+            archive = lambdas_bundle(staging / "lambdas.zip").path
+            ground = self._own(deployable, network, foundation, fronts, database=database, volumes=volumes, archive=archive)
+        else:
+            ground = self._join(deployable, network, foundation, fronts)
         stage = Stage(agent_bundle(staging / "agent.zip"), staging, artifacts)
         nodes = {
             assembly.name: NodeAssembly(
@@ -87,7 +100,7 @@ class DeployableStack(Stack):
                 foundation=foundation,
                 fronts=fronts,
                 volume=volumes.get(assembly.name),
-                prober=functions.prober_group,
+                prober=ground.prober,
                 stage=stage,
                 database=database,
             )
@@ -96,7 +109,7 @@ class DeployableStack(Stack):
         for assembly in deployable.assemblies:
             front, node = fronts[assembly.name], nodes[assembly.name]
             balancer = [front] if isinstance(front, BalancerFront) else []
-            group = node.keep_one(after=[network, foundation, functions, wakes, alarms, *balancer, *node.open_ways(nodes)])
+            group = node.keep_one(after=[*ground.ready, *ground.looks(assembly, node), *balancer, *node.open_ways(nodes)])
             name = camel(assembly.name)
             self._say(f"{name}Front", front.where if front else "-", f"Where clients find {assembly.name}")
             self._say(f"{name}Ports", ",".join(map(str, assembly.front.ports)) or "-", f"Ports of {assembly.name}'s front")
@@ -110,6 +123,48 @@ class DeployableStack(Stack):
         self._say("Table", foundation.table.table_name, "State table")
         self._say("Bucket", foundation.bucket.bucket_name, "Evidence")
         self._say("Topic", foundation.topic.topic_arn, "Where people are paged")
+
+    def _own(
+        self,
+        deployable: Deployable,
+        network: NodeNetwork,
+        foundation: Foundation,
+        fronts: Mapping[str, Front | None],
+        *,
+        database: SharedDatabase | None,
+        volumes: Mapping[str, VolumeState],
+        archive: Path,
+    ) -> Ground:
+        reach = reach_of(deployable)
+        functions = Functions(
+            self,
+            "Functions",
+            reach=reach,
+            network=network,
+            foundation=foundation,
+            fronts=fronts,
+            environment=told_of(self, deployable, fronts),
+            volumes=volumes,
+            archive=archive,
+        )
+        wakes = Wakes(self, "Wakes", reach=reach, foundation=foundation, functions=functions)
+        alarms = Alarms(self, "Alarms", reach=reach, foundation=foundation, functions=functions)
+        if database is not None:
+            wakes.record(database.identifier, functions.record_event({database.identifier: deployable.name}))
+        if deployable.dashboard:
+            Dashboard(self, "Dashboard", deployable=deployable, functions=functions, alarms=alarms.all)
+        return Ground(functions.prober_group, (network, foundation, functions, wakes, alarms))
+
+    def _join(
+        self, deployable: Deployable, network: NodeNetwork, foundation: JoinedFoundation, fronts: Mapping[str, Front | None]
+    ) -> Ground:
+        """Nothing of a foundation is made: the deployable registers at the one that it shares."""
+        entry = Registration(self, "Registration", deployable=deployable, joined=foundation, cidr=network.cidr, fronts=fronts)
+        pairs = [(deployable.name, assembly.name) for assembly in deployable.assemblies]
+        alarms = HealthyAlarms(self, "Alarms", pairs=pairs, recover=foundation.recover)
+        # By this tag the functions there know what they may act on; a group hands it to its instances.
+        Tags.of(self).add(names.TAG_FOUNDATION, str(deployable.foundation), include_resource_types=["AWS::AutoScaling::AutoScalingGroup"])
+        return Ground(foundation.prober, (network, foundation, entry, alarms), entry)
 
     def _say(self, name: str, value: str, description: str) -> None:
         CfnOutput(self, name, value=value, description=description)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from aws_cdk import Aws, Duration, RemovalPolicy, Tags
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
@@ -12,8 +14,8 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from core import names
-from core.model import Deployable
 from stacks.kept_state import state_rules
+from stacks.reach import Reach
 from stacks.topic_key import topic_key
 
 EVIDENCE_KEPT = Duration.days(90)
@@ -25,20 +27,30 @@ INCIDENT_KEPT = Duration.hours(4)
 INCIDENT_VISIBILITY = Duration.seconds(75)
 
 
+class Standing(Protocol):
+    """What an assembly needs of a foundation, whether it is its deployable's own or a shared one."""
+
+    @property
+    def table(self) -> dynamodb.ITable: ...
+
+    @property
+    def bucket(self) -> s3.IBucket: ...
+
+
 class Foundation(Construct):
     """State that outlives nodes, functions and, where it is retained, the stack itself."""
 
-    def __init__(self, scope: Construct, id_: str, deployable: Deployable) -> None:
+    def __init__(self, scope: Construct, id_: str, reach: Reach) -> None:
         super().__init__(scope, id_)
         self.table = self._table()
-        self.bucket = self._bucket(deployable)
-        self.topic_key = topic_key(self, "TopicKey", deployable.name)
-        self.topic = self._topic(deployable.notify)
+        self.bucket = self._bucket(reach)
+        self.topic_key = topic_key(self, "TopicKey", reach.name)
+        self.topic = self._topic(reach.notify)
         self.dead_letters = self._queue("DeadLetters", visibility=Duration.minutes(5), kept=Duration.days(14))
         self.tick_queue = self._queue("TickQueue", visibility=SWEEP_VISIBILITY, kept=SWEEP_KEPT, tries=2)
         self.recover_queue = self._queue("RecoverQueue", visibility=INCIDENT_VISIBILITY, kept=INCIDENT_KEPT, tries=3)
         for kept in (self.table, self.bucket):
-            Tags.of(kept).add(names.TAG_DEPLOYABLE, deployable.name)
+            Tags.of(kept).add(*reach.tag)
 
     def _table(self) -> dynamodb.Table:
         """Encrypted by the key that DynamoDB owns: a recovery has one service less to depend on than with a KMS key."""
@@ -54,7 +66,7 @@ class Foundation(Construct):
             removal_policy=RemovalPolicy.RETAIN,
         )
 
-    def _bucket(self, deployable: Deployable) -> s3.Bucket:
+    def _bucket(self, reach: Reach) -> s3.Bucket:
         return s3.Bucket(
             self,
             "Bucket",
@@ -69,7 +81,7 @@ class Foundation(Construct):
                     noncurrent_version_expiration=Duration.days(7),
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 ),
-                *state_rules(deployable),
+                *(state_rules(reach.deployable) if reach.deployable is not None else ()),
             ],
             removal_policy=RemovalPolicy.RETAIN,
         )

@@ -18,7 +18,7 @@ from core import names
 from core.model import Assembly, Deployable, FrontKind, Record
 from stacks import permissions as may
 from stacks.balancer import BalancerFront
-from stacks.foundation import Foundation
+from stacks.foundation import Foundation, Standing
 from stacks.front_interface import InterfaceFront
 from stacks.network import NodeNetwork
 
@@ -128,7 +128,7 @@ class DnsFront(Construct):
 
 
 def front_for(
-    scope: Construct, id_: str, *, deployable: Deployable, assembly: Assembly, network: NodeNetwork, foundation: Foundation
+    scope: Construct, id_: str, *, deployable: Deployable, assembly: Assembly, network: NodeNetwork, foundation: Standing
 ) -> Front | None:
     match assembly.front.kind:
         case FrontKind.NONE:
@@ -140,6 +140,7 @@ def front_for(
         case FrontKind.NETWORK_INTERFACE:
             return InterfaceFront(scope, id_, deployable=deployable.name, assembly=assembly, network=network)
         case FrontKind.ALB | FrontKind.NLB:
+            assert isinstance(foundation, Foundation), "spec refuses a load balancer on a shared foundation"
             return BalancerFront(scope, id_, deployable=deployable.name, assembly=assembly, network=network, foundation=foundation)
 
 

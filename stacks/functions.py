@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from stacks.balancer import BalancerFront
 from stacks.foundation import Foundation
 from stacks.front import Front, front_settings
 from stacks.network import NodeNetwork
+from stacks.reach import Reach
 from stacks.volume import VolumeState, volumes_settings
 
 LOG_KEPT = logs.RetentionDays.ONE_MONTH
@@ -70,17 +71,21 @@ class Functions(Construct):
         scope: Construct,
         id_: str,
         *,
-        deployable: Deployable,
+        reach: Reach,
         network: NodeNetwork,
         foundation: Foundation,
         fronts: Mapping[str, Front | None],
         volumes: Mapping[str, VolumeState],
+        environment: Mapping[str, str],
         archive: Path,
         prober: ec2.SecurityGroup | None = None,
     ) -> None:
-        """prober: the prober's security group, when others had to know it first."""
+        """environment: whom they look after. fronts: those that are known here; on a shared foundation none is (stacks.joined).
+
+        prober: the prober's security group, when others had to know it first.
+        """
         super().__init__(scope, id_)
-        self._deployable = deployable
+        self._reach = reach
         self._foundation = foundation
         self.by_module: dict[str, lambda_.Function] = {}
         self._fronts = [front for front in fronts.values() if front is not None]
@@ -90,12 +95,13 @@ class Functions(Construct):
         self._common = {
             names.ENV_TABLE: foundation.table.table_name,
             names.ENV_BUCKET: foundation.bucket.bucket_name,
-            names.ENV_FLEET: fleet_to_json(deployable),
-            names.ENV_FRONTS: Stack.of(self).to_json_string({name: front_settings(front) for name, front in fronts.items()}),
+            **environment,
             **volumes_settings(Stack.of(self), volumes),
         }
+        shared = reach.whose.foundation if isinstance(reach.whose, may.Shared) else None
+        self._registered = [may.read_parameters(names.register_path(shared))] if shared is not None else []
         self.prober_group = prober or network.security_group(self, "ProberGroup", "The prober: it asks nodes from outside")
-        for port in sorted({port for assembly in deployable.assemblies for port in (assembly.ha_port, assembly.http_port)}):
+        for port in reach.ports:
             self.prober_group.add_egress_rule(ec2.Peer.ipv4(network.cidr), ec2.Port.tcp(port), "look at nodes")
         self.probe_nodes = self._probe_nodes(network)
         self.move_front = self._move_front()
@@ -105,13 +111,13 @@ class Functions(Construct):
         self.tick = self._tick()
 
     def _probe_nodes(self, network: NodeNetwork) -> lambda_.Function:
-        looks = self._partitions(names.look_pk)
+        looks = self._reach.partitions(names.look_pk)
         function = self._function(
             PROBE_NODES,
             [
                 may.be_in_a_vpc(),
                 may.consume(self._foundation.tick_queue.queue_arn),
-                may.read_items(self._table_arn, [*self._partitions(names.node_pk), *looks]),
+                may.read_items(self._table_arn, [*self._reach.partitions(names.node_pk), *looks]),
                 may.write_items(self._table_arn, looks),
             ],
             vpc=network,
@@ -125,7 +131,7 @@ class Functions(Construct):
             [
                 *_once(statement for front in self._fronts for statement in (*front.to_see(), *front.to_move())),
                 *_once(statement for volume in self._volumes for statement in (*volume.to_see(), *volume.to_move())),
-                may.items(self._table_arn, self._partitions(names.permit_pk), "GetItem"),
+                may.items(self._table_arn, self._reach.partitions(names.permit_pk), "GetItem"),
             ],
         )
 
@@ -134,8 +140,9 @@ class Functions(Construct):
             ADMIT_NODE,
             [
                 *self._hook_statements(),
-                may.write_items(self._table_arn, self._partitions(names.permit_pk)),
-                may.signal_our_stack(),
+                may.write_items(self._table_arn, self._reach.partitions(names.permit_pk)),
+                # A deployable on a shared foundation is another stack, which brings this leave along.
+                *([] if self._registered else [may.signal_our_stack()]),
             ],
             invokes={names.ENV_FUNCTION_PROBE: self.probe_nodes, names.ENV_FUNCTION_MOVE_FRONT: self.move_front},
         )
@@ -147,24 +154,24 @@ class Functions(Construct):
         """What both hooks' handlers do: look, keep the hook alive or complete it, keep evidence."""
         return [
             *self._look(),
-            may.on_our_groups(self._deployable.name, "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"),
-            may.evidence(self._foundation.bucket.bucket_arn, self._deployable.name),
+            may.on_our_groups(self._reach.whose, "CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"),
+            may.evidence(self._foundation.bucket.bucket_arn, self._reach.whose),
         ]
 
     def _recover_assembly(self) -> lambda_.Function:
-        deployable, foundation = self._deployable.name, self._foundation
+        whose, foundation = self._reach.whose, self._foundation
         stream = foundation.table.table_stream_arn
         assert stream is not None, "the table was made with a stream"
         return self._function(
             RECOVER_ASSEMBLY,
             [
                 *self._look(),
-                may.read_items(self._table_arn, [names.intent_pk(deployable), names.BUDGET_PK]),
-                may.on_our_groups(deployable, "TerminateInstanceInAutoScalingGroup"),
-                may.on_our_instances(deployable, "GetConsoleOutput", "TerminateInstances"),
+                may.read_items(self._table_arn, [*self._reach.intents(), names.BUDGET_PK]),
+                may.on_our_groups(whose, "TerminateInstanceInAutoScalingGroup"),
+                may.on_our_instances(whose, "GetConsoleOutput", "TerminateInstances"),
                 *_once(statement for front in self._fronts if isinstance(front, BalancerFront) for statement in front.to_fence()),
-                may.write_items(self._table_arn, [*self._partitions(names.incident_pk), names.BUDGET_PK]),
-                may.evidence(foundation.bucket.bucket_arn, deployable),
+                may.write_items(self._table_arn, [*self._reach.partitions(names.incident_pk), names.BUDGET_PK]),
+                may.evidence(foundation.bucket.bucket_arn, whose),
                 may.allow("sns:Publish", on=[foundation.topic.topic_arn]),
                 may.allow("kms:Decrypt", "kms:GenerateDataKey", on=[foundation.topic_key.key_arn]),
                 may.allow("sqs:SendMessage", on=[foundation.recover_queue.queue_arn]),
@@ -206,7 +213,7 @@ class Functions(Construct):
         """
         made = self._function(
             RECORD_EVENT,
-            [may.write_items(self._table_arn, [names.history_pk(self._deployable.name)])],
+            [may.write_items(self._table_arn, list(dict.fromkeys(names.history_pk(deployable) for deployable, _ in self._reach.pairs)))],
             environment={names.ENV_DATABASES: json.dumps(dict(databases))},
         )
         del self.by_module[RECORD_EVENT.module]
@@ -217,11 +224,8 @@ class Functions(Construct):
         keys = (names.node_pk, names.look_pk, names.permit_pk, names.incident_pk)
         return [
             may.describe("autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances"),
-            may.read_items(self._table_arn, [pk for key in keys for pk in self._partitions(key)]),
+            may.read_items(self._table_arn, [pk for key in keys for pk in self._reach.partitions(key)]),
         ]
-
-    def _partitions(self, key: Callable[[str, str], str]) -> list[str]:
-        return [key(self._deployable.name, assembly.name) for assembly in self._deployable.assemblies]
 
     def _function(
         self,
@@ -241,6 +245,7 @@ class Functions(Construct):
             may.write_log(log.log_group_arn),
             may.allow("sqs:SendMessage", on=[self._foundation.dead_letters.queue_arn]),
             *statements,
+            *([] if vpc else self._registered),  # a function in the VPC is told by who calls it
             *([may.allow("lambda:InvokeFunction", on=[other.function_arn for other in invokes.values()])] if invokes else []),
         ):
             role.add_to_policy(statement)
@@ -268,7 +273,7 @@ class Functions(Construct):
             allow_public_subnet=True if vpc else None,
         )
         self.by_module[handler.module] = function
-        Tags.of(function).add(names.TAG_DEPLOYABLE, self._deployable.name)
+        Tags.of(function).add(*self._reach.tag)
         lambda_.CfnEventInvokeConfig(
             self,
             f"{name}Asynchronous",
@@ -281,6 +286,14 @@ class Functions(Construct):
             ),
         ).node.add_dependency(role)
         return function
+
+
+def told_of(scope: Construct, deployable: Deployable, fronts: Mapping[str, Front | None]) -> dict[str, str]:
+    """What the functions of a deployable's own foundation are told of it, in their environment."""
+    return {
+        names.ENV_FLEET: fleet_to_json(deployable),
+        names.ENV_FRONTS: Stack.of(scope).to_json_string({name: front_settings(front) for name, front in fronts.items()}),
+    }
 
 
 def _once(statements: Iterable[iam.PolicyStatement]) -> list[iam.PolicyStatement]:

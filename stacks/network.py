@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
-from aws_cdk import Fn
+from dataclasses import dataclass
+
+from aws_cdk import Annotations, Fn
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct, IDependable
 
 from core.model import Egress, Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Within:
+    """A network that was made elsewhere."""
+
+    vpc_id: str
+    cidr: str
+    zones: list[str]
+    subnet_ids: list[str]
+
+    def found(self, scope: Construct) -> ec2.IVpc:
+        # What makes routes is the stack that made the subnets.
+        Annotations.of(scope).acknowledge_warning("@aws-cdk/aws-ec2:noSubnetRouteTableId")
+        return ec2.Vpc.from_vpc_attributes(
+            scope,
+            "Vpc",
+            vpc_id=self.vpc_id,
+            vpc_cidr_block=self.cidr,
+            availability_zones=self.zones,
+            public_subnet_ids=self.subnet_ids,
+        )
+
+
+def zones_of(network: Network) -> list[str]:
+    return [Fn.select(index, Fn.get_azs()) for index in range(network.zones)]
 
 
 class NodeNetwork(Construct):
@@ -17,24 +45,32 @@ class NodeNetwork(Construct):
     Zones are whatever the region lists first, so that synth asks no account.
     """
 
-    def __init__(self, scope: Construct, id_: str, network: Network) -> None:
+    def __init__(self, scope: Construct, id_: str, network: Network, *, within: Within | None = None) -> None:
+        """within: a network that is there already; none is made then."""
         super().__init__(scope, id_)
-        self.cidr = network.cidr
-        self.vpc: ec2.IVpc = ec2.Vpc(
+        self.vpc: ec2.IVpc
+        if within is not None:
+            self.cidr, self.vpc = within.cidr, within.found(self)
+        else:
+            self.cidr, self.vpc = network.cidr, self._make(network)
+        self.public_subnets = self.vpc.public_subnets
+        self.subnets = self.vpc.private_subnets if network.egress is Egress.NAT else self.public_subnets
+        self._egress = network.egress
+
+    def _make(self, network: Network) -> ec2.Vpc:
+        vpc = ec2.Vpc(
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(network.cidr),
-            availability_zones=[Fn.select(index, Fn.get_azs()) for index in range(network.zones)],
+            availability_zones=zones_of(network),
             nat_gateways=network.zones if network.egress is Egress.NAT else 0,
             subnet_configuration=_subnets(network.egress),
             # Emptying the default group takes a custom resource, and nothing of ours is ever in it.
             restrict_default_security_group=False,
         )
-        self.public_subnets = self.vpc.public_subnets
-        self.subnets = self.vpc.private_subnets if network.egress is Egress.NAT else self.public_subnets
-        self._egress = network.egress
         for name, service in (("S3", ec2.GatewayVpcEndpointAwsService.S3), ("DynamoDb", ec2.GatewayVpcEndpointAwsService.DYNAMODB)):
-            self.vpc.add_gateway_endpoint(name, service=service)
+            vpc.add_gateway_endpoint(name, service=service)
+        return vpc
 
     def security_group(self, scope: Construct, id_: str, description: str) -> ec2.SecurityGroup:
         """A group that may reach the endpoints and nothing else.

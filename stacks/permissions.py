@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference_pol
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
@@ -14,16 +15,28 @@ from aws_cdk import aws_iam as iam
 from core import names
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Every deployable on one shared foundation: what belongs to them bears its tag."""
+
+    foundation: str
+
+
+# A deployable, by its name, or all of those on one foundation.
+Whose = str | Shared
+
+
 def allow(*actions: str, on: Sequence[str], when: Mapping[str, object] | None = None) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=list(actions), resources=list(on), conditions=when)
 
 
 def items(table_arn: str, partitions: Sequence[str], *actions: str) -> iam.PolicyStatement:
-    """Actions on the table's items whose partition key is one of these, to the letter.
+    """Actions on the table's items whose partition key is one of these, to the letter, or matches one with a `*`.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
     """
-    condition = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(partitions)}}
+    operator = "StringLike" if any("*" in partition for partition in partitions) else "StringEquals"
+    condition = {f"ForAllValues:{operator}": {"dynamodb:LeadingKeys": list(partitions)}}
     return allow(*(f"dynamodb:{action}" for action in actions), on=[table_arn], when=condition)
 
 
@@ -41,7 +54,7 @@ def describe(*actions: str) -> iam.PolicyStatement:
     return allow(*actions, on=["*"])
 
 
-def on_our_groups(deployable: str, *actions: str) -> iam.PolicyStatement:
+def on_our_groups(whose: Whose, *actions: str) -> iam.PolicyStatement:
     """Actions on the deployable's groups, known by their tag.
 
     Not by ARN: the groups are created last, after everything that handles their hooks, so that a
@@ -50,13 +63,13 @@ def on_our_groups(deployable: str, *actions: str) -> iam.PolicyStatement:
     return allow(
         *(f"autoscaling:{action}" for action in actions),
         on=[f"arn:{Aws.PARTITION}:autoscaling:{Aws.REGION}:{Aws.ACCOUNT_ID}:autoScalingGroup:*:autoScalingGroupName/*"],
-        when=_tagged(deployable),
+        when=_tagged(whose),
     )
 
 
-def on_our_instances(deployable: str, *actions: str) -> iam.PolicyStatement:
+def on_our_instances(whose: Whose, *actions: str) -> iam.PolicyStatement:
     """Actions on the deployable's instances, known by the tag that their group gave them."""
-    return allow(*(f"ec2:{action}" for action in actions), on=[_ec2("instance/*")], when=_tagged(deployable))
+    return allow(*(f"ec2:{action}" for action in actions), on=[_ec2("instance/*")], when=_tagged(whose))
 
 
 def move_our_addresses(deployable: str) -> iam.PolicyStatement:
@@ -149,9 +162,9 @@ def write_log(log_group_arn: str) -> iam.PolicyStatement:
     return allow("logs:CreateLogStream", "logs:PutLogEvents", on=[log_group_arn])
 
 
-def evidence(bucket_arn: str, deployable: str, assembly: str | None = None) -> iam.PolicyStatement:
-    prefix = f"evidence/{deployable}/{assembly}/*" if assembly else f"evidence/{deployable}/*"
-    return allow("s3:PutObject", on=[f"{bucket_arn}/{prefix}"])
+def evidence(bucket_arn: str, whose: Whose, assembly: str | None = None) -> iam.PolicyStatement:
+    of = () if isinstance(whose, Shared) else (whose, assembly) if assembly else (whose,)
+    return allow("s3:PutObject", on=["/".join((bucket_arn, "evidence", *of, "*"))])
 
 
 def be_in_a_vpc() -> iam.PolicyStatement:
@@ -188,5 +201,14 @@ def _ec2(resource: str) -> str:
     return f"arn:{Aws.PARTITION}:ec2:{Aws.REGION}:{Aws.ACCOUNT_ID}:{resource}"
 
 
-def _tagged(deployable: str) -> dict[str, dict[str, str]]:
-    return {"StringEquals": {f"aws:ResourceTag/{names.TAG_DEPLOYABLE}": deployable}}
+def _tagged(whose: Whose) -> dict[str, dict[str, str]]:
+    key, value = (names.TAG_FOUNDATION, whose.foundation) if isinstance(whose, Shared) else (names.TAG_DEPLOYABLE, whose)
+    return {"StringEquals": {f"aws:ResourceTag/{key}": value}}
+
+
+def read_parameters(path: str) -> iam.PolicyStatement:
+    """What lies below a path; AWS asks about the path alone.
+
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-retrieval-authorization.html
+    """
+    return allow("ssm:GetParametersByPath", on=[f"arn:{Aws.PARTITION}:ssm:{Aws.REGION}:{Aws.ACCOUNT_ID}:parameter{path}"])

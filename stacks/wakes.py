@@ -9,9 +9,9 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from core import names
-from core.model import Deployable
 from stacks.foundation import Foundation
 from stacks.functions import Functions, role_of
+from stacks.reach import Reach
 
 # An event older than this is no news: the sweep has read the world several times since.
 EVENT_AGE_MAX = Duration.minutes(5)
@@ -26,10 +26,9 @@ class Wakes(Construct):
     carries tags; recover_assembly leaves alone what is not its own.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, deployable: Deployable, foundation: Foundation, functions: Functions) -> None:
+    def __init__(self, scope: Construct, id_: str, *, reach: Reach, foundation: Foundation, functions: Functions) -> None:
         super().__init__(scope, id_)
         self._dead_letters = foundation.dead_letters
-        hooks = [names.hook_metadata(deployable.name, assembly.name) for assembly in deployable.assemblies]
         events.Rule(
             self,
             "EveryMinute",
@@ -37,8 +36,8 @@ class Wakes(Construct):
             schedule=events.Schedule.rate(Duration.minutes(1)),
             targets=[self._target(functions.tick)],
         )
-        self._rule("NodeLaunched", "A node waits to be let in", functions.admit_node, _hook("launch", names.LAUNCH_HOOK, hooks))
-        self._rule("NodeEnding", "A node waits to be let go", functions.retire_node, _hook("terminate", names.TERMINATE_HOOK, hooks))
+        self._rule("NodeLaunched", "A node waits to be let in", functions.admit_node, _hook("launch", names.LAUNCH_HOOK, reach.hooks))
+        self._rule("NodeEnding", "A node waits to be let go", functions.retire_node, _hook("terminate", names.TERMINATE_HOOK, reach.hooks))
         for name, why, pattern in REASONS_TO_RECOVER:
             self._rule(name, why, functions.recover_assembly, pattern)
         self._listen(foundation, functions)
@@ -96,7 +95,7 @@ class Wakes(Construct):
         return targets.LambdaFunction(function, dead_letter_queue=self._dead_letters, max_event_age=EVENT_AGE_MAX, retry_attempts=TRIES)
 
 
-def _hook(kind: str, hook: str, metadata: list[str]) -> events.EventPattern:
+def _hook(kind: str, hook: str, metadata: list[object]) -> events.EventPattern:
     """https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-event-reference.html"""
     return events.EventPattern(
         source=["aws.autoscaling"],

@@ -262,6 +262,18 @@ def _secretsmanager(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
     return (Ask(f"secretsmanager:{call.operation}", arn, {}),)
 
 
+def _ssm(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
+    """A path is asked for as such, whatever lies below it.
+
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-retrieval-authorization.html
+    """
+    p, action = call.parameters, f"ssm:{call.operation}"
+    named = {"GetParametersByPath": [p.get("Path")], "GetParameter": [p.get("Name")], "GetParameters": p.get("Names")}.get(call.operation)
+    if not named:
+        raise UnknownCall(f"{action} is not known to the lab")
+    return tuple(Ask(action, f"arn:aws:ssm:{directory.region}:{directory.account}:parameter/{str(name).strip('/')}", {}) for name in named)
+
+
 def _sts(call: ApiCall, _directory: Directory) -> tuple[Ask, ...]:
     # Needs no permission: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
     if call.operation == "GetCallerIdentity":
@@ -281,6 +293,7 @@ _READERS: dict[str, Callable[[ApiCall, Directory], tuple[Ask, ...]]] = {
     "monitoring": _cloudwatch,
     "route53": _route53,
     "elasticloadbalancing": _elasticloadbalancing,
+    "ssm": _ssm,
     "sts": _sts,
     "cloudformation": _cloudformation,
     "secretsmanager": _secretsmanager,

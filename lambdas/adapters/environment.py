@@ -67,9 +67,9 @@ def fleet() -> Fleet:
     return parse_fleet(text(names.ENV_FLEET))
 
 
-def front_of(assembly: str) -> FrontAddress | FrontName | FrontInterface | FrontBalancer | None:
-    """What is told of the assembly's front; None when it has none. Raises BadEnvironment."""
-    entry = _fronts().get(assembly)
+def front_of(assembly: str, fronts: Mapping[str, Any] | None = None) -> FrontAddress | FrontName | FrontInterface | FrontBalancer | None:
+    """What is told of the assembly's front, in `fronts` or else in the environment; None when it has none. Raises BadEnvironment."""
+    entry = (_fronts() if fronts is None else fronts).get(assembly)
     if entry is None:
         return None
     if not isinstance(entry, dict):

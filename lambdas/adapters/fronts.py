@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Protocol
 
-from lambdas.adapters import clock, environment
+from lambdas.adapters import clock, register
 from lambdas.adapters.balancers import BalancerFront
 from lambdas.adapters.clients import WorldFailed, calling, client
 from lambdas.adapters.dns import DnsFront
@@ -79,8 +79,8 @@ def accepts(front: FrontAddress) -> bool:
 
 
 def front_of(deployable: str, assembly: str) -> Front | None:
-    """None when it has none. Raises BadEnvironment."""
-    match environment.front_of(assembly):
+    """None when it has none. Raises BadEnvironment, WorldFailed."""
+    match register.front_of(deployable, assembly):
         case None:
             return None
         case FrontAddress() as told:

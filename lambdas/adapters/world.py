@@ -11,7 +11,7 @@ from core.outlook import not_serving, without_expired
 from core.records import Look
 from core.snapshot import FreshLook, Front, Member, View
 from core.wakes import BadEvent
-from lambdas.adapters import clock, environment, functions, groups, instances, log, table
+from lambdas.adapters import clock, functions, groups, instances, log, register, table
 from lambdas.adapters.clients import WorldFailed
 
 
@@ -56,7 +56,7 @@ def observe(
         machines=instances.describe(known),
         fresh=dict(fresh or {}),
         front=front,
-        assemblies=len(environment.fleet().assemblies),
+        assemblies=len(register.fleet().assemblies),
         budget=table.budget() if for_recovery else Budget(),
         paused=table.pause(*name, now_ms) if for_recovery else None,
         unmet=_unmet(watched, members, now_ms),
@@ -86,7 +86,7 @@ def look_at(view: View, instance: str, function: str) -> FreshLook:
         "address": machine.address if machine else "",
     }
     try:
-        answer = functions.ask(function, {"look": wanted})
+        answer = functions.ask(function, {"look": wanted, **register.tell(view.watched.deployable)})
         seen = answer["look"]
         look = Look(at_ms=int(seen["at_ms"]), verdict=Verdict(seen["verdict"]), ha=str(seen["ha"]), http=str(seen["http"]))
         age_s = answer.get("report_age_s")
@@ -104,9 +104,9 @@ def look_at(view: View, instance: str, function: str) -> FreshLook:
 
 
 def watched(deployable: str, assembly: str) -> Watched:
-    """Raises BadEvent when it is not ours to watch."""
+    """Raises BadEvent when it is not ours to watch, WorldFailed."""
     try:
-        return environment.fleet().find(deployable, assembly)
+        return register.find(deployable, assembly)
     except KeyError as error:
         raise BadEvent(str(error)) from error
 

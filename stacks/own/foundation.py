@@ -30,8 +30,9 @@ from stacks.assembly import NodeAssembly
 from stacks.bundle import agent_bundle, lambdas_bundle
 from stacks.contents import Stage
 from stacks.front import Front, front_for
-from stacks.functions import Functions
+from stacks.functions import Functions, told_of
 from stacks.own.network import GivenNetwork
+from stacks.reach import reach_of
 from stacks.volume import VolumeState, volume_for
 from stacks.wakes import Wakes
 
@@ -63,7 +64,7 @@ class Foundation(Construct):
         self._said: list[Mapping[str, Any]] = []
         self._deployable = Deployable(name=deployable_name, assemblies=(), notify=tuple(alarm_emails))
         self._network = GivenNetwork(self, "Network", vpc, vpc_subnets)
-        self._kept = kept.Foundation(self, "Kept", self._deployable)
+        self._kept = kept.Foundation(self, "Kept", reach_of(self._deployable))
         self.table: dynamodb.ITable = self._kept.table
         self.bucket: s3.IBucket = self._kept.bucket
         self.topic: sns.ITopic = self._kept.topic
@@ -119,10 +120,12 @@ class Foundation(Construct):
 
     def watch(self) -> None:
         """Make what watches and recovers all that have joined."""
+        reach = reach_of(self._deployable)
         functions = Functions(
             self,
             "Functions",
-            deployable=self._deployable,
+            reach=reach,
+            environment=told_of(self, self._deployable, self._fronts),
             network=self._network,
             foundation=self._kept,
             fronts=self._fronts,
@@ -130,8 +133,8 @@ class Foundation(Construct):
             volumes=self._volumes,
             prober=self._prober,
         )
-        Wakes(self, "Wakes", deployable=self._deployable, foundation=self._kept, functions=functions)
-        Alarms(self, "Alarms", deployable=self._deployable, foundation=self._kept, functions=functions)
+        Wakes(self, "Wakes", reach=reach, foundation=self._kept, functions=functions)
+        Alarms(self, "Alarms", reach=reach, foundation=self._kept, functions=functions)
 
     # --- for whoever has a stack ------------------------------------------------------------------
 

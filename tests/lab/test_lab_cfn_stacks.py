@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.lab.emulator_process import Emulator, emulator
 
@@ -219,3 +220,31 @@ def test_no_name_is_longer_than_aws_allows(aws: Emulator) -> None:
     assert len(aws.physical(stack, "Queue").rsplit("/", 1)[1]) <= 80
     assert len(aws.physical(stack, "Role")) <= 64
     assert len(aws.physical(stack, "Bucket")) <= 63
+
+
+def test_a_protected_stack_is_not_deleted_until_its_protection_is_lifted(aws: Emulator) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-protect-stacks.html"""
+    cloudformation = aws.api("cloudformation")
+    aws.create("kept", template(Pages={"Type": "AWS::SNS::Topic"}))
+    cloudformation.update_termination_protection(StackName="kept", EnableTerminationProtection=True)
+
+    with pytest.raises(ClientError, match=r"Stack \[kept\] cannot be deleted while TerminationProtection is enabled"):
+        cloudformation.delete_stack(StackName="kept")
+    assert aws.outcome("kept")[0] == "CREATE_COMPLETE"
+
+    cloudformation.update_termination_protection(StackName="kept", EnableTerminationProtection=False)
+    cloudformation.delete_stack(StackName="kept")
+    assert "kept" not in {stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]}
+
+
+def test_what_depends_on_others_goes_first(aws: Emulator) -> None:
+    """A security group that another names cannot go before it: https://docs.aws.amazon.com/vpc/latest/userguide/deleting-security-groups.html"""
+    network = {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.9.0.0/16"}}
+    group = {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "g", "VpcId": {"Ref": "Net"}}}
+    aws.create("goes", template(Net=network, Group=group, Table={"Type": "AWS::Logs::LogGroup", "DeletionPolicy": "Retain"}))
+    before = len(aws.api("ec2").describe_vpcs()["Vpcs"])
+
+    aws.api("cloudformation").delete_stack(StackName="goes")
+
+    assert len(aws.api("ec2").describe_vpcs()["Vpcs"]) == before - 1
+    assert len(aws.api("logs").describe_log_groups(logGroupNamePrefix="goes")["logGroups"]) == 1

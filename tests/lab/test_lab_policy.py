@@ -181,6 +181,13 @@ class TestAsks:
 
         assert asks(signal, FixedDirectory()) == (Ask("cloudformation:SignalResource", stack, {}),)
 
+    def test_parameters_below_a_path_are_asked_for_by_the_path(self) -> None:
+        """https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-retrieval-authorization.html"""
+        call = ApiCall("ssm", "GetParametersByPath", {"Path": "/understudy/shared/deployables", "Recursive": True})
+        resource = "arn:aws:ssm:us-east-1:123456789012:parameter/understudy/shared/deployables"
+
+        assert asks(call, FixedDirectory()) == (Ask("ssm:GetParametersByPath", resource, {}),)
+
     def test_publishing_to_an_encrypted_topic_asks_for_its_key_too(self) -> None:
         """https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html: kms:GenerateDataKey and kms:Decrypt."""
         topic = "arn:aws:sns:us-east-1:123456789012:encrypted"

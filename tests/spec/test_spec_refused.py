@@ -66,7 +66,6 @@ def test_the_file_that_these_tests_change_is_right(problems: Problems) -> None:
 @pytest.mark.parametrize(
     ("place", "text", "key"),
     [
-        ("top", "foundation: shared", "foundation"),
         ("assembly", "mode: pair", "assemblies[0].mode"),
         ("assembly", "warm_pool: {size: 1}", "assemblies[0].warm_pool"),
         ("state", "{keep: efs}", "assemblies[0].state.keep"),

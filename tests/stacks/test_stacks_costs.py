@@ -36,6 +36,7 @@ FREE = {
     "AWS::S3::BucketPolicy",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
+    "AWS::SSM::Parameter",  # a standard one: https://aws.amazon.com/systems-manager/pricing/
 }
 # What is paid for by use, or held to its quantity below: the part of the estimate that speaks for it.
 COUNTED = {

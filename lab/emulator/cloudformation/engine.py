@@ -12,11 +12,11 @@ from typing import Any
 
 import moto.cloudformation.models as models
 
-from lab.emulator.cloudformation import changesets, resources, signals, types
+from lab.emulator.cloudformation import changesets, removal, resources, signals, types
 from lab.emulator.cloudformation.changesets import StackFailed
 from lab.emulator.cloudformation.operation import carry_on
 from lab.emulator.cloudformation.provider import publish
-from lab.emulator.cloudformation.resources import event
+from lab.emulator.cloudformation.resources import event, state
 from lab.world import World
 
 
@@ -26,6 +26,7 @@ def install(world: World) -> None:
     publish(world)
     resources.install(world)
     signals.install()
+    removal.install()
     models.Stack.create_resources = _create_stack
     models.Stack.update = _update_stack
     changesets.install(execute=_execute)
@@ -46,13 +47,7 @@ def _finish(stack: models.Stack) -> None:
 def _fail(stack: models.Stack, verb: str, error: StackFailed) -> None:
     """The stack says which resource failed and why; what was made stays, as on AWS with rollback disabled."""
     event(stack, error.logical_id, error.type_name, f"{verb.removesuffix('_ROLLBACK')}_FAILED", why=str(error))
-    _state(stack, f"{verb}_FAILED", str(error))
-
-
-def _state(stack: models.Stack, status: str, why: str | None = None) -> None:
-    stack._add_stack_event(status, resource_status_reason=why)
-    stack.status = status
-    stack.status_reason = why  # type: ignore[attr-defined]  # moto's stacks have none by themselves
+    state(stack, f"{verb}_FAILED", str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +83,7 @@ def _build(stack: models.Stack) -> bool:
     except StackFailed as error:
         _fail(stack, "CREATE", error)
         return False
-    _state(stack, "CREATE_COMPLETE")
+    state(stack, "CREATE_COMPLETE")
     return True
 
 
@@ -103,16 +98,16 @@ def _rebuild(stack: models.Stack, wanted: Wanted) -> bool:
         _bring(stack, wanted)
     except StackFailed as error:
         event(stack, error.logical_id, error.type_name, "UPDATE_FAILED", why=str(error))
-        _state(stack, "UPDATE_ROLLBACK_IN_PROGRESS", f"The following resource(s) failed to update: [{error.logical_id}]. {error}")
+        state(stack, "UPDATE_ROLLBACK_IN_PROGRESS", f"The following resource(s) failed to update: [{error.logical_id}]. {error}")
     else:
-        _state(stack, "UPDATE_COMPLETE")
+        state(stack, "UPDATE_COMPLETE")
         return True
     try:
         _bring(stack, before)
     except StackFailed as error:
         _fail(stack, "UPDATE_ROLLBACK", error)
     else:
-        _state(stack, "UPDATE_ROLLBACK_COMPLETE")
+        state(stack, "UPDATE_ROLLBACK_COMPLETE")
     return False
 
 
@@ -132,7 +127,7 @@ def _update_stack(
     """UpdateStack."""
     self.role_arn = role_arn
     wanted = Wanted(template, parameters or self.parameters, self.tags if tags is None else tags)
-    _state(self, "UPDATE_IN_PROGRESS", "User Initiated")
+    state(self, "UPDATE_IN_PROGRESS", "User Initiated")
     carry_on(lambda: _ignore(_rebuild(self, wanted)))
 
 
@@ -144,7 +139,7 @@ def _execute(change_set: models.ChangeSet) -> None:
     """ExecuteChangeSet: bring the stack to the change set's template."""
     stack, verb = change_set.stack, change_set.change_set_type
     wanted = Wanted(change_set.template, change_set.parameters, change_set.tags or {})
-    _state(stack, f"{verb}_IN_PROGRESS", "User Initiated")
+    state(stack, f"{verb}_IN_PROGRESS", "User Initiated")
     change_set.execution_status = "EXECUTE_IN_PROGRESS"
 
     def act() -> None:

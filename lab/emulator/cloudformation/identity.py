@@ -48,7 +48,16 @@ def instance_profile(request: Request) -> Made:
     made = iam.create_instance_profile(InstanceProfileName=request.name, **props.pick("Path"))["InstanceProfile"]
     for name in props.need("Roles"):
         iam.add_role_to_instance_profile(InstanceProfileName=request.name, RoleName=name)
-    return Made(request.name, {"Arn": made["Arn"]}, lambda: iam.delete_instance_profile(InstanceProfileName=request.name))
+    roles = list(props.need("Roles"))
+
+    def undo() -> None:
+        """Its roles first: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteInstanceProfile.html"""
+        while roles:
+            iam.remove_role_from_instance_profile(InstanceProfileName=request.name, RoleName=roles[-1])
+            roles.pop()
+        iam.delete_instance_profile(InstanceProfileName=request.name)
+
+    return Made(request.name, {"Arn": made["Arn"]}, undo)
 
 
 @resource("AWS::SSM::Parameter", name="Name", attributes=("Type", "Value"), again=True)

@@ -26,7 +26,7 @@ _moto_parse_resource = parsing.parse_resource
 _worlds: list[World] = []  # the one that install() was given
 
 # What making a resource may raise: ours, the API's through boto3, and moto's own models' for the types left to it.
-_FAILURES = (
+FAILURES = (
     ResourceError, ClientError, BotoCoreError, ServiceException, HTTPException, UnformattedGetAttTemplateException,
     ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError,
 )  # fmt: skip
@@ -93,6 +93,12 @@ def event(stack: models.Stack, logical_id: str, type_name: str, status: str, *, 
             resource_properties=None,
         )
     )
+
+
+def state(stack: models.Stack, status: str, why: str | None = None) -> None:
+    stack._add_stack_event(status, resource_status_reason=why)
+    stack.status = status
+    stack.status_reason = why  # type: ignore[attr-defined]  # moto's stacks have none by themselves
 
 
 def _order(stack: models.Stack, resource_map: parsing.ResourceMap) -> list[str]:
@@ -207,7 +213,7 @@ def _wanted_properties(stack: models.Stack, resource_map: parsing.ResourceMap, l
         if body["Type"] != there.cf_resource_type:
             raise ResourceError(f"is of type {there.cf_resource_type}: the lab cannot replace it by another")
         return _properties(resource_map, body)
-    except _FAILURES as error:
+    except FAILURES as error:
         raise StackFailed(logical_id, body["Type"], str(error)) from error
 
 
@@ -229,7 +235,7 @@ def _make(stack: models.Stack, resource_map: parsing.ResourceMap, logical_id: st
     event(stack, logical_id, type_name, f"{verb}_IN_PROGRESS")
     try:
         made: Any = act(logical_id)
-    except _FAILURES as error:
+    except FAILURES as error:
         log.error("%s %s", type_name, logical_id, exc_info=error)
         why = str(error) if isinstance(error, (ResourceError, ClientError, BotoCoreError)) else f"{type(error).__name__}: {error}"
         raise StackFailed(logical_id, type_name, why) from error

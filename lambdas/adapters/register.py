@@ -1,0 +1,105 @@
+"""Whom this function looks after: as its environment says, or as deployables have registered at the foundation that they share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from core import names
+from core.fleet import BadFleet, Fleet, Watched
+from core.register import Register, heard, read_register
+from lambdas.adapters import clock, environment, log
+from lambdas.adapters.clients import WorldFailed, all_pages, calling, client
+from lambdas.adapters.environment import FrontAddress, FrontBalancer, FrontInterface, FrontName
+
+KEPT_S = 30.0  # a deployable's own deploy is not in such a hurry, and who asks about an unknown one has it read again at once
+
+_read: Register | None = None
+_read_ms = 0
+_told: Fleet | None = None
+
+
+def _foundation() -> str | None:
+    """The shared foundation's name; None for a deployable's own."""
+    return os.environ.get(names.ENV_FOUNDATION) or None
+
+
+def fleet() -> Fleet:
+    """All that is watched. Raises BadEnvironment, and for a shared foundation WorldFailed."""
+    if _told is not None:
+        return _told
+    return environment.fleet() if _foundation() is None else _register().fleet
+
+
+def find(deployable: str, assembly: str) -> Watched:
+    """Raises KeyError when it is not watched here, also not since a moment ago; and what `fleet` raises."""
+    try:
+        return fleet().find(deployable, assembly)
+    except KeyError:
+        if _foundation() is None or _told is not None:
+            raise
+        return _register(again=True).fleet.find(deployable, assembly)
+
+
+def front_of(deployable: str, assembly: str) -> FrontAddress | FrontName | FrontInterface | FrontBalancer | None:
+    """What is told of the assembly's front; None when it has none. Raises BadEnvironment, and what `fleet` raises."""
+    if _foundation() is None:
+        return environment.front_of(assembly)
+    return environment.front_of(assembly, _register().fronts.get(deployable, {}))
+
+
+def sweeps_of() -> tuple[str, tuple[str, ...]]:
+    """The dimension of the metric of sweeps, and its values: one for all on a shared foundation."""
+    foundation = _foundation()
+    return (names.DIM_DEPLOYABLE, fleet().deployables()) if foundation is None else (names.DIM_FOUNDATION, (foundation,))
+
+
+def tell(deployable: str | None = None) -> dict[str, Any]:
+    """What to add to a message for the prober, which cannot read parameters: the fleet, or one deployable's part of it."""
+    return {} if _foundation() is None else {"fleet": _register().told(deployable)}
+
+
+def hear(message: Mapping[str, Any]) -> None:
+    """The prober's: go by the fleet in the message, which is there when the foundation is shared. Raises WorldFailed."""
+    global _told
+    if _foundation() is None:
+        return
+    said = message.get("fleet")
+    try:
+        if not isinstance(said, dict):
+            raise BadFleet(f"fleet is {said!r:.80}: expected an object")
+        _told = heard(said)
+    except BadFleet as error:
+        raise WorldFailed("hear whom to look at", "BadFleet", str(error)) from error
+
+
+def forget() -> None:
+    """For tests: as a new process would begin."""
+    global _read, _told
+    _read = _told = None
+
+
+def _register(*, again: bool = False) -> Register:
+    """As it was read a moment ago, or, while it cannot be read, some time ago. Raises WorldFailed."""
+    global _read, _read_ms
+    if _read is not None and not again and clock.now_ms() - _read_ms <= KEPT_S * 1000:
+        return _read
+    try:
+        texts = _parameters(names.register_path(environment.text(names.ENV_FOUNDATION)))
+    except WorldFailed as error:
+        if _read is None:
+            raise
+        log.say("register", f"gone by what was read before: {error}")
+        return _read
+    _read, bad = read_register(texts)
+    _read_ms = clock.now_ms()
+    for what in bad:
+        log.say("register", f"left alone: {what}")
+    return _read
+
+
+def _parameters(path: str) -> dict[str, str]:
+    with calling(f"read {path}"):
+        rows = all_pages(client("ssm").get_parameters_by_path, "Parameters", Path=path, Recursive=True)
+    return {str(row["Name"]): str(row["Value"]) for row in rows}

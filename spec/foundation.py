@@ -1,0 +1,81 @@
+"""The file of a foundation that several deployables share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from core.model import Egress, Network, SharedFoundation
+from spec import document
+from spec.document import Document, Unreadable
+from spec.load import place, problem_of, read_raw
+from spec.problems import Problem, SpecError
+from spec.schema import NetworkSection
+from spec.section import Section
+from spec.sharing import OWN
+from spec.values import Email, Name
+
+
+class FoundationFile(Section):
+    """A foundation: the table, bucket, topic, functions and network that several deployables share."""
+
+    foundation: Name = Field(description="the foundation's name, as deployables say it")
+    network: NetworkSection = Field(default=NetworkSection(), description="where the nodes of all its deployables live")
+    notify: list[Email] = Field(default_factory=list, max_length=10, description="e-mail addresses of those to tell")
+
+
+def is_foundation(path: str | Path) -> bool:
+    """Whether the file is a foundation's rather than a deployable's; what cannot be read is for others to say."""
+    try:
+        data = document.parse(read_raw(Path(path))).data
+    except (Unreadable, SpecError):
+        return False
+    return isinstance(data, dict) and "foundation" in data and not {"deployable", "assemblies"} & set(data)
+
+
+def load_foundation(path: str | Path) -> SharedFoundation:
+    """Read and check a foundation's file. Raises SpecError with every problem found."""
+    path = Path(path)
+    try:
+        text = document.parse(read_raw(path))
+    except Unreadable as error:
+        raise SpecError(str(path), (error.problem,)) from error
+    problems = [*text.problems]
+    file = None
+    try:
+        file = FoundationFile.model_validate(text.data)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            problems.append(problem_of(place(details, text.data), details, text, FoundationFile))
+    problems += (*_own_is_no_name(text), *_unbuilt(text))
+    if problems or file is None:
+        raise SpecError(str(path), tuple(sorted(problems, key=lambda problem: problem.line or 0)))
+    network = Network(cidr=file.network.cidr, zones=file.network.zones, egress=Egress(file.network.egress))
+    return SharedFoundation(name=file.foundation, network=network, notify=tuple(file.notify))
+
+
+def _unbuilt(text: Document) -> Iterator[Problem]:
+    network = text.data.get("network") if isinstance(text.data, dict) else None
+    egress = network.get("egress", "none") if isinstance(network, dict) else "none"
+    if egress in ("nat", "public_ip"):
+        where = ("network", "egress")
+        yield Problem(
+            key="network.egress",
+            value=str(egress),
+            line=text.line(where),
+            message="is not built yet on a shared foundation",
+            remedy="write egress: none, or let each deployable have its own foundation",
+        )
+
+
+def _own_is_no_name(text: Document) -> Iterator[Problem]:
+    if isinstance(text.data, dict) and text.data.get("foundation") == OWN:
+        yield Problem(
+            key="foundation",
+            value=OWN,
+            line=text.line(("foundation",)),
+            message="means a deployable's own",
+            remedy="give it another name, such as shared",
+        )
