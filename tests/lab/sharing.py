@@ -78,7 +78,7 @@ def main() -> int:
         seen["budget"] = sorted({entry["deployable"] for item in tenant.items("BUDGET") for entry in item["entries"]})
         destroy(lab_dir / "cdk.out.twin")
         seen["left"] = sorted(stack["StackName"] for stack in tenant.clients["cloudformation"].describe_stacks()["Stacks"])
-        keys = {"aws_access_key_id": ADMIN_KEY, "aws_secret_access_key": ADMIN_SECRET}
+        keys: dict[str, Any] = {"aws_access_key_id": ADMIN_KEY, "aws_secret_access_key": ADMIN_SECRET}
         ssm = boto3.client("ssm", endpoint_url=ENDPOINT, region_name=REGION, **keys)
         rows = ssm.get_parameters_by_path(Path="/understudy/shared/deployables", Recursive=True)["Parameters"]
         seen["registered"] = sorted(row["Name"] for row in rows)
