@@ -128,7 +128,7 @@ def _read_what_is_new(folder: int, picture: Picture, reader: _Reader) -> bool:
 def _read(folder: int, found: Found, reader: _Reader) -> Read:
     """As many bytes as it had when it was opened. Raises OSError."""
     reader.opened += 1
-    fresh = time.time_ns() - found.changed_ns < STAMP_NS
+    fresh = abs(time.time_ns() - found.changed_ns) < STAMP_NS
     with file_in(folder, found.entry.path) as descriptor:
         before = os.fstat(descriptor)
         pieces: list[Piece] = []

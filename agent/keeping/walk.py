@@ -26,7 +26,8 @@ class NoFolder(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """entry: without its pieces. signature: changes whenever the content may have changed. changed_ns: the later of its two times."""
+    """entry: without its pieces. signature: changes whenever the content may have changed. changed_ns: by the kernel's clock; a
+    file's own time may be any that a program gave it."""
 
     entry: Entry
     size: int
@@ -124,8 +125,7 @@ def _found(path: str, kind: Kind, status: os.stat_result, target: str) -> Found:
         mtime_ns=max(0, status.st_mtime_ns) if kind is Kind.FILE else 0,
         target=target,
     )
-    changed_ns = max(status.st_mtime_ns, status.st_ctime_ns) if kind is Kind.FILE else 0
-    return Found(entry, status.st_size if kind is Kind.FILE else 0, signature(status), changed_ns)
+    return Found(entry, status.st_size if kind is Kind.FILE else 0, signature(status), status.st_ctime_ns)
 
 
 def signature(status: os.stat_result) -> Signature:

@@ -109,6 +109,17 @@ def test_nothing_is_written_while_nothing_changes_and_small_changes_cost_one_req
     assert store.asked[asked:] == [("put_if", "state/demo/counter/manifest")]
 
 
+def test_a_file_from_the_future_is_a_file_like_any_other(store: FakeStore, first: Machine) -> None:
+    saver, _ = opened(first, store, 1)
+    (first.folder / "a").write_bytes(b"1")
+    os.utime(first.folder / "a", (4_000_000_000, 4_000_000_000))
+    time.sleep(0.05)
+    assert saver.save(first.folder).settled
+    asked = len(store.asked)
+    assert not saver.save(first.folder).wrote
+    assert len(store.asked) == asked
+
+
 def test_only_the_pieces_that_changed_are_stored_again_and_what_nobody_needs_is_emptied(
     store: FakeStore, first: Machine, second: Machine
 ) -> None:
