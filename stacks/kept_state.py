@@ -21,13 +21,13 @@ def may_keep_state(bucket_arn: str, deployable: Deployable, assembly: Assembly) 
         yield may.allow("s3:GetObject", "s3:PutObject", on=[f"{bucket_arn}/{state_prefix(deployable.name, assembly.name)}*"])
 
 
-def state_rules(deployable: Deployable) -> list[s3.LifecycleRule]:
+def state_rules(deployable: Deployable | None) -> list[s3.LifecycleRule]:
     """A node may not delete: what is needed no more it overwrites with nothing, and what is empty is taken away here. What was
-    there before stays for so many days, so that a mistake can be undone by a person.
+    there before stays for so many days, so that a mistake can be undone by a person. None: whoever may come to a shared bucket.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-filters.html (size; no other object below has no byte)
     """
-    if all(assembly.state.keep is not Keep.S3 for assembly in deployable.assemblies):
+    if deployable is not None and all(assembly.state.keep is not Keep.S3 for assembly in deployable.assemblies):
         return []
     former = Duration.days(FORMER_KEPT_DAYS)
     return [

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 
 from tests.stacks.conftest import Resource, Template, as_list
-from tests.stacks.test_stacks_every_deployable import every, templates
+from tests.stacks.test_stacks_every_deployable import templates
 
-__all__ = ["every", "templates"]  # fixtures
+__all__ = ["templates"]  # a fixture
 
 
 def state_statements(template: Template) -> list[Resource]:

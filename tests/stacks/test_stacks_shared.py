@@ -189,6 +189,12 @@ def test_only_functions_that_can_reach_it_read_the_register(foundation: Template
 # --- what it costs --------------------------------------------------------------------------------------------------------
 
 
+def test_the_bucket_gives_back_what_a_tenant_that_keeps_state_on_s3_needs_no_more(foundation: Template) -> None:
+    rules = foundation.only("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+
+    assert {"ExpirationInDays", "NoncurrentVersionExpiration"} <= {key for rule in rules if rule["Prefix"] == "state/" for key in rule}
+
+
 def test_a_further_deployable_costs_at_most_a_dollar_and_a_half() -> None:
     assert estimate(load(FILES["tenant"]), RATES).added.usd <= 1.5
 
