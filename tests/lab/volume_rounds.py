@@ -1,0 +1,61 @@
+"""Deploy a counter whose state lies on a volume, count, take its machine away by force and then politely; a program.
+
+python volume_rounds.py LABDIR RESULTS: inside the lab's space, from a repository's folder. RESULTS gets what was seen as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from lab.drills.cloud import Cloud, wait_for
+from lab.drills.stage import Stage
+from lab.journal import read
+from lab.playing import first_service, playable
+from lab.session import Session
+from tests.lab.keeping import TIME_SCALE, asked, say
+
+FILE = Path("deployables/zonal.yaml").resolve()
+
+
+def taken(stage: Stage, cloud: Cloud, *, politely: bool) -> dict[str, Any]:
+    """Count in the middle of which the machine goes, and ask the next one. politely: by the group's hooks."""
+    told: dict[str, Any] = {}
+    for _ in range(20):
+        told = asked(stage, "/hit") or told
+    situation = stage.situation()
+    if politely:
+        cloud.clients["autoscaling"].terminate_instance_in_auto_scaling_group(
+            InstanceId=situation.holder, ShouldDecrementDesiredCapacity=False
+        )
+    else:
+        cloud.clients["ec2"].terminate_instances(InstanceIds=[situation.holder], SkipOsShutdown=True)
+    wait_for(lambda: asked(stage).get("instance") not in (None, situation.holder), timeout_s=stage.patience_s, every_s=0.5)
+    seen = {"counted": told["count"], "found": asked(stage).get("count")}
+    say(json.dumps(seen))
+    return seen
+
+
+def main() -> int:
+    lab_dir, results = Path(sys.argv[1]), Path(sys.argv[2])
+    with Session(lab_dir, FILE, say, time_scale=TIME_SCALE) as session:
+        session.start()
+        session.put_up()
+        cloud = Cloud(lab_dir, session.stack)
+        with Stage(cloud, playable(cloud), session.journal) as stage:
+            first_service(stage)
+            killed = taken(stage, cloud, politely=False)
+            stage.wait_steady(120)
+            began = time.time()
+            retired = taken(stage, cloud, politely=True)
+    lines = read(lab_dir / "journal.jsonl")[0]
+    said = [str(line["what"]) for line in lines if line.get("kind") == "event" and line["at"] >= began and "vol-" in str(line.get("what"))]
+    results.write_text(json.dumps({"killed": killed, "retired": retired, "said": said}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
