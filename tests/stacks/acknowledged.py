@@ -31,8 +31,8 @@ class Acknowledged:
         return self.rule == rule and bool(re.fullmatch(self.where, path)) and bool(re.fullmatch(self.finding, finding))
 
 
-# In a stack of somebody's own the constructs lie one deeper.
-_FUNCTION = r"(Foundation/)?Functions/\w+Role/DefaultPolicy/Resource"
+# In a stack of somebody's own the constructs lie one deeper; on a shared foundation a deployable brings its own leave along.
+_FUNCTION = r"(Foundation/)?Functions/\w+Role/DefaultPolicy/Resource|Registration/\w+May/Resource"
 _EC2 = r"Resource::arn:<\.\.\.>:ec2:<\.\.\.>:<\.\.\.>:"
 
 ACKNOWLEDGED = (
@@ -58,16 +58,16 @@ ACKNOWLEDGED = (
         "IAM5",
         _FUNCTION,
         "functions: evidence",
-        "Evidence has an instance's id and a time in its key. PutObject alone, below the deployable's own prefix, in a versioned bucket: "
-        "nobody can read, overwrite for good or delete.",
-        r"Resource::<\.\.\.>/evidence/[a-z0-9-]+/\*",
+        "Evidence has an instance's id and a time in its key. PutObject alone, below the deployable's own prefix (of a shared foundation: "
+        "below that of evidence), in a versioned bucket: nobody can read, overwrite for good or delete.",
+        r"Resource::<\.\.\.>/evidence/([a-z0-9-]+/)?\*",
     ),
     Acknowledged(
         "IAM5",
         r"\w+/(Node/)?NodeRole/DefaultPolicy/Resource",
         "nodes: evidence",
         "The same, below the assembly's own prefix: a node cannot touch another assembly's.",
-        r"Resource::<\.\.\.>/evidence/[a-z0-9-]+/[a-z0-9-]+/\*",
+        r"Resource::(arn:<\.\.\.>:s3:::)?<\.\.\.>/evidence/[a-z0-9-]+/[a-z0-9-]+/\*",
     ),
     Acknowledged(
         "IAM5",

@@ -23,7 +23,8 @@ from examples.own_stack.app import OwnStack
 from stacks.own import Application, Foundation, Front, SingletonAssembly, State
 
 FOLDER = ours.ROOT / "deployables"
-DEPLOYABLES = sorted(path for path in FOLDER.iterdir() if path.suffix in (".yaml", ".xml") and not path.name.endswith(".lock.yaml"))
+FILES = [*FOLDER.iterdir(), *(FOLDER / "foundations").iterdir()]
+DEPLOYABLES = sorted(path for path in FILES if path.suffix in (".yaml", ".xml") and not path.name.endswith(".lock.yaml"))
 CONTROL = "bad-on-purpose"
 
 
