@@ -43,6 +43,8 @@ ROLES = ["arn:*:iam::*:role/understudy-*", "arn:*:iam::*:instance-profile/unders
 ASSETS = "arn:*:s3:::cdk-hnb659fds-assets-*/*"  # where `cdk deploy` puts what the functions and the nodes are made of
 # Of types that AWS publishes no handlers for, by their page in the CloudFormation reference.
 BY_HAND: Mapping[str, tuple[str, ...]] = {}
+# What a choice in a file brings, and no file of deployables/ has made: network.egress: nat.
+CHOSEN = {"AWS::EC2::NatGateway"}
 # A type's own service, where it is called otherwise, and those that a property of ours brings in: the database's managed secret.
 SERVICES = {"ElasticLoadBalancingV2": "elasticloadbalancing", "EFS": "elasticfilesystem", "CertificateManager": "acm"}
 BESIDE: Mapping[str, tuple[str, ...]] = {"AWS::RDS::DBInstance": ("secretsmanager", "kms")}
@@ -51,7 +53,7 @@ UNUSED = re.compile(r"dynamodb:(\w*Item|Query|Scan|\w*Import\w*)|s3:\w*Object(Ac
 
 
 def types_of(templates: Iterable[Mapping[str, Any]]) -> list[str]:
-    return sorted({resource["Type"] for template in templates for resource in template["Resources"].values()})
+    return sorted({resource["Type"] for template in templates for resource in template["Resources"].values()} | CHOSEN)
 
 
 def asked_by(kind: str) -> frozenset[str]:
