@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import spec
-from cli import convert, estimate, pin, programs
+from cli import convert, diff, estimate, pin, programs
 from cli.programs import ROOT, Trouble
 from cli.validate import losses, say_problems, validate
 from core.model import NAME
@@ -150,6 +150,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--rates", type=Path, metavar="FILE", help="rates of your own, of the form of spec/rates.yaml")
     command.add_argument("--json", action="store_true", help="print lines, totals and times as JSON")
 
+    diff.add_options(_verb(commands, "diff", "say what a deploy would interrupt", diff.ABOUT, diff.EXAMPLES))
+
     pin.add_options(_verb(commands, "pin", "keep images from moving, or move them on purpose", pin.ABOUT, pin.EXAMPLES))
 
     example = "example:\n  understudy synth deployables/demo.yaml --output cdk.out\n"
@@ -233,6 +235,8 @@ def _run(given: argparse.Namespace) -> int:
             return 0
         case "estimate":
             return estimate.tell(given.file, own_rates=given.rates, as_json=given.json)
+        case "diff":
+            return diff.diff(given.file, as_json=given.json)
         case "pin":
             return pin.pin(given.file, given.region)
         case "synth":

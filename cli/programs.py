@@ -56,20 +56,25 @@ def _path() -> str:
     return os.pathsep.join(str(folder) for folder in folders if folder)
 
 
-def _become(command: list[str]) -> int:
-    """Replace this process. It runs at the root of the repository, so the paths handed over are absolute."""
+def environment() -> dict[str, str]:
+    """What Node and the CDK are to find: themselves, and their caches inside the repository."""
     build = ROOT / ".build"  # where caches are kept: not everybody has a home folder
-    environment = {
+    return {
         **os.environ,
         "PATH": _path(),
         "CDK_DISABLE_CLI_TELEMETRY": "1",
         "CDK_HOME": str(build / "cdk-home"),
         "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(build / "jsii-package-cache"),
     }
+
+
+def _become(command: list[str]) -> int:
+    """Replace this process. It runs at the root of the repository, so the paths handed over are absolute."""
+    environ = environment()
     os.chdir(ROOT)
     sys.stdout.flush()
     sys.stderr.flush()
     try:
-        os.execve(command[0], command, environment)  # noqa: S606 - no shell is what we want
+        os.execve(command[0], command, environ)  # noqa: S606 - no shell is what we want
     except OSError as error:
         raise Trouble(f"cannot start {command[0]}: {error.strerror}; {SETUP}") from error
