@@ -146,7 +146,11 @@ def test_killed_at_every_effect_of_a_life(tmp_path: Path, told: Told) -> None:
     faults = list(_faults(_listed(tmp_path / "listed", told).reached()))
 
     def die_at(fault: str) -> bool:
-        node = Node(_made(tmp_path / fault), told.kind)
+        """Twice where it was not met: threads write and settle too, so that a few numbers differ from life to life."""
+        return dies_at(fault, tmp_path / fault) or dies_at(fault, tmp_path / f"{fault}+")
+
+    def dies_at(fault: str, folder: Path) -> bool:
+        node = Node(_made(folder), told.kind)
         try:
             if told.first:
                 assert node.live(told.first) == 9
@@ -161,7 +165,7 @@ def test_killed_at_every_effect_of_a_life(tmp_path: Path, told: Told) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         met = dict(zip(faults, pool.map(die_at, faults), strict=True))
     print(f"{sum(met.values())} of {len(faults)} faults were met: {json.dumps(Counter(fault.partition(':')[0] for fault in faults))}")
-    assert sum(met.values()) > 0.7 * len(faults), "threads write and settle too, so that a few numbers differ from life to life; not most"
+    assert sum(met.values()) > 0.7 * len(faults), "a few numbers differ from life to life, not most"
 
 
 def _faults(reached: list[str]) -> Iterator[str]:

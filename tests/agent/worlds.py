@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import threading
@@ -19,6 +20,9 @@ from core.records import ApplicationReport, Permit, Phase, Report, Request
 
 # Of this process alone: an agent ends what an earlier one of its instance left behind, on the whole machine.
 INSTANCE = f"i-0{os.getpid():016x}"
+# Below net.ipv4.ip_local_port_range, which begins with 32768 (ip(7)); not seeded with the tests, whose processes would all choose alike.
+_PORTS = (12000, 32000)
+_CHOICE = random.SystemRandom()
 
 
 class FakeTable:
@@ -154,8 +158,11 @@ def end_all(instance: str = INSTANCE) -> None:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])
+    """One that nobody has now, and that the kernel gives to nobody by itself: not to a connection that leaves in the meantime."""
+    for _ in range(100):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", _CHOICE.randrange(*_PORTS))) as held:
+            return int(held.getsockname()[1])
+    raise AssertionError(f"no port of a hundred from {_PORTS} is free")
 
 
 def deployable_of(*applications: Application) -> Deployable:
