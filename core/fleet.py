@@ -16,6 +16,9 @@ from core.model import NAME, Deployable, Front, FrontKind, OnDisagreement, Toler
 
 VERSION = 1
 FLEET_BYTES_MAX = 3000  # of the 4096 that AWS gives; the rest is for the other variables
+ENVIRONMENT_BYTES_MAX = 4096
+OTHER_BYTES = 1000  # the longest of the other variables together: tick's, with the names of a table, a bucket, a queue and five functions
+UNKNOWN_BYTES = 12  # an id or an address that only CloudFormation knows is so much longer than what stands for it
 
 
 class BadFleet(ValueError):
@@ -87,6 +90,17 @@ def fleet_to_json(deployable: Deployable) -> str:
             f"environment and at most {FLEET_BYTES_MAX} fit: use fewer assemblies in one deployable"
         )
     return text
+
+
+def check_environment(deployable: Deployable, fleet: str, fronts: str, *, unknown: int) -> None:
+    """Refuse before a deploy what Lambda would refuse in it. unknown: values in `fronts` that are not known yet. Raises ValueError."""
+    took = len(fleet.encode()) + len(fronts.encode()) + unknown * UNKNOWN_BYTES + OTHER_BYTES
+    if took > ENVIRONMENT_BYTES_MAX:
+        raise ValueError(
+            f"{deployable.name}: what the functions must know of {len(deployable.assemblies)} assemblies and their fronts takes about "
+            f"{took} bytes of their environment, and AWS gives {ENVIRONMENT_BYTES_MAX}: write foundation: NAME, "
+            "for a shared one keeps that elsewhere, or split it"
+        )
 
 
 def parse_fleet(text: str) -> Fleet:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from core.application import Run
-from core.fleet import BadFleet, fleet_to_json, parse_fleet
+from core.fleet import BadFleet, check_environment, fleet_to_json, parse_fleet
 from core.model import Application, Assembly, Deployable, Front, FrontKind, OnDisagreement, Tolerance
 
 
@@ -92,3 +92,25 @@ def test_a_bad_value_is_named_with_its_key(change: dict[str, object], complaint:
 def test_text_that_is_no_fleet_is_refused(text: str) -> None:
     with pytest.raises(BadFleet):
         parse_fleet(text)
+
+
+def _environment(many: int) -> tuple[Deployable, str, str]:
+    """A deployable of so many assemblies with an address each, as its functions are told of it."""
+    deployable = Deployable(name="many", assemblies=tuple(_assembly(f"part-{n:02d}") for n in range(many)))
+    front = {"kind": "elastic_ip", "allocation_id": "${Token[TOKEN.100]}", "address": "${Token[TOKEN.101]}", "ports": [8080]}
+    fronts = json.dumps({assembly.name: front for assembly in deployable.assemblies}, separators=(",", ":"))
+    return deployable, fleet_to_json(deployable), fronts
+
+
+def test_what_fits_the_functions_environment_passes() -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html: 4 KB for all variables together."""
+    deployable, fleet, fronts = _environment(10)
+
+    check_environment(deployable, fleet, fronts, unknown=20)
+
+
+def test_what_lambda_would_refuse_is_refused_before_a_deploy() -> None:
+    deployable, fleet, fronts = _environment(20)
+
+    with pytest.raises(ValueError, match=r"many: what the functions must know of 20 assemblies .* AWS gives 4096: write foundation: NAME"):
+        check_environment(deployable, fleet, fronts, unknown=40)
