@@ -45,7 +45,7 @@ def test_options_say_what_the_xml_does_not(tmp_path: Path) -> None:
 
     told = json.loads(understudy("validate", "made.yaml", "--json", cwd=tmp_path).stdout)
     assert "FILL-IN" not in done.stdout
-    assert told["deployable"]["assemblies"][1]["front"] == {"kind": "elastic_ip", "ports": [80, 443], "record": None}
+    assert told["deployable"]["assemblies"][1]["front"] == {"kind": "elastic_ip", "ports": [80, 443], "record": None, "balancer": None}
 
 
 def test_as_json_it_prints_yaml_notes_and_what_is_missing(tmp_path: Path) -> None:

@@ -220,6 +220,7 @@ class TestAsks:
             "s3",
             "lambda",
             "sqs",
+            "ssm",
             "sns",
             "events",
             "monitoring",
