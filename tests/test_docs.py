@@ -24,18 +24,20 @@ from core.model import Verdict
 from core.observations import parse, settings_of
 from core.settings import node_settings_to_json, parse_node_settings
 from core.thresholds import Measures
-from lab.drills.docs import PAGE, written
 from spec import load
 from spec.application import ApplicationSection
 from tests.agent.test_agent_haproxy import CONFIGURATION, HAPROXY
-from tools import agent_tables
+from tools import agent_tables, lab_tables
+from tools.page import written
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_tables_of_drills_sabotages_and_delays_are_those_of_the_code() -> None:
-    assert PAGE.read_text() == written(PAGE.read_text()), "run: .venv/bin/python -m lab.drills.docs"
+    page = lab_tables.PAGE.read_text()
+
+    assert page == written(page, lab_tables.TABLES), "run: .venv/bin/python tools/lab_tables.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -79,7 +81,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_tables_of_the_agent_are_those_of_the_code() -> None:
-    assert AGENT.read_text() == agent_tables.written(AGENT.read_text()), "run: .venv/bin/python tools/agent_tables.py"
+    assert AGENT.read_text() == written(AGENT.read_text(), agent_tables.TABLES), "run: .venv/bin/python tools/agent_tables.py"
 
 
 def test_every_table_of_the_agent_is_shown() -> None:

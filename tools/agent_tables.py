@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,9 @@ from spec.schema import json_schema  # noqa: E402  # the repository is not insta
 from tools.agent_events import MEANINGS, events  # noqa: E402
 from tools.agent_numbers import NUMBERS  # noqa: E402
 from tools.agent_words import WORDS_AND_CODES, Table  # noqa: E402
+from tools.page import Tables, main, markdown  # noqa: E402
 
 PAGE = ROOT / "docs/agent.md"
-
-
-def markdown(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines)
 
 
 # --- settings -----------------------------------------------------------------------------------------------------
@@ -107,7 +103,7 @@ def _fact(make: Callable[[], Table]) -> Callable[[], str]:
     return lambda: markdown(*make())
 
 
-TABLES: Mapping[str, Callable[[], str]] = {
+TABLES: Tables = {
     **{
         f"settings-{section}": (lambda section=section: settings(section))  # type: ignore[misc]  # a lambda with a default
         for section in sections()
@@ -118,24 +114,5 @@ TABLES: Mapping[str, Callable[[], str]] = {
 }
 
 
-def written(text: str) -> str:
-    """The page with every marked table made anew. Raises KeyError for a marker without a table."""
-
-    def fill(match: re.Match[str]) -> str:
-        return f"<!-- table: {match[1]} -->\n{TABLES[match[1]]()}\n<!-- end -->"
-
-    return re.sub(r"<!-- table: ([\w-]+) -->\n.*?<!-- end -->", fill, text, flags=re.DOTALL)
-
-
-def main() -> int:
-    """0 when the page is (now) right; 1 with --check when it is not."""
-    before = PAGE.read_text()
-    after = written(before)
-    if "--check" in sys.argv[1:]:
-        return int(before != after)
-    PAGE.write_text(after)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(PAGE, TABLES))

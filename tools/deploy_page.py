@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ from core.estimating import estimate  # noqa: E402
 from spec import load  # noqa: E402
 from spec.rates import load_rates  # noqa: E402
 from tools import deploy_policy  # noqa: E402
-from tools.agent_tables import markdown  # noqa: E402
+from tools.page import markdown, written  # noqa: E402
 from tools.picture import draw  # noqa: E402
 from tools.picture_read import read_picture  # noqa: E402
 
@@ -83,13 +82,7 @@ def kept(templates: Templates) -> str:
 
 def files(templates: Templates) -> dict[Path, str]:
     """What each file should hold."""
-    tables = {"costs": costs(), "kept": kept(templates)}
-    page = re.sub(
-        r"<!-- table: (\w+) -->\n.*?<!-- end -->",
-        lambda match: f"<!-- table: {match[1]} -->\n{tables[match[1]]}\n<!-- end -->",
-        PAGE.read_text(),
-        flags=re.DOTALL,
-    )
+    page = written(PAGE.read_text(), {"costs": costs, "kept": lambda: kept(templates)})
     return {PAGE: page, PICTURE: draw(read_picture(templates[DRAWN])), **deploy_policy.files(templates.values())}
 
 

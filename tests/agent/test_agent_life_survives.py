@@ -59,6 +59,8 @@ WALL_CLOCK = {
     "agent/daemon.py": "time.time",  # handed to the reporter: stamps on reports, and their expiry
     "agent/ha_log.py": "time.gmtime",  # a stamp on a line
     "agent/http/server.py": "time.time",  # the Date header
+    "agent/keeping/reading.py": "time.time_ns",  # beside a file's own stamps, which are of that clock: a step costs one more reading
+    "agent/keeping/saver.py": "time.time",  # when a state was saved, for people
     "agent/log.py": "time.gmtime time.time_ns",  # a stamp on a line
     "agent/operators.py": "time.time_ns",  # since when something is held, for people
     "agent/probes/file.py": "time.time",  # a file's age; steps are told from it (agent.probes.file.sighted)
