@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from aws_cdk import Duration, RemovalPolicy, Stack, Tags
@@ -21,43 +20,12 @@ from stacks import permissions as may
 from stacks.balancer import BalancerFront
 from stacks.foundation import Foundation
 from stacks.front import Front, front_settings
+from stacks.handlers import ADMIT_NODE, MOVE_FRONT, PROBE_NODES, RECORD_EVENT, RECOVER_ASSEMBLY, RETIRE_NODE, TICK, Handler
 from stacks.network import NodeNetwork
 from stacks.reach import Reach
 from stacks.volume import VolumeState, volumes_settings
 
 LOG_KEPT = logs.RetentionDays.ONE_MONTH
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handler:
-    """What a function is given to work with.
-
-    memory_mb also buys CPU: what stands between a failure and its recovery gets more, for its cold start.
-    timeout_s: a handler leaves by itself before that; being cut off is a failure.
-    retries, age_s: how often and how long Lambda tries an asynchronous event again after an error.
-    loops: it wakes itself on purpose, and something else than Lambda's recursive loop detection bounds that.
-    """
-
-    module: str
-    memory_mb: int
-    timeout_s: int
-    retries: int = 2
-    age_s: int = 600
-    loops: bool = False
-
-
-# Concurrency is reserved for none: a young account has ten in all and may reserve none of them.
-TICK = Handler(module="tick", memory_mb=256, timeout_s=50, retries=0, age_s=60)  # the next minute brings the next one
-PROBE_NODES = Handler(module="probe_nodes", memory_mb=256, timeout_s=20, retries=0, age_s=60)
-# Lambda would stop it at about sixteen messages of one incident, a quarter of an hour into it, and leave the rest to the dead letters
-# (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html). Its chain is bounded otherwise: a call sends one message at
-# most, when its own time is up, so one in some fifty seconds; only who brings the incident's word goes on; and every incident ends,
-# after an hour at the latest (core.guards.Policy.incident_s).
-RECOVER_ASSEMBLY = Handler(module="recover_assembly", memory_mb=512, timeout_s=60, loops=True)
-ADMIT_NODE = Handler(module="admit_node", memory_mb=512, timeout_s=60)
-RETIRE_NODE = Handler(module="retire_node", memory_mb=512, timeout_s=60)
-RECORD_EVENT = Handler(module="record_event", memory_mb=256, timeout_s=20)
-MOVE_FRONT = Handler(module="move_front", memory_mb=512, timeout_s=30)
 
 
 class Functions(Construct):

@@ -211,11 +211,11 @@ def test_reports_and_looks_at_the_permit_come_as_often_as_the_agent_makes_them()
 
 def test_functions_have_the_memory_that_they_are_reckoned_with() -> None:
     from core import costs_detection, costs_ours
-    from stacks import functions
+    from stacks import handlers
 
-    assert functions.TICK.memory_mb == TICK.memory_mb == costs_detection.TICK_EACH.memory_mb
-    assert functions.PROBE_NODES.memory_mb == SWEEP.memory_mb == costs_detection.SWEEP_EACH.memory_mb
-    assert functions.RECOVER_ASSEMBLY.memory_mb == functions.ADMIT_NODE.memory_mb == costs_ours.ACTING_MB
+    assert handlers.TICK.memory_mb == TICK.memory_mb == costs_detection.TICK_EACH.memory_mb
+    assert handlers.PROBE_NODES.memory_mb == SWEEP.memory_mb == costs_detection.SWEEP_EACH.memory_mb
+    assert handlers.RECOVER_ASSEMBLY.memory_mb == handlers.ADMIT_NODE.memory_mb == costs_ours.ACTING_MB
 
 
 def test_a_node_has_the_disk_that_is_paid_for() -> None:
