@@ -21,7 +21,7 @@ MAY_IMPORT = {  # package: ours, others'
     "cli": ({"core", "spec"}, {"boto3", "botocore"}),  # to ask what a parameter holds
     "lab": (set(), {"awslambdaric", "boto3", "botocore", "cryptography", "flask", "moto", "requests", "responses", "werkzeug", "yaml"}),
     "bench": (set(), {"boto3", "botocore", "h11"}),  # for the floors
-    "tools": ({"spec", "core", "agent"}, {"cfnlint"}),  # tables of the docs are made from the code
+    "tools": ({"spec", "core", "agent", "lab"}, {"cfnlint"}),  # tables of the docs are made from the code
     "deployables": (set(), {"postgres"}),  # a file beside the programs that use it
     "examples": ({"stacks"}, {"aws_cdk", "constructs"}),
 }
