@@ -26,8 +26,9 @@ CONFIG = Config(
     max_pool_connections=4,
     user_agent="understudy-agent",
 )
-# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-_TEMPORARY = {"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"}
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html, and of Secrets Manager
+# https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html: those below 500 that may pass.
+_TEMPORARY = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException"}
 
 T = TypeVar("T")
 

@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 
 from agent.aws import DynamoTable, S3Bucket
 from agent.dynamodb import endpoint
+from agent.managed_secret import ManagedSecret
 from agent.ports import Refused, Unreachable
 from core.items import BadRecord, parse_report, permit_item
 from core.records import Permit, Report, Request
@@ -155,6 +156,17 @@ def test_what_may_pass_is_asked_once_more_and_what_will_not_is_said_at_once(
     assert len(requests) == asked
     assert requests[0]["X-Amz-Target"] == "DynamoDB_20120810.PutItem"
     assert "/us-east-1/dynamodb/aws4_request" in requests[0]["Authorization"]
+
+
+def test_a_secret_that_is_asked_for_too_often_is_unreachable_and_one_that_is_not_for_us_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html: ThrottlingException comes with HTTP 400."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    for code, raised in (("ThrottlingException", Unreachable), ("AccessDeniedException", Refused)):
+        with answering(400, f'{{"__type":"{code}","message":"no"}}') as (url, _):
+            monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+            with pytest.raises(raised, match=f"read the database's secret: {code}: no"):
+                ManagedSecret("arn:aws:secretsmanager:us-east-1:123456789012:secret:db", "us-east-1").credentials()
 
 
 def test_without_credentials_the_table_is_unreachable_until_there_are_some(cloud: None, monkeypatch: pytest.MonkeyPatch) -> None:
