@@ -83,7 +83,7 @@ $(STAMPS)/peers: bench/requirements.txt $(STAMPS)/venv
 	@touch $@
 
 drills: setup  ## every drill there is
-	.venv/bin/understudy drill $$($(PY) -c 'from lab.drills.scenes import DRILLS; print(*(name for name, drill in DRILLS.items() if not drill.needs))')
+	.venv/bin/understudy drill $$($(PY) -c 'from lab.drills.scenes import in_playing_order; print(*(drill.name for drill in in_playing_order() if not drill.needs))')
 
 heavy: setup  ## the tests that take many minutes
 	$(PYTEST) -q -m heavy

@@ -1,0 +1,32 @@
+"""The drills that trouble the agent itself, or what it writes on."""
+
+from __future__ import annotations
+
+from lab.drills.agent_scenes import fill_disk, freeze_agent, kill_agent
+from lab.drills.drill import Drill
+from lab.drills.tables.penalties import FEW
+
+DRILLS: tuple[Drill, ...] = (
+    Drill(
+        "fill-disk",
+        "the machine's disk is full, and then the application is killed",
+        "the agent goes on, says so, and starts it again; no incident, no new machine",
+        0.5,
+        fill_disk,
+        penalty_max=FEW,
+    ),
+    Drill(
+        "kill-agent",
+        "the agent is killed (SIGKILL)",
+        "its next run adopts the application, whose process and clients notice nothing; no incident",
+        6.0,
+        kill_agent,
+    ),
+    Drill(
+        "freeze-agent",
+        "the agent is stopped (SIGSTOP)",
+        "systemd's watchdog ends it, its next run adopts the application; no restart, no incident",
+        16.0,
+        freeze_agent,
+    ),
+)
