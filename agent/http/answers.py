@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -91,7 +92,12 @@ def _status(holder: Holder) -> Answer:
 def _yes_no(holder: Holder, is_so: Callable[[Mapping[str, Any]], bool]) -> Answer:
     status = holder.view().status
     yes = not holder.is_stuck() and is_so(status)
-    brief = {key: status[key] for key in ("phase", "epoch", "verdict", "reason")}
+    return _brief(yes, status["phase"], status["epoch"], status["verdict"], status["reason"])
+
+
+@functools.lru_cache(maxsize=16)  # balancers ask all the time, and it changes seldom
+def _brief(yes: bool, phase: str, epoch: int, verdict: str, reason: str) -> Answer:
+    brief = {"phase": phase, "epoch": epoch, "verdict": verdict, "reason": reason}
     return said(HTTPStatus.OK if yes else HTTPStatus.SERVICE_UNAVAILABLE, brief)
 
 

@@ -27,6 +27,8 @@ KEEP_ALIVE_S = 15.0  # between two requests
 REQUESTS_MAX = 1000  # on one connection: then it opens another
 ACTION_S_MAX = 900.0  # a stop that drains takes its time
 ACTIONS_AT_ONCE = 8
+_END = h11.EndOfMessage()
+HEADS_KEPT = 64  # of a second's answers
 
 
 class HttpServer(Server):
@@ -47,6 +49,7 @@ class HttpServer(Server):
         self.requests = 0  # since the start
         self._acting: set[asyncio.Task[None]] = set()
         self._date = (0, b"")
+        self._heads: dict[tuple[Answer, bool], h11.Response] = {}
         self._complained = ""  # of the token file
 
     def date(self) -> bytes:
@@ -54,7 +57,28 @@ class HttpServer(Server):
         now_s = int(time.time())
         if self._date[0] != now_s:
             self._date = (now_s, formatdate(now_s, usegmt=True).encode())
+            self._heads.clear()
         return self._date[1]
+
+    def head(self, answer: Answer, *, last: bool) -> h11.Response:
+        """Of an answer; within a second the same for all who are told the same, for h11 checks each header anew."""
+        date = self.date()
+        known = self._heads.get((answer, last))
+        if known is not None:
+            return known
+        headers = [
+            (b"Date", date),
+            (b"Content-Type", answer.kind),
+            (b"Content-Length", b"%d" % len(answer.body)),
+            (b"Cache-Control", b"no-store"),
+            *answer.headers,
+        ]
+        if last:
+            headers.append((b"Connection", b"close"))
+        made = h11.Response(status_code=answer.code.value, headers=headers, reason=answer.code.phrase.encode())
+        if len(self._heads) < HEADS_KEPT:
+            self._heads[answer, last] = made
+        return made
 
     def token(self, path: str) -> bytes:
         """Raises BadToken, and says why once while it stays the same: whoever asks must not be able to fill the log."""
@@ -135,6 +159,8 @@ class _HttpConnection(Connection):
                     self.transport.write(self._h11.send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")) or b"")
             elif isinstance(event, h11.EndOfMessage):
                 self._answer()
+                if self._between:
+                    return
             elif not isinstance(event, h11.Data):
                 return  # more must come first
 
@@ -193,22 +219,13 @@ class _HttpConnection(Connection):
         """The whole answer; then the next request, or the end."""
         head = self._request is not None and self._request.method == b"HEAD"
         self._requests += 1
-        headers = [
-            (b"Date", self.server.date()),
-            (b"Content-Type", answer.kind),
-            (b"Content-Length", b"%d" % len(answer.body)),
-            (b"Cache-Control", b"no-store"),
-            *answer.headers,
-        ]
-        if last or self._requests >= REQUESTS_MAX:
-            headers.append((b"Connection", b"close"))
         if self._state() not in (h11.IDLE, h11.SEND_RESPONSE):
             self.dismiss()  # it went wrong after the answer: there is no place for another
             return
         parts = [
-            self._h11.send(h11.Response(status_code=answer.code.value, headers=headers, reason=answer.code.phrase.encode())),
+            self._h11.send(self.server.head(answer, last=last or self._requests >= REQUESTS_MAX)),
             b"" if head else self._h11.send(h11.Data(data=answer.body)),
-            self._h11.send(h11.EndOfMessage()),
+            self._h11.send(_END),
         ]
         self._request = None
         self.transport.write(b"".join(part for part in parts if part))
