@@ -33,7 +33,7 @@ from agent.supervised import Supervised
 from agent.systemd import GoingDown, Notifier, going_down
 from agent.watchers import watch_permit, watch_target_state
 from core import names
-from core.model import FrontKind
+from core.model import Assembly, FrontKind
 from core.node import Memory
 from core.settings import NodeSettings
 
@@ -180,9 +180,8 @@ def _keeper(cycle: Cycle, world: World, environment: Mapping[str, str]) -> State
         return _on_volume(cycle, world)
     if not state.saved or world.store is None:
         return None
-    users = [application.user for application in settings.assembly.applications if application.user is not None]
     return Keeper(
-        Place(state=state, mark_folder=world.state_folder, user=users[0] if users else None),
+        Place(state=state, mark_folder=world.state_folder, user=_whose(settings.assembly)),
         world.store,
         deployable=settings.deployable,
         assembly=settings.assembly.name,
@@ -195,14 +194,18 @@ def _keeper(cycle: Cycle, world: World, environment: Mapping[str, str]) -> State
     )
 
 
+def _whose(assembly: Assembly) -> str | None:
+    """The user whose the kept state is: the first that an application names; None: root."""
+    return next((application.user for application in assembly.applications if application.user is not None), None)
+
+
 def _on_volume(cycle: Cycle, world: World) -> StateKeeper:
     assembly = cycle.settings.assembly
     assert assembly.state.path is not None
-    users = [application.user for application in assembly.applications if application.user is not None]
     return VolumeKeeper(
         world.volume,
         assembly.state.path,
-        user=users[0] if users else None,
+        user=_whose(assembly),
         log=world.log,
         clock=cycle.clock,
         changed=cycle.wake,

@@ -18,6 +18,7 @@ from core.database import BadSecret, Credentials, Database, Whereabouts
 # no new connection then: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html. A look costs $0.000005.
 LOOK_EVERY_S = 60.0
 AGAIN_S = 1.0  # until the first one is had, nothing starts
+AGAIN_S_MAX = 10.0  # each time twice as long: what is refused for hours is asked for six times a minute
 BUNDLED_CA = Path(__file__).resolve().with_name("rds-global-bundle.pem")
 _NEW = ".new"
 
@@ -49,15 +50,17 @@ class DatabaseFiles:
 
     async def keep(self) -> None:
         """Write the files, and again whenever the password is another. Trouble is said once; the old files stay. Never returns."""
-        trouble = Once(self._log, "database")
+        trouble, again_s = Once(self._log, "database"), AGAIN_S
         while True:
             try:
                 await asyncio.to_thread(self._refresh)
             except (Unreachable, Refused, BadSecret, OSError) as error:
                 trouble.trouble(error)
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(again_s)
+                again_s = min(2 * again_s, AGAIN_S_MAX)
             else:
                 trouble.well()
+                again_s = AGAIN_S
                 self.ready.set()
                 await asyncio.sleep(LOOK_EVERY_S)
 

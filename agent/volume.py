@@ -19,6 +19,7 @@ XEN_DEVICE = "/dev/xvdf"  # what a Xen instance makes of /dev/sdf; on Nitro ther
 KIND = "ext4"
 BRIEF_S = 10.0
 CHECK_S = 3600.0  # a large volume after a crash; who starts the node waits no longer than its start grace anyway
+MADE_WITH_IT = "lost+found"
 _LOOK_BYTES = 1 << 20
 _CHECKED = 1  # e2fsck(8): errors were corrected; 0: there were none
 
@@ -48,7 +49,7 @@ def is_mounted(path: str) -> bool:
 def open_volume(volume: str, path: str, *, user: str | None, say: Callable[[str], None]) -> str:
     """Mount it at the folder unless it is; what was done, in words. A blank one gets a file system, any other is only checked.
 
-    user: whose a new file system's root is. Raises NoDevice, NotMounted, OSError, LookupError.
+    user: whose its root is, as long as nothing is kept in it. Raises NoDevice, NotMounted, OSError, LookupError.
     """
     if is_mounted(path):
         return "it was mounted already"
@@ -66,7 +67,8 @@ def open_volume(volume: str, path: str, *, user: str | None, say: Callable[[str]
     place = Path(path)
     place.mkdir(parents=True, exist_ok=True, mode=0o755)
     _run(["mount", "-t", KIND, "-o", "noatime,nodev,nosuid", str(device), path], BRIEF_S)
-    if kind is None:
+    if not set(os.listdir(place)) - {MADE_WITH_IT}:
+        # By what is in it, not by who made it: an agent may have died between making the file system and this.
         place.chmod(0o750)
         if user is not None:
             account = pwd.getpwnam(user)

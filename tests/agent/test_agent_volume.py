@@ -69,6 +69,18 @@ def test_a_blank_volume_gets_a_file_system_and_is_mounted(machine: Machine) -> N
     assert machine.place.stat().st_mode & 0o777 == 0o750
 
 
+@pytest.mark.parametrize(("kept", "mode"), [("lost+found", 0o750), ("ledger", 0o755)])
+def test_its_root_is_made_its_users_until_something_is_kept_in_it(machine: Machine, kept: str, mode: int) -> None:
+    """An agent may have died between making the file system and giving it away."""
+    machine.finds(kind="ext4", code=0)
+    (machine.place / kept).mkdir(parents=True)
+    machine.place.chmod(0o755)
+
+    machine.open()
+
+    assert machine.place.stat().st_mode & 0o777 == mode
+
+
 @pytest.mark.parametrize("fsck", [0, 1])
 def test_one_that_has_a_file_system_is_checked_mounted_and_never_formatted(machine: Machine, fsck: int) -> None:
     machine.finds(kind="ext4", code=0, fsck=fsck)
