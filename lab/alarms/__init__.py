@@ -9,7 +9,7 @@ from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 
 from lab.alarms.engine import AlarmEngine
-from lab.functions.patching import original_of, replace
+from lab.patching import original_of, replace
 from lab.world import World
 
 __all__ = ["engine_of", "install", "start", "stop"]

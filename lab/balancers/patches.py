@@ -11,6 +11,7 @@ from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 
 from lab.balancers.engine import Balancers
 from lab.ec2 import instances_of
+from lab.patching import take_over
 from lab.world import ACCOUNT, REGION
 
 REPLACED: dict[type, tuple[str, ...]] = {
@@ -42,9 +43,7 @@ def patch(balancers: Balancers) -> None:
             return status
         return FakeHealthStatus(status.instance_id, status.port, status.health_check_port, found[0], found[1] or None)
 
-    FakeTargetGroup.register = register  # type: ignore[method-assign]
-    FakeTargetGroup.deregister = deregister  # type: ignore[method-assign]
-    FakeTargetGroup.health_for = health_for  # type: ignore[method-assign]
+    take_over(FakeTargetGroup, register=register, deregister=deregister, health_for=health_for)
     _patch_backend()
     with contextlib.suppress(KeyError):  # an emulator without EC2's physics has nobody who could be gone
         instances_of(balancers.world).on_gone.append(balancers.gone)
@@ -72,9 +71,12 @@ def _patch_backend() -> None:
             _ensure_certificate(named["certificate"], self.load_balancers[named["load_balancer_arn"]].dns_name)
         return MOTO["create_listener"](self, *given, **named)
 
-    ELBv2Backend.create_load_balancer = create_load_balancer  # type: ignore[method-assign]
-    ELBv2Backend.delete_load_balancer = delete_load_balancer  # type: ignore[method-assign]
-    ELBv2Backend.create_listener = create_listener  # type: ignore[method-assign]
+    take_over(
+        ELBv2Backend,
+        create_load_balancer=create_load_balancer,
+        delete_load_balancer=delete_load_balancer,
+        create_listener=create_listener,
+    )
 
 
 def _ensure_certificate(arn: str, name: str) -> None:

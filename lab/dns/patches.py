@@ -10,6 +10,7 @@ from moto.route53.exceptions import Route53ClientError
 from moto.route53.responses import Route53
 
 from lab.dns.zones import Zones
+from lab.patching import take_over
 
 MOTO_CHANGE = Route53.change_resource_record_sets
 
@@ -39,5 +40,4 @@ def patch(zones: Zones) -> None:
         except LookupError as error:
             raise NoSuchChange(change) from error
 
-    Route53.change_resource_record_sets = change_resource_record_sets  # type: ignore[method-assign]  # moto's own knows no PENDING
-    Route53.get_change = get_change  # type: ignore[method-assign]  # likewise
+    take_over(Route53, change_resource_record_sets=change_resource_record_sets, get_change=get_change)  # moto's own know no PENDING

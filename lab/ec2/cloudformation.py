@@ -12,8 +12,8 @@ from moto.ec2.models.elastic_ip_addresses import ElasticAddress
 from moto.ec2.models.launch_templates import LaunchTemplate
 
 from lab.ec2.images import know
-from lab.ec2.patches import take_over
 from lab.ec2.shapes import coerce
+from lab.patching import take_over
 
 MOTO_TEMPLATE_CREATE: Any = vars(LaunchTemplate)["create_from_cloudformation_json"].__func__
 MOTO_TEMPLATE_UPDATE: Any = vars(LaunchTemplate)["update_from_cloudformation_json"].__func__

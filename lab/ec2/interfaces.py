@@ -17,7 +17,7 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterface, Network
 from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
 
 from lab.ec2.lifecycle import Instances
-from lab.ec2.patches import take_over
+from lab.patching import take_over
 from lab.world import InterfaceSpec, World
 
 MOTO_CREATE = NetworkInterfaceBackend.create_network_interface

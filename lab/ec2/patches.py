@@ -20,19 +20,13 @@ from lab.ec2.images import refuse_unfit
 from lab.ec2.launch import architecture_of, image_of, refuse_if_short, template_data, with_template
 from lab.ec2.lifecycle import Instances, Life
 from lab.ec2.states import CODES, status_of
+from lab.patching import take_over
 from lab.world import World
 
 MOTO_RUN_INSTANCES = InstanceBackend.run_instances
 MOTO_INSTANCE_INIT = Instance.__init__
 MOTO_TERMINATE = Instance.terminate
 MOTO_ALLOCATE = ElasticAddressBackend.allocate_address
-
-
-def take_over(owner: Any, **methods: Any) -> None:
-    """Replace attributes of one of moto's classes. Raises AttributeError when moto no longer has one of them."""
-    for name, method in methods.items():
-        getattr(owner, name)
-        setattr(owner, name, method)
 
 
 def bury(instance: Any) -> None:

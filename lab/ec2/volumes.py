@@ -18,7 +18,7 @@ from moto.ec2.models.block_device import BlockDeviceType
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 
 from lab.ec2.lifecycle import Instances
-from lab.ec2.patches import take_over
+from lab.patching import take_over
 from lab.world import World
 
 # https://docs.aws.amazon.com/ebs/latest/userguide/identify-nvme-ebs-device.html: the serial number is the id without its dash

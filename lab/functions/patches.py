@@ -11,8 +11,8 @@ from moto.awslambda.exceptions import LambdaClientError
 
 from lab import tracing
 from lab.functions.engine import FunctionEngine, PayloadTooLarge
-from lab.functions.patching import original_of, replace
 from lab.functions.pool import Throttled
+from lab.patching import original_of, replace
 
 
 class TooManyRequests(LambdaClientError):

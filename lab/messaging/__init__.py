@@ -8,12 +8,12 @@ from typing import Any
 
 import moto.events.models as event_models
 
-from lab.functions.patching import original_of, replace
 from lab.messaging import queues, streams
 from lab.messaging.bus import Bus, make_event
 from lab.messaging.mappings import Mappings
 from lab.messaging.scheduler import Scheduler
 from lab.messaging.topics import TopicEngine
+from lab.patching import original_of, replace
 from lab.world import World
 
 __all__ = ["install", "polled", "start", "stop"]

@@ -13,7 +13,7 @@ import moto.sqs.models as sqs_models
 from moto.core.utils import unix_time_millis
 
 from lab import tracing
-from lab.functions.patching import original_of, replace
+from lab.patching import original_of, replace
 from lab.world import World
 
 _LOCKS: weakref.WeakKeyDictionary[Any, threading.RLock] = weakref.WeakKeyDictionary()

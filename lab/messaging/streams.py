@@ -10,8 +10,8 @@ from typing import Any
 
 import moto.dynamodb.models.table as table_models
 
-from lab.functions.patching import replace
 from lab.messaging.send import backend
+from lab.patching import replace
 
 _KEPT = 2000
 _LOCK = threading.RLock()

@@ -15,8 +15,8 @@ import moto.sns.models as sns_models
 
 from lab import tracing
 from lab.functions.guard import guarded
-from lab.functions.patching import replace
 from lab.messaging.send import Undeliverable, backend, send
+from lab.patching import replace
 from lab.world import REGION, World
 
 _SERVICE = "sns.amazonaws.com"

@@ -11,11 +11,11 @@ from moto.backends import get_backend
 
 from lab.functions.engine import FunctionEngine
 from lab.functions.guard import guarded
-from lab.functions.patching import original_of, replace
 from lab.functions.spec import FunctionSpec
 from lab.metrics.emf import BadEmf, Point, parse
 from lab.metrics.queue_depth import QueueDepth
 from lab.metrics.store import Series, key_of
+from lab.patching import original_of, replace
 from lab.world import ACCOUNT, REGION, World
 
 __all__ = ["Metrics", "install", "metrics_of", "start", "stop"]

@@ -9,6 +9,7 @@ from moto.rds.exceptions import RDSClientError
 from moto.rds.models import RDSBackend
 from moto.rds.responses import RDSResponse
 
+from lab.patching import take_over
 from lab.rds.instances import Instances, NoStandby
 from lab.rds.server import Failed, NoServer
 
@@ -46,6 +47,5 @@ def patch(instances: Instances) -> None:
             raise RDSClientError("InvalidParameterCombination", f"{said}: {error}") from error
         return answer
 
-    RDSBackend.create_db_instance = create_db_instance  # type: ignore[method-assign]
-    RDSBackend.delete_db_instance = delete_db_instance  # type: ignore[method-assign]
-    RDSResponse.reboot_db_instance = reboot_db_instance  # type: ignore[method-assign]
+    take_over(RDSBackend, create_db_instance=create_db_instance, delete_db_instance=delete_db_instance)
+    take_over(RDSResponse, reboot_db_instance=reboot_db_instance)

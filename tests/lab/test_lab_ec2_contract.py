@@ -18,6 +18,7 @@ from moto.ec2.responses.instances import InstanceResponse
 from lab.ec2 import patches
 from lab.ec2.launch import architecture_of
 from lab.ec2.shapes import service_model
+from lab.patching import take_over
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_what_is_replaced_or_called_is_there(owner: object, names: tuple[str, ..
 
 def test_a_method_that_moto_no_longer_has_is_not_silently_added():
     with pytest.raises(AttributeError):
-        patches.take_over(InstanceResponse, no_such_method=None)
+        take_over(InstanceResponse, no_such_method=None)
 
 
 def test_motos_run_instances_takes_what_we_pass():

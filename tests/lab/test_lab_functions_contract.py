@@ -16,7 +16,7 @@ import moto.sqs.models as sqs_models
 import pytest
 from moto.backends import get_backend
 
-from lab.functions.patching import original_of
+from lab.patching import original_of
 from lab.world import ACCOUNT, REGION, World
 from tests.lab.lab_worlds import deploy, small_world
 
