@@ -44,7 +44,7 @@ def _holders(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
 
 def _signal(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
     """Send one process of a machine a signal, by its name; SIGKILL unless told."""
-    pid, name = _pid_on(world, a), str(a.get("signal", "SIGKILL"))
+    pid, name = pid_on(world, a), str(a.get("signal", "SIGKILL"))
     number = signal.Signals[name]
     world.journal.say("drill", f"sent process {pid} on {a['instance']} {name}", instance=a["instance"])
     os.kill(pid, number)
@@ -92,7 +92,7 @@ def _disk(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
 
 def _starve(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
     """Take the processor away from a process: it comes last, on one core, and that core is kept busy by others."""
-    pid, init = _pid_on(world, a), _init(world, a)
+    pid, init = pid_on(world, a), _init(world, a)
     core = inside.be_last(pid)
     for _ in range(int(a.get("burners", _BURNERS))):
         inside.start(init, ["taskset", "--cpu-list", str(core), "python3", "-I", "-S", "-c", "while True: pass", _BURNER])
@@ -106,14 +106,14 @@ def _feed(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
         if process["argv"][-1:] == [_BURNER]:
             os.kill(int(process["pid"]), signal.SIGKILL)
     with suppress(LookupError, FileNotFoundError, ProcessLookupError):  # it was ended meanwhile: then its session is, too
-        inside.weigh_session(_pid_on(world, a), 0)
+        inside.weigh_session(pid_on(world, a), 0)
     world.journal.say("drill", f"gave the processor back on {a['instance']}", instance=a["instance"])
     return {"at": world.clock.now()}
 
 
 def _memory_of(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
     """Resident memory of one process of a machine (proc(5): statm, pages)."""
-    return {"rss_mb": resident_mb(str(_pid_on(world, a)))}
+    return {"rss_mb": resident_mb(str(pid_on(world, a)))}
 
 
 def resident_mb(pid: str) -> float:
@@ -133,7 +133,7 @@ def _init(world: World, a: Mapping[str, Any]) -> int:
     return int(machines(world).init_of(a["instance"]))
 
 
-def _pid_on(world: World, a: Mapping[str, Any]) -> int:
+def pid_on(world: World, a: Mapping[str, Any]) -> int:
     pid = int(a["pid"])
     if pid not in {int(p["pid"]) for p in machines(world).processes(a["instance"])}:
         raise LookupError(f"process {pid} is not on {a['instance']}")

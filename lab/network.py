@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab import netns
+from lab import cuts, netns
 from lab.world import ACCOUNT, REGION, World
 
 _VOID = "void"
@@ -52,6 +52,7 @@ class VpcNetwork:
         self._gateways: set[ipaddress.IPv4Address] = set()
         self._attached: dict[str, _Attachment] = {}
         self._void = False
+        self._cuts = cuts.Cuts()
         self._told: list[Callable[[str, str], None]] = []
 
     def on_vpc(self, tell: Callable[[str, str], None]) -> None:
@@ -114,12 +115,14 @@ class VpcNetwork:
                 namespace=name,
             )
             self._attached[name] = _Attachment(address, vpc, link)
+            self._cuts.attached(name, link)
             return netns.prefix(name)
 
     def detach(self, name: str) -> None:
         """Take the namespace away, link first, so that nobody hears a farewell. Harmless when unknown."""
         with self._lock:
             gone = self._attached.pop(name, None)
+            self._cuts.gone(name)
             if gone is not None:
                 netns.ip([*(f"link del {link}" for link in gone.links), f"netns del {name}"])
 
@@ -127,6 +130,20 @@ class VpcNetwork:
         """Cut or mend its cable, and further ones with it; its own loopback goes on. Raises LookupError when unknown."""
         with self._lock:
             netns.ip([f"link set {link} {'up' if up else 'down'}" for link in self._attachment(name).links])
+
+    def cut(self, name: str, wire: str, *, on: bool, ports: Iterable[int] = ()) -> None:
+        """One wire of a machine: to `functions` of the VPC, to AWS's `services`, or of the `callers` of some ports. Raises LookupError."""
+        with self._lock:
+            attachment = self._attachment(name)
+            if wire == "functions":
+                functions = [known.link for other, known in self._attached.items() if other.startswith(cuts.FUNCTION)]
+                self._cuts.from_functions(name, attachment.links, functions, cut=on)
+            elif wire == "services":
+                cuts.from_services(name, attachment.vpc.cidr, cut=on)
+            elif wire == "callers":
+                cuts.from_callers(name, ports, cut=on)
+            else:
+                raise LookupError(f"no wire called {wire!r}; there are functions, services and callers")
 
     def plug(self, name: str, link: str, mac: str) -> None:
         """A further link of that name appears in a namespace, down and without an address. Raises LookupError."""

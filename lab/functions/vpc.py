@@ -9,6 +9,7 @@ from typing import Any
 
 from moto.backends import get_backend
 
+from lab.cuts import FUNCTION
 from lab.functions.spec import FunctionSpec
 from lab.world import ACCOUNT, REGION, World
 
@@ -45,7 +46,7 @@ class Attachments:
             address = self._free_address(spec)
             self._used.add(address)
             self._count += 1
-            name = f"fn{self._count}"
+            name = f"{FUNCTION}{self._count}"
         prefix = network.attach(name, address)
         return Attachment(name, address, prefix)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,11 @@ class Containers:
         self._network().set_link(instance_id, up=up)
         machine.link_up = up
         self._world.journal.say(instance_id, "link mended" if up else "link cut")
+
+    def cut(self, instance_id: str, wire: str, *, on: bool, ports: Iterable[int] = ()) -> None:
+        """See VpcNetwork.cut. Raises LookupError."""
+        self._on(instance_id)
+        self._network().cut(instance_id, wire, on=on, ports=ports)
 
     def set_target_lifecycle_state(self, instance_id: str, state: str) -> None:
         """Harmless for a machine that is off."""
