@@ -13,7 +13,8 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from lab.control_machines import VERBS, Verb, machines, resident_mb
+from lab import control_cloud, control_machines, control_wires
+from lab.control_machines import Verb, machines, resident_mb
 from lab.ec2 import instances_of
 from lab.ec2.spot import reclaim
 from lab.world import World
@@ -77,23 +78,18 @@ def _reclaim(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
     return {"at": world.clock.now()}
 
 
-def _drop_events(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
-    world.drop_events = bool(a["on"])
-    world.journal.say("drill", "every event is dropped from now on" if world.drop_events else "events are delivered again")
-    return {}
-
-
 def _memory(_world: World, _arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Resident memory of the emulator itself."""
     return {"rss_mb": resident_mb("self")}
 
 
 _VERBS: dict[str, Verb] = {
-    **VERBS,
+    **control_machines.VERBS,
+    **control_wires.VERBS,
+    **control_cloud.VERBS,
     "freeze": _freeze,
     "thaw": _thaw,
     "link": _link,
     "reclaim": _reclaim,
-    "drop-events": _drop_events,
     "memory": _memory,
 }

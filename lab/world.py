@@ -155,4 +155,7 @@ class World:
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # AWS's own names that anybody can look up, in small letters
     # Drills that break the cloud itself set these while they run (lab control API, lab/control.py).
     drop_events: bool = False  # EventBridge events, stream records and alarm actions vanish
+    deliver_after_s: tuple[float, ...] = ()  # each event comes so late, once for each number
+    out_of_order: frozenset[str] = frozenset()  # `functions`: none runs; `alarms`: none is evaluated
+    hold_terminations: bool = False  # no instance that is shutting down comes to its end
     faults: dict[str, Any] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -153,12 +154,23 @@ class Instances:
         """A later call cuts the power of a guest that is still being waited for."""
         if (skip_os_shutdown or force) and life.state in ("shutting-down", "stopping"):
             life.skip_os_shutdown = True
+            if self._held(life):
+                return
             if life.powered and self._world.machines is not None:
                 self._world.machines.power_off(life.id)
+
+    def _held(self, life: Life) -> bool:
+        """Stuck in shutting-down, its power on, as the page on terminating has it, and for longer than that page says.
+
+        https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/TroubleshootingInstancesShuttingDown.html
+        """
+        return self._world.hold_terminations and life.state == "shutting-down"
 
     def _shut_down(self, life: Life, via: str, end: str) -> None:
         """Wait for the guest as long as AWS does, cut the power, and conclude after AWS's own delay."""
         machines, clock = self._world.machines, self._world.clock
+        while self._held(life):
+            time.sleep(_SWEEP_S / 4)
         if life.powered and machines is not None:
             asked = not life.skip_os_shutdown and machines.is_on(life.id)
             if asked and not machines.shut_down(life.id, timeout_s=clock.real(GUEST_SHUTDOWN_S)):

@@ -86,7 +86,10 @@ class Pipeline:
             return refusal(environ, start_response)
         trace = str(environ.get("HTTP_X_AMZN_TRACE_ID", ""))
         with tracing.carrying(trace), self._locks.get(caller.service) or nullcontext():
-            return list(self._moto(environ, start_response))  # listed: the lock must outlast the answer
+            answer = list(self._moto(environ, start_response))  # listed: the lock must outlast the answer
+        if (crashes := self._world.faults.get("crashes")) is not None:  # a drill kills functions between two effects
+            crashes.landed(caller.access_key, caller.service, environ, body)
+        return answer
 
     def _refuse(self, environ: dict[str, Any], caller: Caller, body: bytes) -> Response | None:
         """The answer that ends a request before moto sees it, if one does."""

@@ -43,6 +43,12 @@ class AsyncEvent:
     queued_at: float
     attempts: int = 0
     throttles: int = 0
+    copy: int = 0  # "it's possible for it to receive the same event ... multiple times": the page on error handling above
+
+    @property
+    def ticket(self) -> str:
+        """Of this very delivery; its copies have the same request id, as its retries have."""
+        return f"{self.request_id}/{self.copy}"
 
 
 class AsyncQueue:
@@ -60,8 +66,14 @@ class AsyncQueue:
             if self._closed or len(self._open) >= _QUEUED_MAX:
                 self._world.journal.say("lambda", "an asynchronous event was lost: the queue is full", function=function_arn, origin=origin)
                 return event.request_id
-            self._open[event.request_id] = None
-        self._start(event)
+            late = self._world.deliver_after_s
+            copies = [replace(event, copy=number) for number in range(max(1, len(late)))]
+            self._open.update(dict.fromkeys((copy.ticket for copy in copies), None))
+        for copy in copies:
+            if late:
+                self._later(copy, late[copy.copy])
+            else:
+                self._start(copy)
         return event.request_id
 
     def waiting(self) -> int:
@@ -113,9 +125,12 @@ class AsyncQueue:
         age = (time.monotonic() - event.queued_at) * self._world.clock.scale
         if age + wait_s > age_max:
             return self._fail(event, result, "EventAgeExceeded")
+        self._later(event, wait_s)
+
+    def _later(self, event: AsyncEvent, wait_s: float) -> None:
         with self._lock:
-            if event.request_id in self._open and not self._closed:
-                self._open[event.request_id] = self._world.clock.later(wait_s, lambda: self._start(event))
+            if event.ticket in self._open and not self._closed:
+                self._open[event.ticket] = self._world.clock.later(wait_s, lambda: self._start(event))
 
     def _fail(self, event: AsyncEvent, result: Result | None, condition: str) -> None:
         self._forget(event)
@@ -142,7 +157,7 @@ class AsyncQueue:
 
     def _forget(self, event: AsyncEvent) -> None:
         with self._lock:
-            self._open.pop(event.request_id, None)
+            self._open.pop(event.ticket, None)
 
     @staticmethod
     def _config(function_arn: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from lab import tracing
 from lab.functions import permissions
 from lab.functions.asynchronous import AsyncQueue
-from lab.functions.pool import Pool, Throttled
+from lab.functions.pool import Pool, Throttled, Unavailable
 from lab.functions.runtimes import Runtimes
 from lab.functions.spec import FunctionSpec, describe, find
 from lab.world import ACCOUNT, World
@@ -84,6 +84,8 @@ class FunctionEngine:
         """
         if len(payload) > SYNC_BYTES_MAX:
             raise PayloadTooLarge(f"Request must be smaller than {SYNC_BYTES_MAX} bytes for the InvokeFunction operation")
+        if "functions" in self._world.out_of_order:
+            raise Unavailable
         spec = describe(find(function))
         request_id = request_id or str(uuid.uuid4())
         if not spec.may_loop and tracing.count(tracing.current(), spec.arn) >= tracing.CHAIN_MAX:

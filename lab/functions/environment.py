@@ -74,6 +74,7 @@ class Environment:
     ) -> None:
         """prefix: argv that enters its network. host: where its Runtime API listens; reachable_at: as it sees it."""
         self.spec = spec
+        self.access_key = variables.get("AWS_ACCESS_KEY_ID", "")  # by which its calls are known
         self.born_at = self.used_at = time.monotonic()
         self.dead = False
         self._memory_mb = 0
@@ -127,6 +128,11 @@ class Environment:
             self.process.wait(5.0)
         self._reader.join(1.0)
         self.api.close()
+
+    def crash(self) -> None:
+        """Its process dies now, as of itself; whoever waits for its answer finds out."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def _await_init(self, started: float) -> tuple[str, str] | None:
         limit = started + _INIT_LIMIT_S + self.spec.timeout_s

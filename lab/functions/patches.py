@@ -11,12 +11,16 @@ from moto.awslambda.exceptions import LambdaClientError
 
 from lab import tracing
 from lab.functions.engine import FunctionEngine, PayloadTooLarge
-from lab.functions.pool import Throttled
+from lab.functions.pool import Throttled, Unavailable
 from lab.patching import original_of, replace
 
 
 class TooManyRequests(LambdaClientError):
     code = 429
+
+
+class ServiceException(LambdaClientError):
+    code = 500
 
 
 class RequestTooLarge(LambdaClientError):
@@ -40,6 +44,8 @@ def patch(engine: FunctionEngine) -> None:
                 engine.enqueue(self.function_arn, payload, origin="API")
                 return b""
             result = engine.run(self.function_arn, payload, origin="API")
+        except Unavailable as error:
+            raise ServiceException("ServiceException", "The Lambda service encountered an internal error.") from error
         except Throttled as error:
             raise TooManyRequests("TooManyRequestsException", f"{error} ({error.reason})") from error
         except PayloadTooLarge as error:

@@ -35,6 +35,13 @@ class Throttled(Exception):
         self.reason = reason
 
 
+class Unavailable(Throttled):
+    """Lambda itself is out of order: ServiceException of its API, a system error (500)."""
+
+    def __init__(self) -> None:
+        super().__init__("ServiceException")
+
+
 class Slot:
     """An environment in use, with its log and its network."""
 
@@ -81,6 +88,11 @@ class Pool:
             if slot is not None and not keep:
                 self._bury(slot)
             self.tidy()
+
+    def of_key(self, access_key: str) -> Slot | None:
+        """The environment that was given this key."""
+        with self._lock:
+            return next((slot for slot in self._slots if slot.environment.access_key == access_key), None)
 
     def tidy(self, *, everything: bool = False) -> None:
         """End environments that were idle for long, are old, or died."""

@@ -82,8 +82,14 @@ class QueueMapping:
     def _run(self, batch: list[Any]) -> None:
         try:
             guarded(self._world, "queue", self._invoke, batch)
+            self._repeat(batch)
         finally:
             self._room.release()
+
+    def _repeat(self, batch: list[Any]) -> None:
+        """ "At-least-once": https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html"""
+        for seconds in self._world.deliver_after_s[1:]:
+            self._world.clock.later(seconds, lambda: guarded(self._world, "queue", self._invoke, batch))
 
     def _invoke(self, batch: list[Any]) -> None:
         engine = self._world.functions

@@ -60,6 +60,7 @@ class StreamMapping:
             if len(self._buffer) >= int(self._esm.batch_size) or time.time() - self._buffer[0].at >= window:
                 batch, self._buffer = self._buffer[: int(self._esm.batch_size)], self._buffer[int(self._esm.batch_size) :]
                 self._process(batch)
+                self._repeat(batch)
 
     def _read(self) -> None:
         patterns = filter_patterns(self._esm)
@@ -113,6 +114,11 @@ class StreamMapping:
         sequences = [record.sequence for record in batch]
         reports = "ReportBatchItemFailures" in (self._esm.function_response_types or [])
         return result, checkpoint(failed_items(result.payload, sequences, reports=reports), sequences)
+
+    def _repeat(self, batch: list[Record]) -> None:
+        """ "At least once": https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html"""
+        for seconds in self._world.deliver_after_s[1:]:
+            self._world.clock.later(seconds, lambda: guarded(self._world, "stream", self._invoke, batch))
 
     def _too_old(self, batch: list[Record]) -> bool:
         limit = float(self._esm.max_record_age if self._esm.max_record_age is not None else -1)

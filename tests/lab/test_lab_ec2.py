@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,21 @@ def test_skipping_the_os_shutdown_cuts_the_power_at_once(b: Bench):
 
     assert [call[0] for call in b.machines.calls if call[1] == instance] == ["boot", "power_off"]
     assert b.state(instance) == "terminated"
+
+
+def test_while_ec2_ends_nothing_an_instance_is_stuck_in_shutting_down_with_its_power_on_whatever_is_asked(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/TroubleshootingInstancesShuttingDown.html"""
+    instance = b.running_instance()
+    b.world.hold_terminations = True
+    b.ec2.terminate_instances(InstanceIds=[instance], SkipOsShutdown=True)
+    b.ec2.terminate_instances(InstanceIds=[instance], Force=True)
+    time.sleep(0.3)
+    held = (b.state(instance), b.machines.is_on(instance))
+    b.world.hold_terminations = False
+
+    eventually(lambda: b.state(instance) == "terminated")
+    assert held == ("shutting-down", True)
+    assert not b.machines.is_on(instance)
 
 
 @pytest.mark.parametrize("flag", ["SkipOsShutdown", "Force"])
