@@ -43,6 +43,33 @@ def _lost(stage: Stage, before: Situation, name: str, limit_s: float, *, watch_s
     return Outcome(promises, None, time.time())
 
 
+_HUNG_S = 3.0  # then its application is killed: well before anybody can have noticed that the agent hangs
+
+
+def wedge_agent(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    """Its main thread hangs and its process lives; while nobody supervises the application, that one dies."""
+    node = Node(stage, before.holder)
+    restarts, server, old = node.restarts(), node.must(node.server, _SERVER), node.must(node.agent, "agent")
+    at = float(node.do("wedge", pid=old.pid)["at"])
+    time.sleep(_HUNG_S)
+    alive = node.agent()
+    silent = node.status() is None
+    adopted = node.server()
+    killed_at = node.signal(server, "SIGKILL")
+    new = node.another_agent(old, within_s=_PATIENCE_S)
+    started = node.another_server(server, within_s=_PATIENCE_S)
+    promises = (
+        exactly("it hung: its process lived, and it answered nobody", int(silent and alive is not None and alive.pid == old.pid), 1),
+        exactly("the application ran on meanwhile", int(adopted is not None and adopted.pid == server.pid), 1),
+        at_most("until the agent's next run began", new.started_at - at if new else None, limit_s, "s"),
+        at_most("from the application's end to its next start", started.started_at - killed_at if started else None, limit_s, "s"),
+        served_again(stage, killed_at),
+        restarted(node, restarts, 1),
+        *nobody_stirs(stage, before, for_s=_ALARM_S),
+    )
+    return Outcome(promises, None, time.time())
+
+
 def _adopted(node: Node, server: Process) -> tuple[Promise, ...]:
     same = node.server()
     return (

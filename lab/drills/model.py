@@ -42,6 +42,19 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Something that lasted, counted from the fault: the client's gap, or one of AWS's own delays and what it was of."""
+
+    name: str
+    subject: str
+    start_s: float
+    end_s: float
+
+    def json(self) -> dict[str, Any]:
+        return {"name": self.name, "subject": self.subject, "start_s": round(self.start_s, 3), "end_s": round(self.end_s, 3)}
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentSummary:
     reason: str
     detect_s: float
@@ -70,12 +83,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """aws_s and ours_s split the client's gap: AWS's own delays, and everything else."""
+    """aws_s and ours_s split the client's gap: AWS's own delays, and everything else. spans: every delay of AWS's that was told of."""
 
     drill: str
     deployable: str
     promises: tuple[Promise, ...]
     timeline: tuple[Moment, ...] = ()
+    gap: Span | None = None
+    spans: tuple[Span, ...] = ()
     client_gap_s: float | None = None
     aws_s: float = 0.0
     ours_s: float | None = None
@@ -93,6 +108,8 @@ class Result:
             "held": self.held,
             "promises": [promise.json() for promise in self.promises],
             "timeline": [moment.json() for moment in self.timeline],
+            "gap": self.gap.json() if self.gap else None,
+            "spans": [span.json() for span in self.spans],
             "client_gap_s": self.client_gap_s,
             "aws_s": round(self.aws_s, 3),
             "ours_s": None if self.ours_s is None else round(self.ours_s, 3),

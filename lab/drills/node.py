@@ -89,6 +89,11 @@ class Node:
         report = next((r for r in self.stage.reports() if r["sk"] == f"REPORT#{self.instance}"), None)
         return None if report is None else ask_status(str(report["address"]), int(report["ha_port"]))
 
+    def own_ports(self) -> tuple[int, ...]:
+        """Where the agent itself answers; empty when it never reported."""
+        report = next((r for r in self.stage.reports() if r["sk"] == f"REPORT#{self.instance}"), None)
+        return () if report is None else (int(report["ha_port"]), int(report["http_port"]))
+
     def of_applications(self, key: str) -> list[Any]:
         """One value of each application's status; empty when the agent does not answer."""
         status = self.status() or {}

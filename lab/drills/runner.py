@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.drills import measure, report, timeline
+from lab.drills import measure, page, report, timeline
 from lab.drills.calm import wait_calm, why_not_calm
 from lab.drills.drill import Drill
 from lab.drills.guests import Guests
-from lab.drills.model import Moment, Outcome, Promise, Result
+from lab.drills.model import Moment, Outcome, Promise, Result, Span
 from lab.drills.node import Node
+from lab.drills.scenes import DRILLS
 from lab.drills.stage import Stage
 from lab.journal import read
 
@@ -59,6 +60,8 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
         deployable=stage.slot.deployable,
         promises=(*outcome.promises, alone),
         timeline=_story(timeline.moments([*lines, *teller.heard], since=since, until=outcome.until), gap, since),
+        gap=Span("gap", "client", gap.start - since, gap.end - since) if gap else None,
+        spans=timeline.spans(lines, since=since, until=outcome.until),
         client_gap_s=round(gap.seconds, 3) if gap else None,
         aws_s=aws,
         ours_s=ours,
@@ -117,8 +120,13 @@ def play_all(drills: Sequence[Drill], stage: Stage, say: Say) -> tuple[Result, .
     return results
 
 
+def write_html(results: Sequence[Result], path: Path) -> None:
+    """One page with a picture of each, complete by itself."""
+    path.write_text(page.page(results, DRILLS, at=time.time()))
+
+
 def write_json(results: Sequence[Result], path: Path) -> None:
     path.write_text(json.dumps([result.json() for result in results], indent=2) + "\n")
 
 
-__all__ = ["Moment", "play", "play_all", "write_json"]
+__all__ = ["Moment", "play", "play_all", "write_html", "write_json"]

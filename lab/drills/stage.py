@@ -123,6 +123,13 @@ class Stage:
     def lines(self, since: float) -> list[dict[str, Any]]:
         return [line for line in read(self.journal)[0] if float(line.get("until", line["at"])) >= since]
 
+    def told_people(self, since: float) -> list[tuple[float, str]]:
+        """(when, subject) of each message to the topic that an incident is about."""
+        said = [line for line in self.lines(since) if line.get("who") == "topic" and "message" in line]
+        about = f"[understudy] {self.slot.deployable}/{self.slot.assembly}: "
+        told = [(float(line["at"]), str(line["what"])) for line in said if not str(line["what"]).startswith("e-mail to ")]
+        return [(at, what[what.index(about) :]) for at, what in told if about in what]
+
     def terminated_at(self, instance: str, *, since: float) -> float | None:
         """When EC2 said that the instance is `terminated`."""
         for line in self.lines(since):

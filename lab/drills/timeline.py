@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lab.drills.model import Moment
+from lab.drills.model import Moment, Span
 
 # What goes on all the time and decides nothing would drown the story.
 _QUIET_WHO = {"functions", "function", "metrics", "metric", "events", "event", "queue", "stream", "schedule", "lab", "topic"}
@@ -52,6 +52,13 @@ def moments(lines: Iterable[Mapping[str, Any]], *, since: float, until: float) -
             kept.append(moment)
         last[moment.who] = moment.what
     return tuple(kept)
+
+
+def spans(lines: Iterable[Mapping[str, Any]], *, since: float, until: float) -> tuple[Span, ...]:
+    """AWS's own delays that began between two instants, in order."""
+    told = [line for line in lines if line["kind"] == "delay" and line["name"] in _TOLD_DELAYS and since <= float(line["at"]) <= until]
+    told.sort(key=lambda line: float(line["at"]))
+    return tuple(Span(str(x["name"]), short(str(x["subject"])), float(x["at"]) - since, float(x["until"]) - since) for x in told)
 
 
 def text(moment: Moment) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.drills.agent_scenes import fill_disk, freeze_agent, kill_agent
+from lab.drills.agent_scenes import fill_disk, freeze_agent, kill_agent, wedge_agent
 from lab.drills.drill import Drill
 from lab.drills.tables.penalties import FEW
 
@@ -28,5 +28,13 @@ DRILLS: tuple[Drill, ...] = (
         "systemd's watchdog ends it, its next run adopts the application; no restart, no incident",
         16.0,
         freeze_agent,
+    ),
+    Drill(
+        "wedge-agent",
+        "the agent's main thread hangs while its process lives, and then the application dies",
+        "systemd's watchdog ends the agent, its next run starts the application; no new machine, no incident",
+        16.0,
+        wedge_agent,
+        penalty_max=FEW,
     ),
 )

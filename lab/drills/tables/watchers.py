@@ -3,5 +3,35 @@
 from __future__ import annotations
 
 from lab.drills.drill import Drill
+from lab.drills.watcher_scenes import duplicate_events, fence_unconfirmed, lambda_crash, monitor_outage
 
-DRILLS: tuple[Drill, ...] = ()
+DRILLS: tuple[Drill, ...] = (
+    Drill(
+        "monitor-outage",
+        "for three minutes no function runs and no alarm is evaluated; then all that waited comes at once",
+        "an outage of the watchers is none of the fleet: no incident, no restart, clients notice nothing",
+        75.0,
+        monitor_outage,
+    ),
+    Drill(
+        "duplicate-events",
+        "freeze-instance while every event, message and stream record comes late, and then once more",
+        "one incident, one replacement, one message at its beginning and one at its end",
+        60.0,
+        duplicate_events,
+    ),
+    Drill(
+        "lambda-crash",
+        "freeze-instance while the recovery is killed between two effects, three times over",
+        "the next call goes on where it stood: one replacement, its evidence kept first",
+        300.0,
+        lambda_crash,
+    ),
+    Drill(
+        "fence-unconfirmed",
+        "the machine is cut off, and EC2 never says that it is terminated",
+        "nobody else is let in and people are paged; once EC2 says so, the recovery goes on",
+        390.0,
+        fence_unconfirmed,
+    ),
+)

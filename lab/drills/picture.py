@@ -1,0 +1,137 @@
+"""A drill's timeline as a drawing: who did what when, the client's gap, and what of it was AWS's own; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from lab.drills.model import Moment, Result, Span
+
+WIDTH, _LEFT, _RIGHT = 1080, 140, 20  # of the drawing, in its own units; the page scales it
+_ROW, _BAR, _DOT, _AXIS = 24, 12, 4, 26
+_CHAR = 5.9  # of a label at 10.5 units, on average
+_LABEL_MIN = 6  # characters: with room for fewer, a dot has none, and tells it when pointed at
+_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
+_TICKS_MAX = 14
+# Lanes from top to bottom; whoever is not named here stands between ours and AWS's.
+_OURS = (
+    *("agent", "probe_nodes", "tick", "recover_assembly", "retire_node", "admit_node", "move_front", "record_event"),
+    "application",
+)
+_AWS = ("alarm", "group", "ec2")
+_TOLD_ELSEWHERE = ("client", "aws")  # as bars
+
+
+def span_s(result: Result) -> tuple[float, float]:
+    """From when to when it is drawn, in seconds since the fault."""
+    ends = [moment.at_s for moment in result.timeline] + [span.end_s for span in result.spans]
+    starts = [0.0, *(moment.at_s for moment in result.timeline), *([result.gap.start_s] if result.gap else [])]
+    last = max([1.0, *ends, *([result.gap.end_s] if result.gap else [])])
+    return max(-5.0, min(starts)), last * 1.02
+
+
+def draw(result: Result) -> str:
+    """An SVG element without any colour of its own: the page's style sheet gives it those."""
+    start, end = span_s(result)
+    lanes = _lanes(result.timeline)
+    delays = list(dict.fromkeys(span.name for span in sorted(result.spans, key=lambda span: span.start_s)))
+    height = 2 * _AXIS + _ROW * (1 + len(lanes) + len(delays))
+    axis = _Axis(start, end)
+    parts = [*_grid(axis, height), *_client(result, axis, _AXIS)]
+    y = _AXIS + _ROW
+    for who in lanes:
+        parts += _lane(who, [moment for moment in result.timeline if moment.who == who], axis, y)
+        y += _ROW
+    for name in delays:
+        parts += _delay(name, [span for span in result.spans if span.name == name], axis, y)
+        y += _ROW
+    title = escape(f"timeline of {result.drill}")
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{title}">{"".join(parts)}</svg>'
+
+
+class _Axis:
+    def __init__(self, start: float, end: float) -> None:
+        self.start, self.end = start, end
+
+    def x(self, at_s: float) -> float:
+        share = (min(max(at_s, self.start), self.end) - self.start) / (self.end - self.start)
+        return round(_LEFT + share * (WIDTH - _LEFT - _RIGHT), 1)
+
+    def ticks(self) -> list[float]:
+        step = next((s for s in _STEPS_S if (self.end - self.start) / s <= _TICKS_MAX), _STEPS_S[-1])
+        first = -int(-self.start // step)
+        return [round(n * step, 3) for n in range(first, int(self.end / step) + 1)]
+
+
+def kind_of(who: str) -> str:
+    """`fault`, `ours` or `theirs`: the style's classes."""
+    if who in ("drill", "lab"):
+        return "fault"
+    return "theirs" if who in _AWS or who.startswith("i-") else "ours"
+
+
+def _lanes(moments: Iterable[Moment]) -> list[str]:
+    names = {moment.who for moment in moments} - set(_TOLD_ELSEWHERE)
+    order = ("drill", *_OURS)
+    return sorted(names, key=lambda who: (_AWS.index(who) + 200 if who in _AWS else order.index(who) if who in order else 100, who))
+
+
+def _text(x: float, y: float, words: str, kind: str, anchor: str = "start") -> str:
+    return f'<text x="{x:g}" y="{y:g}" class="{kind}" text-anchor="{anchor}">{escape(words)}</text>'
+
+
+def _bar(axis: _Axis, y: float, start: float, end: float, kind: str, title: str) -> str:
+    x = axis.x(start)
+    width = max(1.5, axis.x(end) - x)
+    top = y + (_ROW - _BAR) / 2
+    return f'<rect x="{x:g}" y="{top:g}" width="{width:g}" height="{_BAR}" rx="2" class="{kind}"><title>{escape(title)}</title></rect>'
+
+
+def _grid(axis: _Axis, height: float) -> list[str]:
+    parts = []
+    for at in axis.ticks():
+        x, kind = axis.x(at), "zero" if at == 0 else "tick"
+        parts.append(f'<line x1="{x:g}" x2="{x:g}" y1="{_AXIS - 6}" y2="{height - _AXIS + 6}" class="{kind}"/>')
+        parts += [_text(x, y, f"{at:g} s", "scale", "middle") for y in (_AXIS - 10, height - 8)]
+    return parts
+
+
+def _client(result: Result, axis: _Axis, y: float) -> list[str]:
+    name = _text(_LEFT - 10, y + 16, "client", "lane", "end")
+    gap = result.gap
+    if gap is None:
+        return [name, _bar(axis, y, axis.start, 0.0, "served", "served"), _bar(axis, y, 0.0, axis.end, "gap", "never answered again")]
+    told = f"not served for {gap.end_s - gap.start_s:.2f} s"
+    parts = [
+        name,
+        _bar(axis, y, axis.start, gap.start_s, "served", "served"),
+        _bar(axis, y, gap.end_s, axis.end, "served", "served"),
+        _bar(axis, y, gap.start_s, gap.end_s, "gap", told),
+    ]
+    middle, room = (axis.x(gap.start_s) + axis.x(gap.end_s)) / 2, axis.x(gap.end_s) - axis.x(gap.start_s)
+    return [*parts, _text(middle, y + 16, told, "ongap", "middle")] if room > len(told) * _CHAR + 8 else parts
+
+
+def _lane(who: str, moments: Sequence[Moment], axis: _Axis, y: float) -> list[str]:
+    kind = kind_of(who)
+    middle = y + _ROW / 2
+    parts = [
+        _text(_LEFT - 10, y + 16, who, "lane", "end"),
+        f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{middle:g}" y2="{middle:g}" class="row"/>',
+    ]
+    for number, moment in enumerate(moments):
+        x = axis.x(moment.at_s)
+        after = axis.x(moments[number + 1].at_s) if number + 1 < len(moments) else WIDTH - 2
+        title = escape(f"{moment.at_s:.2f} s: {moment.what}")
+        parts.append(f'<circle cx="{x:g}" cy="{middle:g}" r="{_DOT}" class="{kind}"><title>{title}</title></circle>')
+        room = int((after - x - 3 * _DOT) / _CHAR)
+        if room >= min(_LABEL_MIN, len(moment.what)):
+            words = moment.what if len(moment.what) <= room else moment.what[: room - 1].rstrip() + "…"
+            parts.append(_text(x + 2 * _DOT, y + 16, words, "said"))
+    return parts
+
+
+def _delay(name: str, spans: Sequence[Span], axis: _Axis, y: float) -> list[str]:
+    words = name.replace("_", " ")
+    told = [_bar(axis, y, s.start_s, s.end_s, "delay", f"AWS: {words} of {s.subject}, {s.end_s - s.start_s:.1f} s") for s in spans]
+    return [_text(_LEFT - 10, y + 16, f"AWS: {words}", "lane", "end"), *told]

@@ -1,0 +1,140 @@
+"""The drills that trouble those who watch and act: an outage of theirs is no outage of the fleet, and a step that is cut short goes on."""
+
+from __future__ import annotations
+
+import time
+
+from lab.drills.cloud import wait_for
+from lab.drills.machine_scenes import replaced
+from lab.drills.model import Outcome, at_most, exactly
+from lab.drills.node import Node
+from lab.drills.quiet import gap_s, nobody_stirs, restarted
+from lab.drills.stage import CALL_S, Situation, Stage
+
+_OUT_S = 180.0  # three minutes without a look, a metric, or an evaluation
+_BACK_S = 75.0  # what was kept waiting comes all at once, and the alarm sees three new points
+_UNFELT_S = 1.0
+
+
+def monitor_outage(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    node = Node(stage, before.holder)
+    restarts = node.restarts()
+    at = float(stage.cloud.control("outage", of=["functions", "alarms"])["at"])
+    try:
+        time.sleep(_OUT_S)
+        looked = stage.cloud.health(stage.slot)
+    finally:
+        back = float(stage.cloud.control("outage", of=[])["at"])
+    watched = wait_for(lambda: stage.cloud.health(stage.slot) == 1, timeout_s=3 * limit_s)
+    again_s = time.time() - back if watched else None
+    stirs = nobody_stirs(stage, before, for_s=_BACK_S)
+    promises = (
+        exactly("sweeps told during the outage", int(looked is not None), 0),
+        at_most("from its end until the node is watched again", again_s, limit_s, "s"),
+        *stirs,
+        restarted(node, restarts, 0),
+        at_most("the client's gap", gap_s(stage, at), _UNFELT_S, "s"),
+    )
+    return Outcome(promises, None, time.time())
+
+
+# One kill each: nobody knows yet that the evidence is kept; that the machine is being ended; that people were told.
+_POINTS = (
+    ("recover_assembly", "s3:PutObject"),
+    ("recover_assembly", "autoscaling:TerminateInstanceInAutoScalingGroup"),
+    ("recover_assembly", "sns:Publish"),
+)
+
+
+def lambda_crash(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    at = time.time()
+    stage.cloud.control("crash", points=_POINTS)
+    try:
+        stage.cloud.control("freeze", instance=before.holder)
+        outcome, _ = replaced(stage, before, at, limit_s)
+        reached = stage.cloud.control("crashed")["points"]
+    finally:
+        stage.cloud.control("crash", points=[])
+    opened = [subject for _, subject in stage.told_people(at) if ": replacing " in subject]
+    promises = (
+        exactly("times the recovery was killed between two effects", len(reached), len(_POINTS)),
+        *outcome.promises,
+        at_most("messages that it begins", len(opened), 2, "times"),
+        exactly("evidence kept before the kill", int(stage.evidence_before_kill(before.holder, since=at)), 1),
+    )
+    return Outcome(promises, outcome.incident, outcome.until)
+
+
+_LATE_S = (2.0, 20.0)
+
+
+def duplicate_events(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    """Frozen, so that alarm, messages and group all take part; what EC2 says of the end comes twice as well."""
+    stage.cloud.control("repeat-events", after_s=_LATE_S)
+    try:
+        at = time.time()
+        wait_for(lambda: not stage.recovery_under_way(begun_before=at), timeout_s=CALL_S)
+        at = time.time()
+        stage.cloud.control("freeze", instance=before.holder)
+        outcome, _ = replaced(stage, before, at, limit_s)
+        time.sleep(max(_LATE_S) + 10.0)  # the second word on all of it
+    finally:
+        stage.cloud.control("repeat-events", after_s=[])
+    told = [subject for _, subject in stage.told_people(at)]
+    after = stage.situation()
+    promises = (
+        *outcome.promises,
+        exactly("machines launched when all had come twice", len(after.launched - before.launched), 1),
+        exactly("incidents", len(after.ended - before.ended) + (stage.open_incident() is not None), 1),
+        exactly("messages that it begins", sum(": replacing " in subject for subject in told), 1),
+        exactly("messages that it ended", sum(": recovered" in subject for subject in told), 1),
+    )
+    return Outcome(promises, outcome.incident, time.time())
+
+
+_PAGED_S = 420.0  # after five minutes people are paged, once the fault has been noticed
+
+
+def fence_unconfirmed(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    """Cut off and asked to end, the machine runs on, and EC2 says `shutting-down` for minutes."""
+    node = Node(stage, before.holder)
+    at = time.time()
+    stage.cloud.control("hold-terminations", on=True)
+    try:
+        node.do("link", up=False)
+        paged = wait_for(lambda: _pages(stage, at) > 0, timeout_s=_PAGED_S, every_s=1.0)
+        paged_s = time.time() - at if paged else None
+        still = node.server() is not None
+        during = stage.situation()
+        others = _others_that_serve(stage, before, at)
+    finally:
+        stage.cloud.control("hold-terminations", on=False)
+    released = time.time()
+    outcome, _ = replaced(stage, before, at, PAST_ALL)
+    promises = (
+        at_most("until people are paged", paged_s, limit_s, "s"),
+        exactly("pages", _pages(stage, at), 1),
+        exactly("the old applications ran all the while", int(still), 1),
+        exactly("changes of the permit before EC2 said terminated", int((during.holder, during.epoch) != (before.holder, before.epoch)), 0),
+        exactly("moments in which another machine served before", others, 0),
+        *(promise for promise in outcome.promises if promise.limit != PAST_ALL and promise.name != "machines launched"),
+        at_most("from its word to the new permit", _permit_after(stage, released), _RESUMED_S, "s"),
+    )
+    return Outcome(promises, outcome.incident, outcome.until)
+
+
+PAST_ALL = 86_400.0  # for whom the time without service is EC2's own
+_RESUMED_S = 90.0
+
+
+def _pages(stage: Stage, since: float) -> int:
+    return sum("a person is needed" in subject for _, subject in stage.told_people(since))
+
+
+def _others_that_serve(stage: Stage, before: Situation, since: float) -> int:
+    return sum(bool(serving - {before.holder}) for at, serving in stage.census.rounds if at >= since)
+
+
+def _permit_after(stage: Stage, since: float) -> float | None:
+    at = stage.permitted_at(stage.situation().epoch, since=since)
+    return None if at is None else at - since

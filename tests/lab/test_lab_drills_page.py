@@ -1,0 +1,102 @@
+"""The page of drills: complete by itself, its numbers the results' own, its picture to scale."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from xml.etree import ElementTree
+
+from lab.drills.model import IncidentSummary, Moment, Promise, Result, Span, at_most
+from lab.drills.page import page
+from lab.drills.picture import draw, span_s
+from lab.drills.rows import result_of
+from lab.drills.scenes import DRILLS
+from lab.drills.timeline import spans
+
+RESULT = Result(
+    drill="kill-instance",
+    deployable="demo",
+    promises=(at_most("our share of the gap", 3.2, 15.0, "s"), Promise("two <nodes> & more", False, 2, 0, "count")),
+    timeline=(
+        Moment(0.0, "drill", "terminated i-0abc.. behind our back"),
+        Moment(0.6, "recover_assembly", "suspected i-0abc.. <b>"),
+        Moment(4.0, "ec2", "i-0abc.. is terminated"),
+        Moment(10.0, "client", "is served again"),
+    ),
+    gap=Span("gap", "client", 0.1, 10.0),
+    spans=(Span("boot", "i-0def..", 2.0, 8.0), Span("pending", "i-0def..", 1.0, 2.0)),
+    client_gap_s=9.9,
+    aws_s=6.7,
+    ours_s=3.2,
+    aws_delays=(("boot", 6.0), ("pending", 1.0)),
+)
+_SVG = "{http://www.w3.org/2000/svg}"
+
+
+def drawn(result: Result) -> ElementTree.Element:
+    return ElementTree.fromstring(draw(result).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))  # noqa: S314 - our own text
+
+
+def kinds(svg: ElementTree.Element, tag: str) -> list[str]:
+    return [element.get("class", "") for element in svg.iter(f"{_SVG}{tag}")]
+
+
+def test_the_picture_has_a_bar_for_the_clients_gap_to_scale() -> None:
+    svg = drawn(RESULT)
+    bars = {rect.get("class", ""): rect for rect in svg.iter(f"{_SVG}rect")}
+    (boot,) = [rect for rect in svg.iter(f"{_SVG}rect") if "boot" in (rect.findtext(f"{_SVG}title") or "")]
+
+    assert abs(float(bars["gap"].get("width", 0)) / float(boot.get("width", 0)) - 9.9 / 6.0) < 0.01
+
+
+def test_each_who_has_a_lane_ours_above_awss_and_each_delay_a_row() -> None:
+    svg = drawn(RESULT)
+
+    assert [text.text for text in svg.iter(f"{_SVG}text") if text.get("class") == "lane"] == [
+        *("client", "drill", "recover_assembly", "ec2"),
+        *("AWS: pending", "AWS: boot"),
+    ]
+    assert kinds(svg, "circle") == ["fault", "ours", "theirs"]
+
+
+def test_clients_that_were_never_served_again_are_seen_to_be() -> None:
+    bars = kinds(drawn(replace(RESULT, gap=None)), "rect")
+
+    assert bars[:2] == ["served", "gap"]
+
+
+def test_a_drill_without_any_moment_is_drawn_too() -> None:
+    bare = Result(drill="kill-instance", deployable="demo", promises=())
+
+    assert span_s(bare) == (0.0, 1.02)
+    assert kinds(drawn(bare), "circle") == []
+
+
+def test_the_page_says_what_held_and_what_did_not_and_needs_no_other_file() -> None:
+    text = page([RESULT, replace(RESULT, promises=RESULT.promises[:1])], DRILLS, at=1_800_000_000.0)
+
+    assert "<h1>Drills: 1 of 2 held</h1>" in text
+    assert "2027-01-15 08:00 UTC" in text
+    assert "two &lt;nodes&gt; &amp; more" in text
+    assert "suspected i-0abc.. &lt;b&gt;" in text
+    assert DRILLS["kill-instance"].promise in text
+    assert "6.70 s of it AWS&#x27;s own" in text or "6.70 s of it AWS's own" in text
+    assert not re.search(r"(src|href)=\"(?!#)|url\(|@import", text)
+
+
+def test_delays_that_were_told_of_become_spans_counted_from_the_fault() -> None:
+    lines = [
+        {"kind": "delay", "name": "boot", "subject": "i-0123456789abcdef0", "at": 105.0, "until": 122.0},
+        {"kind": "delay", "name": "event", "subject": "a change", "at": 106.0, "until": 106.5},
+        {"kind": "delay", "name": "pending", "subject": "i-0123456789abcdef0", "at": 99.0, "until": 104.0},
+    ]
+
+    assert spans(lines, since=100.0, until=200.0) == (Span("boot", "i-0123..", 5.0, 22.0),)
+
+
+def test_a_result_comes_back_from_its_json_as_it_was() -> None:
+    incident = IncidentSummary("EC2 says so", 0.5, 0.1, 4.0, 3.0)
+
+    for result in (RESULT, replace(RESULT, incident=incident), replace(RESULT, gap=None, client_gap_s=None, ours_s=None)):
+        assert result_of(json.loads(json.dumps(result.json()))) == result
