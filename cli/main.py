@@ -61,6 +61,7 @@ _DRILL_MORE = """\
 examples:
   understudy drill kill-instance                                   break one thing
   understudy drill kill-application freeze-instance --json r.json  two in a row, and the results as JSON
+  understudy drill freeze-instance --html drill.html               and a page to look at
   understudy drill kill-instance --deployable my.yaml              on a deployable of your own
 
 exit status: 0 every promise held; 1 one did not, or the lab failed; 2 something to put right first, and nothing
@@ -133,6 +134,7 @@ def parser() -> argparse.ArgumentParser:
     _add_deployable(command)
     command.add_argument("--assembly", metavar="NAME", help="which assembly is broken; default the first that clients reach")
     command.add_argument("--json", type=Path, metavar="FILE", help="also write the results to FILE")
+    command.add_argument("--html", type=Path, metavar="FILE", help="also write one page to FILE, with a timeline picture of each drill")
 
     command = _verb(commands, "lab", "keep a local cloud running, to look around in", _LAB)
     actions = command.add_subparsers(dest="action", metavar="up|down", required=True)
@@ -254,6 +256,8 @@ def _run(given: argparse.Namespace) -> int:
                 options += ["--assembly", given.assembly]
             if given.json is not None:
                 options += ["--json", str(given.json.absolute())]
+            if given.html is not None:
+                options += ["--html", str(given.html.absolute())]
             return programs.lab("drill", *options, *given.names)
         case "lab" if given.action == "up":
             return programs.lab("up", *_on_the_lab(given), "--name", given.name, "--port", str(given.port))

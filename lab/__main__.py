@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     drill.add_argument("names", nargs="*", metavar="NAME", help="drills to play, in order; --list tells which there are")
     drill.add_argument("--list", action="store_true", help="list the drills: what each breaks and promises")
     drill.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE as JSON")
+    drill.add_argument("--html", type=Path, metavar="FILE", help="write one page to FILE, with a timeline picture of each drill")
     drill.add_argument("--sabotage", metavar="WHAT", help="break our own protection first, to see that the drill fails (see docs/lab.md)")
     drill.add_argument("--assembly", type=_name, metavar="NAME", help="which assembly is broken; default the first that clients reach")
     drill.add_argument("--patience", type=_seconds, default=300.0, metavar="SECONDS", help="how long to wait for a recovery; default 300")
@@ -130,9 +131,10 @@ def _wrong(args: argparse.Namespace) -> str:
             return "name a drill; --list tells which"
         if args.sabotage is not None and args.sabotage not in SABOTAGES:
             return f"no sabotage called {args.sabotage}; there are {', '.join(SABOTAGES)}"
-        why = _unwritable(args.json) if args.json is not None else ""
-        if why:
-            return f"cannot write --json {args.json} ({why}): give a file in a folder that exists and is yours"
+        for option, file in (("--json", args.json), ("--html", args.html)):
+            why = _unwritable(file) if file is not None else ""
+            if why:
+                return f"cannot write {option} {file} ({why}): give a file in a folder that exists and is yours"
     for option, file in (("--deployable", args.deployable), ("--foundation", args.foundation)):
         if file is not None and not file.is_file():
             return f"{option} {file}: no such file"

@@ -10,7 +10,7 @@ from lab.delays import Delays
 from lab.deploy import DeployFailed
 from lab.drills.cloud import Cloud, LabGone, Slot
 from lab.drills.report import table
-from lab.drills.runner import play_all, write_json
+from lab.drills.runner import play_all, write_html, write_json
 from lab.drills.sabotage import SABOTAGES
 from lab.drills.scenes import DRILLS
 from lab.drills.stage import Stage
@@ -58,6 +58,8 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
                 results = play_all([DRILLS[name] for name in args.names], stage, say)
             if args.json is not None:
                 write_json(results, args.json)
+            if args.html is not None:
+                write_html(results, args.html)
             say(table([(d.name, f"{d.seconds:g}", d.source) for d in Delays().all()], ("AWS's delay", "s", "source")))
             return 0 if all(result.held for result in results) else 1
     except (LabFailed, DeployFailed, LabGone) as error:
