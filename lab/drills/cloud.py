@@ -151,6 +151,22 @@ class Cloud:
                     return next((i.id for i in self.instances(slot) if i.address in values and i.state != "terminated"), "")
         return ""
 
+    def belongings(self, slot: Slot) -> frozenset[str]:
+        """The names of what an assembly has, as the journal tells of it: machines past and present, group, front, alarms, and so on."""
+        tags = [
+            {"Name": "tag:understudy:deployable", "Values": [slot.deployable]},
+            {"Name": "tag:understudy:assembly", "Values": [slot.assembly]},
+        ]
+        ec2 = self.clients["ec2"]
+        found = {slot.group, slot.front, *(instance.id for instance in self.instances(slot))}
+        found |= {interface["NetworkInterfaceId"] for interface in ec2.describe_network_interfaces(Filters=tags)["NetworkInterfaces"]}
+        found |= {volume["VolumeId"] for volume in ec2.describe_volumes(Filters=tags)["Volumes"]}
+        for alarm in self.clients["cloudwatch"].describe_alarms()["MetricAlarms"]:
+            about = {dimension["Name"]: dimension["Value"] for dimension in alarm.get("Dimensions", [])}
+            if (about.get("Deployable"), about.get("Assembly")) == (slot.deployable, slot.assembly):
+                found.add(alarm["AlarmName"])
+        return frozenset(found - {""})
+
     def items(self, pk: str) -> list[dict[str, Any]]:
         """A partition of the state table, as plain values."""
         pages = self.clients["dynamodb"].query(

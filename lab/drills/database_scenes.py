@@ -76,7 +76,7 @@ def fail_over_database(stage: Stage, before: Situation, limit_s: float) -> Outco
     gap = measure.longest_gap(stage.samples(at), since=at)
     promises = (
         *_kept(writer, again),
-        at_most("our share of the gap", measure.split(stage.lines(at - 1.0), gap)[1] if gap else None, limit_s, "s"),
+        at_most("our share of the gap", stage.split(gap)[1] if gap else None, limit_s, "s"),
         exactly("failovers in the deployable's history", _completed(stage, at), 1),
         exactly("machines launched", len(after.launched - before.launched), 0),
         exactly("changes of the permit", int((after.holder, after.epoch) != (before.holder, before.epoch)), 0),

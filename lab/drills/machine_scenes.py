@@ -24,8 +24,7 @@ def replaced(stage: Stage, before: Situation, fault_at: float, limit_s: float) -
     served = gap is not None and stage.client.good_since(fault_at, count=5)
     ours = None
     if gap is not None and served:
-        lines = stage.lines(fault_at - 1.0)
-        ours = measure.split(lines, gap)[1]
+        ours = stage.split(gap)[1]
     gone_at = stage.terminated_at(before.holder, since=fault_at)
     permit_at = stage.permitted_at(after.epoch, since=fault_at)
     in_order = gone_at is not None and permit_at is not None and gone_at <= permit_at
@@ -50,10 +49,15 @@ def kill_instance(stage: Stage, before: Situation, limit_s: float) -> Outcome:
 
 
 def _killed(stage: Stage, before: Situation, limit_s: float) -> tuple[Outcome, dict[str, Any]]:
+    return replaced(stage, before, terminate_holder(stage, before), limit_s)
+
+
+def terminate_holder(stage: Stage, before: Situation) -> float:
+    """Behind our back; when, in seconds since the epoch."""
     at = time.time()
     stage.tell(f"terminated {before.holder} behind our back (EC2 API, no OS shutdown)")
     stage.cloud.clients["ec2"].terminate_instances(InstanceIds=[before.holder], SkipOsShutdown=True)
-    return replaced(stage, before, at, limit_s)
+    return at
 
 
 def freeze_instance(stage: Stage, before: Situation, limit_s: float) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -76,9 +77,21 @@ _WAITED_FOR = {
 Span = tuple[float, float]
 
 
-def aws_spans(lines: Iterable[Mapping[str, Any]], gap: Gap) -> dict[str, list[Span]]:
-    """AWS's own delays that overlap a gap and lie on the path that was taken, by name."""
-    seen = [line for line in lines if float(line.get("until", line["at"])) > gap.start and float(line["at"]) < gap.end]
+def is_of_others(line: Mapping[str, Any], others: frozenset[str]) -> bool:
+    """Whether a line of the journal tells of something that belongs to another assembly: a machine, a group, an alarm."""
+    if not others:
+        return False
+    told = str(line["subject"]) if line["kind"] == "delay" else str(line.get("alarm") or line["what"].split(":")[0])
+    return not others.isdisjoint(_PARTS.split(told))
+
+
+_PARTS = re.compile(r"[\s,:#]+")
+
+
+def aws_spans(lines: Iterable[Mapping[str, Any]], gap: Gap, others: frozenset[str] = frozenset()) -> dict[str, list[Span]]:
+    """AWS's own delays that overlap a gap and lie on the path that was taken, by name. others: the names of what other assemblies have."""
+    near = [line for line in lines if float(line.get("until", line["at"])) > gap.start and float(line["at"]) < gap.end]
+    seen = [line for line in near if not is_of_others(line, others)]
     spans: dict[str, list[Span]] = {}
     for line in seen:
         if line["kind"] == "delay" and line["name"] in _WAITED_FOR:
@@ -111,9 +124,14 @@ def _tipped(lines: Iterable[Mapping[str, Any]]) -> Span | None:
     return min(spans) if spans else None
 
 
-def split(lines: Iterable[Mapping[str, Any]], gap: Gap) -> tuple[float, float, tuple[tuple[str, float], ...]]:
-    """(AWS's seconds, ours, each delay's own seconds). Ours is what AWS's delays together do not cover."""
-    spans = aws_spans(lines, gap)
+def split(
+    lines: Iterable[Mapping[str, Any]], gap: Gap, others: frozenset[str] = frozenset()
+) -> tuple[float, float, tuple[tuple[str, float], ...]]:
+    """(AWS's seconds, ours, each delay's own seconds). Ours is what AWS's delays together do not cover.
+
+    others: the names of what belongs to assemblies that nobody broke; what AWS does about them was not waited for.
+    """
+    spans = aws_spans(lines, gap, others)
     aws = union_s((span for of_name in spans.values() for span in of_name), start=gap.start, end=gap.end)
     each = tuple((name, union_s(of_name, start=gap.start, end=gap.end)) for name, of_name in sorted(spans.items()))
     return aws, gap.seconds - aws, each

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.drills import measure
 from lab.drills.cloud import Cloud, Slot
-from lab.drills.measure import Sample
+from lab.drills.measure import Gap, Sample
 from lab.drills.watch import Census, Client
 from lab.journal import Journal, read
 
@@ -35,8 +36,10 @@ class Stage:
     def __init__(self, cloud: Cloud, slot: Slot, journal: Path, *, patience_s: float = PATIENCE_S) -> None:
         """patience_s: how long a drill waits for a recovery before it calls it broken."""
         self.cloud, self.slot, self.journal, self.patience_s = cloud, slot, journal, patience_s
+        self.deployable: Path | None = None  # its file, for drills that deploy it anew
         self.client = Client(slot.finder(), slot.ports[0], tls=slot.tls)
         self.restarts_before = 0
+        self.struck: tuple[str, ...] = ()  # assemblies that the drill breaks beside its own
         self.unwell_until = 0.0  # when a drill last had an application that was not restarted but not well either
         self.census = Census(lambda: cloud.addresses(slot), slot.node_port or slot.ports[0])
 
@@ -129,6 +132,12 @@ class Stage:
         about = f"[understudy] {self.slot.deployable}/{self.slot.assembly}: "
         told = [(float(line["at"]), str(line["what"])) for line in said if not str(line["what"]).startswith("e-mail to ")]
         return [(at, what[what.index(about) :]) for at, what in told if about in what]
+
+    def split(self, gap: Gap) -> tuple[float, float, tuple[tuple[str, float], ...]]:
+        """(AWS's seconds, ours, each delay's own): what AWS does about assemblies that nobody struck is no part of the gap."""
+        own = self.cloud.belongings(self.slot)
+        others = [self.cloud.belongings(slot) for slot in self.cloud.slots() if slot.assembly not in (self.slot.assembly, *self.struck)]
+        return measure.split(self.lines(gap.start - 1.0), gap, frozenset().union(*others) - own)
 
     def terminated_at(self, instance: str, *, since: float) -> float | None:
         """When EC2 said that the instance is `terminated`."""

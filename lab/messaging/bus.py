@@ -25,6 +25,7 @@ _SERVICE = "events.amazonaws.com"
 _ATTEMPTS, _AGE_S = 185, 86_400.0
 _BACK_OFF_S = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 _WORKERS = 8
+_NAMES = ("instance-id", "EC2InstanceId", "AutoScalingGroupName", "alarmName")  # of a detail: whom AWS's own events are about
 
 
 class Bus:
@@ -49,7 +50,9 @@ class Bus:
         delay = self._world.delays["event"]
         start = self._world.clock.now()
         if _rules(bus, event):  # an event that nobody waits for has no delay worth telling
-            self._world.journal.delay(delay.name, what, start=start, end=start + self._world.clock.real(delay.seconds), source=delay.source)
+            about = " ".join(str(event["detail"][key]) for key in _NAMES if key in event["detail"])
+            end = start + self._world.clock.real(delay.seconds)
+            self._world.journal.delay(delay.name, f"{what} {about}".rstrip(), start=start, end=end, source=delay.source)
         self._later(delay.seconds, lambda: self._match(event, bus))
 
     def deliver(self, rule: Any, event: dict[str, Any]) -> None:

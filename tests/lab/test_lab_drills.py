@@ -84,6 +84,28 @@ class TestAwsShare:
 
         assert split(lines, Gap(10.0, 20.0))[0] == pytest.approx(2.0)
 
+    def test_what_aws_does_about_other_assemblies_was_not_waited_for(self) -> None:
+        """As in a mediation platform's drill, while its neighbour's target still becomes known to a network load balancer."""
+
+        def delay(name: str, at: float, until: float, subject: str) -> dict[str, object]:
+            return {"kind": "delay", "name": name, "at": at, "until": until, "subject": subject, "source": "x"}
+
+        lines = [
+            delay("boot", 11.0, 14.0, "i-struck"),
+            delay("nlb_target", 2.0, 60.0, "i-other"),
+            delay("group_launch", 14.0, 16.0, "group-of-other"),
+            delay("stream_poll", 14.0, 19.0, "NODE#demo#other REQUEST#i-other"),
+            delay("cold_start", 15.0, 16.0, "recover_assembly"),
+            delay("alarm_evaluation", 16.0, 19.0, "others-alarm"),
+            {"kind": "event", "at": 19.0, "who": "alarm", "what": "others-alarm: OK -> ALARM: 3 of 3"},
+            {"kind": "event", "at": 19.0, "who": "alarm", "what": "others-alarm: Successfully executed action a:function:f"},
+        ]
+
+        aws, ours, each = split(lines, Gap(10.0, 20.0), frozenset({"i-other", "group-of-other", "others-alarm"}))
+
+        assert dict(each) == pytest.approx({"boot": 3.0, "cold_start": 1.0})
+        assert (aws, ours) == pytest.approx((4.0, 6.0))
+
 
 def test_two_machines_serving_in_one_round_are_caught() -> None:
     rounds = [(1.0, frozenset({"i-1"})), (1.1, frozenset({"i-1", "i-2"})), (1.2, frozenset({"i-2"}))]
