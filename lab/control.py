@@ -13,7 +13,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from lab import control_cloud, control_machines, control_wires
+from lab import control_cloud, control_machines, control_places, control_wires
 from lab.control_machines import Verb, machines, resident_mb
 from lab.ec2 import instances_of
 from lab.ec2.spot import reclaim
@@ -87,6 +87,7 @@ _VERBS: dict[str, Verb] = {
     **control_machines.VERBS,
     **control_wires.VERBS,
     **control_cloud.VERBS,
+    **control_places.VERBS,
     "freeze": _freeze,
     "thaw": _thaw,
     "link": _link,

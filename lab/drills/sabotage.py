@@ -148,6 +148,34 @@ def _enable_actions(cloud: Cloud) -> None:
     cloud.clients["cloudwatch"].enable_alarm_actions(AlarmNames=_callers(cloud))
 
 
+# --- the group -----------------------------------------------------------------------------------------------
+
+_KEPT_TAG = "lab:subnets"  # on the group: what the template gave it
+
+
+def _one_zone(cloud: Cloud) -> None:
+    groups = cloud.clients["autoscaling"]
+    for slot in cloud.slots():
+        [group] = groups.describe_auto_scaling_groups(AutoScalingGroupNames=[slot.group])["AutoScalingGroups"]
+        subnets = group["VPCZoneIdentifier"]
+        groups.create_or_update_tags(Tags=[_tag(slot.group, Value=subnets, PropagateAtLaunch=False)])
+        groups.update_auto_scaling_group(AutoScalingGroupName=slot.group, VPCZoneIdentifier=subnets.split(",")[0])
+
+
+def _all_zones(cloud: Cloud) -> None:
+    groups = cloud.clients["autoscaling"]
+    for slot in cloud.slots():
+        [group] = groups.describe_auto_scaling_groups(AutoScalingGroupNames=[slot.group])["AutoScalingGroups"]
+        for tag in group["Tags"]:
+            if tag["Key"] == _KEPT_TAG:
+                groups.update_auto_scaling_group(AutoScalingGroupName=slot.group, VPCZoneIdentifier=tag["Value"])
+                groups.delete_tags(Tags=[_tag(slot.group)])
+
+
+def _tag(group: str, **more: Any) -> dict[str, Any]:
+    return {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": _KEPT_TAG, **more}
+
+
 # --- the node's own -----------------------------------------------------------------------------------------
 
 
@@ -164,6 +192,7 @@ SABOTAGES: dict[str, Sabotage] = {
         Sabotage("recover-code", "recover_assembly raises", _raise, _restore_code),
         Sabotage("recover-hangs", "recover_assembly sleeps past its timeout", _hang, _restore_code),
         Sabotage("alarm-action", "the alarms that call a function lose their actions", _disable_actions, _enable_actions),
+        Sabotage("one-zone", "the groups launch in their first zone alone", _one_zone, _all_zones),
         _on_node("no-probes", "the node's settings name no probes", in_settings(probes=[])),
         _on_node("no-thresholds", "the node's settings name no thresholds", in_settings(thresholds=[])),
         _on_node("no-patience", "by the node's settings what is busy for a second is failing", in_settings(busy_budget_s=1.0)),

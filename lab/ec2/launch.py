@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moto.backends import get_backend
@@ -69,19 +69,34 @@ def image_of(asked: str | None, data: Mapping[str, Any]) -> str:
     return image
 
 
-def refuse_if_short(faults: Mapping[str, Any], instance_type: str, zone: str) -> None:
-    """Raise InsufficientInstanceCapacity while a drill makes capacity short.
+def refuse_if_short(faults: Mapping[str, Any], instance_type: str, zone: str, zones: Sequence[str] = ()) -> None:
+    """Raise InsufficientInstanceCapacity while a drill makes capacity short. zones: of the region, to name those that have some.
 
-    faults["insufficient_capacity"]: True for all, or a list of instance types and zones.
+    faults["insufficient_capacity"]: True for all, or a list of instance types, zones, and pairs of both ("t4g.small/us-east-1a").
+    faults["lost_zones"]: those that launch nothing, whatever the type.
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html
     """
-    short = faults.get("insufficient_capacity")
-    if short is True or (isinstance(short, list | tuple | set) and (instance_type in short or zone in short)):
-        raise EC2ClientError(
-            "InsufficientInstanceCapacity",
-            f"We currently do not have sufficient {instance_type} capacity in the Availability Zone you requested ({zone}). "
-            "Our system will be working on provisioning additional capacity.",
+    if not _is_short(faults, instance_type, zone):
+        return
+    elsewhere = [other for other in zones if not _is_short(faults, instance_type, other)]
+    advice = ""
+    if elsewhere:
+        advice = (
+            f" You can currently get {instance_type} capacity by not specifying an Availability Zone in your request "
+            f"or choosing {', '.join(elsewhere)}."
         )
+    raise EC2ClientError(
+        "InsufficientInstanceCapacity",
+        f"We currently do not have sufficient {instance_type} capacity in the Availability Zone you requested ({zone}). "
+        f"Our system will be working on provisioning additional capacity.{advice}",
+    )
+
+
+def _is_short(faults: Mapping[str, Any], instance_type: str, zone: str) -> bool:
+    short = faults.get("insufficient_capacity")
+    if short is True or zone in faults.get("lost_zones", ()):
+        return True
+    return isinstance(short, list | tuple | set) and not {instance_type, zone, f"{instance_type}/{zone}"}.isdisjoint(short)
 
 
 def architecture_of(instance_type: str, fallback: str) -> str:

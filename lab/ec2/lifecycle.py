@@ -48,6 +48,10 @@ class Instances:
     def find(self, instance_id: str) -> Life | None:
         return self._lives.get(instance_id)
 
+    def in_zone(self, zone: str) -> list[Life]:
+        """Those that EC2 has there and that are not terminated."""
+        return [life for life in list(self._lives.values()) if life.state != "terminated" and life.moto.availability_zone == zone]
+
     def launched(self, instance: Any) -> None:
         """RunInstances made it: pending now, running and then booting after AWS's delays."""
         life = Life(instance)

@@ -67,7 +67,7 @@ def patch_launches(world: World, instances: Instances, addresses: Addresses) -> 
         instance_type = data.get("InstanceType") if wanted.get("is_instance_type_default") else wanted.get("instance_type")
         subnet = self.get_subnet(wanted["subnet_id"]) if wanted.get("subnet_id") else None
         zone = subnet.availability_zone if subnet else wanted.get("placement") or "us-east-1a"
-        refuse_if_short(world.faults, instance_type or "m1.small", zone)
+        refuse_if_short(world.faults, instance_type or "m1.small", zone, [it.name for it in self.describe_availability_zones()])
         nic_tags = wanted["tags"].get("network-interface", {})  # before the call: moto pops `tags`
         image = image_of(image_id, data)
         refuse_unfit(self, image, instance_type or "m1.small")

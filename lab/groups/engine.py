@@ -191,6 +191,7 @@ class Groups:
                     )
                 except CannotLaunch as error:
                     message = f"{error} Launching EC2 instance failed."
+                    self.world.journal.say("group", f"cannot launch {instance_type or 'it'} in {zone}: {error}", group=name)
                     continue
                 activity.description = f"Launching a new EC2 instance: {made.instance_id}"
                 activity.instance_id, activity.subnet, activity.zone, activity.status, activity.progress = (

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 import lab.ec2
 from lab.ec2.shapes import coerce
 from lab.ec2.states import GUEST_SHUTDOWN_S, may_follow, status_of
+from lab.ec2.zones import lose, regain
 from lab.journal import read
 from tests.lab.groups_bench import Bench, bench, eventually, session
 
@@ -225,6 +226,32 @@ def test_capacity_can_be_short(b: Bench, short: Any):
     with pytest.raises(ClientError) as error:
         b.run_instance()
     assert code(error) == "InsufficientInstanceCapacity"
+
+
+def test_capacity_can_be_short_of_one_type_in_one_zone_and_ec2_says_where_there_is_some(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html, "Insufficient instance capacity"."""
+    b.world.faults["insufficient_capacity"] = ["t4g.medium/us-east-1a", "t4g.small/us-east-1b"]
+    b.run_instance()
+
+    b.world.faults["insufficient_capacity"] = ["t4g.small/us-east-1a", "t4g.small/us-east-1b"]
+    with pytest.raises(ClientError, match=r"not specifying an Availability Zone in your request or choosing us-east-1c, "):
+        b.run_instance()
+
+
+def test_a_lost_zone_powers_its_machines_off_and_launches_nothing_until_it_is_back(b: Bench):
+    """https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/availability-zones.html."""
+    instance = b.run_instance()
+    b.clock.advance(60)
+    instances = lab.ec2.instances_of(b.world)
+
+    assert lose(b.world, instances, "us-east-1a") == [instance]
+    assert (b.state(instance), b.machines.is_on(instance)) == ("running", False)
+    with pytest.raises(ClientError) as error:
+        b.run_instance()
+    assert code(error) == "InsufficientInstanceCapacity"
+
+    regain(b.world, "us-east-1a")
+    b.run_instance()
 
 
 # --- elastic addresses: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssociateAddress.html
