@@ -82,8 +82,9 @@ $(STAMPS)/peers: bench/requirements.txt $(STAMPS)/venv
 	@mv .build/bench-peers.new .build/bench-peers
 	@touch $@
 
-drills: setup  ## every drill there is
-	.venv/bin/understudy drill $$($(PY) -c 'from lab.drills.scenes import in_playing_order; print(*(drill.name for drill in in_playing_order() if not drill.needs))')
+drills: setup  ## every drill there is, a few hours; docs/drills.md gets what was seen
+	.venv/bin/understudy drill all --json .build/drills.json; held=$$?; \
+	if [ -s .build/drills.json ]; then $(PY) tools/drills_page.py .build/drills.json; fi; exit $$held
 
 heavy: setup  ## the tests that take many minutes
 	$(PYTEST) -q -m heavy

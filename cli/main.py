@@ -55,7 +55,8 @@ Print the JSON Schema of deployable files, for an editor: it then completes keys
 """
 _DRILL = """\
 Deploy the file's own template onto a local cloud, break one thing after another, and tell what happened as it
-happens. Nothing is left running, whatever happens; of a drill that fails, the folder with its journal is kept.
+happens. Without a file each drill is played on a deployable that has what it needs, in as many labs as that takes.
+Nothing is left running, whatever happens; of a drill that fails, the folder with its journal is kept.
 """
 _DRILL_MORE = """\
 examples:
@@ -63,6 +64,7 @@ examples:
   understudy drill kill-application freeze-instance --json r.json  two in a row, and the results as JSON
   understudy drill freeze-instance --html drill.html               and a page to look at
   understudy drill kill-instance --deployable my.yaml              on a deployable of your own
+  understudy drill all --json r.json                               every drill there is, each in the lab that it needs: hours
 
 exit status: 0 every promise held; 1 one did not, or the lab failed; 2 something to put right first, and nothing
 was started; 3 this machine allows no namespaces; 4 the lab's cloud died; 130 Ctrl-C.
@@ -129,9 +131,9 @@ def parser() -> argparse.ArgumentParser:
     )
 
     command = _verb(commands, "drill", "break something on the local cloud and watch it recover", _DRILL, _DRILL_MORE)
-    command.add_argument("names", nargs="*", metavar="NAME", help="drills to run, in this order; see --list")
+    command.add_argument("names", nargs="*", metavar="NAME", help="drills to run, in this order, or `all`; see --list")
     command.add_argument("--list", action="store_true", help="say which drills there are, and what each must show")
-    _add_deployable(command)
+    _add_deployable(command, None, "what each drill needs, most of them deployables/demo.yaml")
     command.add_argument("--assembly", metavar="NAME", help="which assembly is broken; default the first that clients reach")
     command.add_argument("--json", type=Path, metavar="FILE", help="also write the results to FILE")
     command.add_argument("--html", type=Path, metavar="FILE", help="also write one page to FILE, with a timeline picture of each drill")
@@ -139,7 +141,7 @@ def parser() -> argparse.ArgumentParser:
     command = _verb(commands, "lab", "keep a local cloud running, to look around in", _LAB)
     actions = command.add_subparsers(dest="action", metavar="up|down", required=True)
     action = _verb(actions, "up", "start it, deploy, print the addresses, and stay until Ctrl-C or `lab down`", _UP, _UP_MORE)
-    _add_deployable(action)
+    _add_deployable(action, DEMO, "deployables/demo.yaml")
     action.add_argument("--port", type=_port, default=0, help="port of this machine for the local cloud's AWS; default any free one")
     _add_name(action)
     down = "examples:\n  understudy lab down\n  understudy lab down --name b\n"
@@ -163,10 +165,8 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _add_deployable(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--deployable", type=Path, metavar="FILE", default=DEMO, help="the deployable file (default: deployables/demo.yaml)"
-    )
+def _add_deployable(command: argparse.ArgumentParser, default: Path | None, told: str) -> None:
+    command.add_argument("--deployable", type=Path, metavar="FILE", default=default, help=f"the deployable file (default: {told})")
     command.add_argument(
         "--foundation",
         type=Path,
@@ -249,9 +249,11 @@ def _run(given: argparse.Namespace) -> int:
         case "drill":
             if not given.names:
                 raise Trouble("name at least one drill; `understudy drill --list` says which there are")
-            for line in losses(spec.load(given.deployable)):
-                print(line)
-            options = _on_the_lab(given)
+            options = []
+            if given.deployable is not None:
+                for line in losses(spec.load(given.deployable)):
+                    print(line)
+                options = _on_the_lab(given)
             if given.assembly is not None:
                 options += ["--assembly", given.assembly]
             if given.json is not None:

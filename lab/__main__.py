@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab import folder, space
-from lab.drills.scenes import DRILLS
+from lab.drills.scenes import DRILLS, in_playing_order
 
 ROOT = Path(__file__).resolve().parent.parent
 LABS = ROOT / ".lab"
@@ -53,10 +53,11 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs = top.add_subparsers(dest="verb", required=True)
     drill = verbs.add_parser("drill", help="break one thing at a time, and see whether every promise holds")
-    drill.add_argument("names", nargs="*", metavar="NAME", help="drills to play, in order; --list tells which there are")
+    drill.add_argument("names", nargs="*", metavar="NAME", help="drills to play, in order, or `all`; --list tells which there are")
     drill.add_argument("--list", action="store_true", help="list the drills: what each breaks and promises")
     drill.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE as JSON")
     drill.add_argument("--html", type=Path, metavar="FILE", help="write one page to FILE, with a timeline picture of each drill")
+    drill.add_argument("--steady", action="store_true", help="end when the deployable does not come to rest again after a drill")
     drill.add_argument("--sabotage", metavar="WHAT", help="break our own protection first, to see that the drill fails (see docs/lab.md)")
     drill.add_argument("--assembly", type=_name, metavar="NAME", help="which assembly is broken; default the first that clients reach")
     drill.add_argument("--patience", type=_seconds, default=300.0, metavar="SECONDS", help="how long to wait for a recovery; default 300")
@@ -66,7 +67,12 @@ def parser() -> argparse.ArgumentParser:
     for verb in (up, down):
         verb.add_argument("--name", type=_name, default="default", help="which lab, when several run side by side")
     for verb in (drill, up):
-        verb.add_argument("--deployable", type=Path, default=ROOT / "deployables/demo.yaml", help="the deployable's file")
+        verb.add_argument(
+            "--deployable",
+            type=Path,
+            default=ROOT / "deployables/demo.yaml" if verb is up else None,
+            help="the deployable's file; drills: by default each is played on what it needs, most of them on the demo",
+        )
         verb.add_argument("--foundation", type=Path, metavar="FILE", help="the file of the foundation that it shares with others")
         verb.add_argument(
             "--time-scale",
@@ -115,8 +121,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             # `understudy drill ... | head`: the reader has had enough. Keep Python from complaining at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return _NO_READER
+    if args.verb == "drill" and args.names == ["all"]:
+        args.names = [drill.name for drill in in_playing_order() if args.deployable is None or not drill.needs]
     wrong = _wrong(args)
-    return _refuse(wrong) if wrong else _outside(args, arguments)
+    if wrong:
+        return _refuse(wrong)
+    if args.verb == "drill" and args.deployable is None:
+        from lab import many_labs
+
+        evenings = many_labs.plan(args.names)
+        args.deployable = many_labs.one_will_do(evenings)
+        if args.deployable is None:
+            return many_labs.play(evenings, args, LABS)
+        arguments += ["--deployable", str(args.deployable)]
+    return _outside(args, arguments)
 
 
 def _wrong(args: argparse.Namespace) -> str:

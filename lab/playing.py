@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab.delays import Delays
 from lab.deploy import DeployFailed
 from lab.drills.cloud import Cloud, LabGone, Slot
+from lab.drills.model import Result
 from lab.drills.report import table
 from lab.drills.runner import play_all, write_html, write_json
 from lab.drills.sabotage import SABOTAGES
@@ -44,20 +46,25 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
     if args.sabotage is not None and args.sabotage not in SABOTAGES:
         print(f"understudy: no sabotage called {args.sabotage}; there are {', '.join(SABOTAGES)}", file=sys.stderr)
         return 2
+
+    def keep(results: Sequence[Result]) -> None:
+        """After each drill: what was seen so far outlives a Ctrl-C."""
+        if args.json is not None:
+            write_json(results, args.json)
+
     try:
         with Session(lab_dir, args.deployable.resolve(), say, time_scale=args.time_scale, foundation=args.foundation) as session:
             session.start()
             session.put_up()
             cloud = Cloud(lab_dir, session.stack)
             with Stage(cloud, playable(cloud, args.assembly), session.journal, patience_s=args.patience) as stage:
+                stage.deployable = args.deployable.resolve()
                 first_service(stage)
                 if args.sabotage is not None:
                     sabotage = SABOTAGES[args.sabotage]
                     sabotage.inflict(stage)
                     say(f"sabotaged: {sabotage.what}")
-                results = play_all([DRILLS[name] for name in args.names], stage, say)
-            if args.json is not None:
-                write_json(results, args.json)
+                results = play_all([DRILLS[name] for name in args.names], stage, say, keep=keep, until_unsteady=args.steady)
             if args.html is not None:
                 write_html(results, args.html)
             say(table([(d.name, f"{d.seconds:g}", d.source) for d in Delays().all()], ("AWS's delay", "s", "source")))

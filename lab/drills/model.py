@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,7 +84,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """aws_s and ours_s split the client's gap: AWS's own delays, and everything else. spans: every delay of AWS's that was told of."""
+    """aws_s and ours_s split the client's gap: AWS's own delays, and everything else. spans: every delay of AWS's that was told of.
+
+    circumstances: when, which version, how busy the machine was.
+    """
 
     drill: str
     deployable: str
@@ -96,6 +100,7 @@ class Result:
     ours_s: float | None = None
     aws_delays: tuple[tuple[str, float], ...] = field(default=())
     incident: IncidentSummary | None = None
+    circumstances: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def held(self) -> bool:
@@ -115,4 +120,5 @@ class Result:
             "ours_s": None if self.ours_s is None else round(self.ours_s, 3),
             "aws_delays": {name: round(seconds, 3) for name, seconds in self.aws_delays},
             "incident": self.incident.json() if self.incident else None,
+            "circumstances": dict(self.circumstances),
         }

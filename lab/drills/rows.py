@@ -24,4 +24,5 @@ def result_of(row: Mapping[str, Any]) -> Result:
         ours_s=row["ours_s"],
         aws_delays=tuple((str(name), float(seconds)) for name, seconds in row["aws_delays"].items()),
         incident=IncidentSummary(**incident) if incident else None,
+        circumstances=row.get("circumstances", {}),
     )

@@ -9,8 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from lab.deploy import DeployFailed
 from lab.drills import measure, page, report, timeline
 from lab.drills.calm import wait_calm, why_not_calm
+from lab.drills.circumstances import here
 from lab.drills.drill import Drill
 from lab.drills.guests import Guests
 from lab.drills.model import Moment, Outcome, Promise, Result, Span
@@ -20,6 +24,7 @@ from lab.drills.stage import Stage
 from lab.journal import read
 
 Say = Callable[[str], None]
+Keep = Callable[[Sequence[Result]], None]
 
 
 def play(drill: Drill, stage: Stage, say: Say) -> Result:
@@ -45,14 +50,15 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
     teller.start()
     try:
         outcome = drill.play(stage, before, drill.limit)
-    except LookupError as error:  # what it breaks or asks is not there: the machine may have been replaced under its hands
+    except (LookupError, ClientError, DeployFailed) as error:
+        # What it breaks or asks is not there, or refuses: the machine may have been replaced under its hands.
         say(f"  could not be played to its end: {error}")
         outcome = Outcome((Promise(f"played to its end: {error}", False, 0, 1, "count"),), None, time.time())
     finally:
         teller.stop()
     gap = measure.longest_gap(stage.samples(since), since=since)
     lines = stage.lines(since - 1.0)
-    aws, ours, each = measure.split(lines, gap) if gap else (0.0, None, ())
+    aws, ours, each = stage.split(gap) if gap else (0.0, None, ())
     twice = measure.overlaps(r for r in stage.census.rounds if r[0] >= since)
     alone = Promise("moments with two nodes serving", not twice, len(twice), 0, "count")
     result = Result(
@@ -67,6 +73,7 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
         ours_s=ours,
         aws_delays=each,
         incident=outcome.incident,
+        circumstances=here(since),
     )
     say(report.promises(result))
     return result
@@ -113,11 +120,22 @@ class _Teller(threading.Thread):
         self._tell()
 
 
-def play_all(drills: Sequence[Drill], stage: Stage, say: Say) -> tuple[Result, ...]:
-    """Every drill, whatever became of those before it."""
-    results = tuple(play(drill, stage, say) for drill in drills)
+def play_all(
+    drills: Sequence[Drill], stage: Stage, say: Say, *, keep: Keep = lambda _: None, until_unsteady: bool = False
+) -> tuple[Result, ...]:
+    """Every drill, whatever became of those before it. keep: called with the results so far after each.
+
+    until_unsteady: end before a drill that finds no steady deployable, but for the first: it wants a lab that nothing happened to.
+    """
+    results: list[Result] = []
+    for drill in drills:
+        if until_unsteady and results and (missing := stage.wait_steady()):
+            say(f"\nnot steady after {results[-1].drill}: {missing}")
+            break
+        results.append(play(drill, stage, say))
+        keep(results)
     say("\n" + report.summary(results))
-    return results
+    return tuple(results)
 
 
 def write_html(results: Sequence[Result], path: Path) -> None:
@@ -126,7 +144,14 @@ def write_html(results: Sequence[Result], path: Path) -> None:
 
 
 def write_json(results: Sequence[Result], path: Path) -> None:
-    path.write_text(json.dumps([result.json() for result in results], indent=2) + "\n")
+    write_rows([result.json() for result in results], path)
 
 
-__all__ = ["Moment", "play", "play_all", "write_html", "write_json"]
+def write_rows(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Whole or not at all: who writes may be ended at any moment."""
+    draft = path.with_name(path.name + ".draft")
+    draft.write_text(json.dumps(rows, indent=2) + "\n")
+    draft.replace(path)
+
+
+__all__ = ["Moment", "play", "play_all", "write_html", "write_json", "write_rows"]

@@ -1,0 +1,72 @@
+"""Which lab each drill is played in: what it needs decides, and drills that need the same share one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.drills.scenes import DRILLS
+from lab.drills.tables.ladder import FLEET, TWO_SIZES
+from lab.drills.variants import fleet, two_sizes, vary
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+_EXAMPLES = ROOT / "deployables"
+Files = tuple[Path, Path | None]  # the deployable's, and that of the foundation which it shares
+_PER_LAB = 12  # drills; what a lab's past does to a drill (failures remembered, a journal of megabytes) stays small
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A deployable to drill. ready: its file, when it is there already; else `make` makes its files in a folder of the drills' own."""
+
+    name: str
+    ready: Path | None = None
+    make: Callable[[Path], Files] | None = None
+
+    def files(self, folder: Path) -> Files:
+        """Raises OSError."""
+        if self.ready is not None:
+            return self.ready, None
+        assert self.make is not None, f"the setting {self.name} has no files"
+        return self.make(folder)
+
+
+def _example(name: str) -> Setting:
+    return Setting(name, ready=_EXAMPLES / f"{name}.yaml")
+
+
+_DEMO = _EXAMPLES / "demo.yaml"
+_TWO_SIZES = Setting("demo, two sizes", make=lambda folder: (vary(_DEMO, folder / "two-sizes", two_sizes), None))
+_FLEET = Setting("fleet", make=lambda folder: fleet(_DEMO, folder / "fleet"))
+_LEDGER = _example("ledger")
+
+SETTINGS: dict[str, Setting] = {
+    "": _example("demo"),
+    TWO_SIZES: _TWO_SIZES,
+    FLEET: _FLEET,
+    "a database": _LEDGER,
+    "a database in two zones": _LEDGER,
+    "jobs, as deployables/scheduler.yaml has": _example("scheduler"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evening:
+    """What is played in one lab, in order."""
+
+    setting: Setting
+    names: tuple[str, ...]
+
+
+def plan(names: Sequence[str]) -> tuple[Evening, ...]:
+    """Every drill in the lab that it needs; the order is kept within each, and labs come as they are first needed."""
+    by_setting: dict[str, tuple[Setting, list[str]]] = {}
+    for name in names:
+        setting = SETTINGS[DRILLS[name].needs]
+        by_setting.setdefault(setting.name, (setting, []))[1].append(name)
+    return tuple(
+        Evening(setting, tuple(mine[first : first + _PER_LAB]))
+        for setting, mine in by_setting.values()
+        for first in range(0, len(mine), _PER_LAB)
+    )
