@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core import names
@@ -28,16 +29,50 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """revision: of the stored item, 0 when there is none; a write is conditional on it."""
+    """revision: of the stored item, 0 when there is none; a write is conditional on it.
+
+    What decisions ask of the entries is sorted out once, when they are read: times of all replacements, of each assembly's, and of the
+    last time that each assembly was down, all ascending; and which incidents have replaced.
+    """
 
     revision: int = 0
     entries: tuple[Entry, ...] = ()
+    _replaced_ms: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    _replaced_of_ms: Mapping[tuple[str, str], tuple[int, ...]] = field(init=False, repr=False, compare=False)
+    _last_down_of_ms: Mapping[tuple[str, str], int] = field(init=False, repr=False, compare=False)
+    _last_down_ms: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    _incidents: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        replaced = [e for e in self.entries if e.replaced]
+        last = {(e.deployable, e.assembly): e.at_ms for e in sorted(self.entries, key=lambda e: e.at_ms)}
+        of = {name: tuple(sorted(e.at_ms for e in replaced if (e.deployable, e.assembly) == name)) for name in last}
+        object.__setattr__(self, "_replaced_ms", tuple(sorted(e.at_ms for e in replaced)))
+        object.__setattr__(self, "_replaced_of_ms", of)
+        object.__setattr__(self, "_last_down_of_ms", last)
+        object.__setattr__(self, "_last_down_ms", tuple(sorted(last.values())))
+        object.__setattr__(self, "_incidents", frozenset(e.incident for e in replaced))
 
     def within(self, window_s: float, now_ms: int) -> tuple[Entry, ...]:
         return tuple(e for e in self.entries if now_ms - e.at_ms <= window_s * 1000)
 
     def holds(self, incident: str) -> bool:
-        return any(e.incident == incident and e.replaced for e in self.entries)
+        """Whether its replacement is in here."""
+        return incident in self._incidents
+
+    def replaced(self, since_ms: float) -> int:
+        """Replacements of all assemblies since then."""
+        return len(self._replaced_ms) - bisect_left(self._replaced_ms, since_ms)
+
+    def replaced_of(self, name: tuple[str, str], since_ms: float) -> int:
+        """Replacements of this (deployable, assembly) since then."""
+        times = self._replaced_of_ms.get(name, ())
+        return len(times) - bisect_left(times, since_ms)
+
+    def down(self, name: tuple[str, str], since_ms: float) -> int:
+        """Assemblies that went down since then, this one counted whether it is in here or not."""
+        others = len(self._last_down_ms) - bisect_left(self._last_down_ms, since_ms)
+        return others + (self._last_down_of_ms.get(name, 0) < since_ms)
 
 
 def with_entry(budget: Budget, entry: Entry) -> Budget:

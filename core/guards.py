@@ -1,82 +1,79 @@
-"""What holds a replacement back, in order, and the numbers; all of them are settings."""
+"""Rules for a confirmed incident: what holds its replacement back, in order.
+
+What EC2 says is gone is replaced by its group whatever we say, so neither meltdown nor budget holds that back; it is counted all the same.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from core.case import Case
+from core.incident import Cause, State
+from core.steps import End, Move, Spend, Step, Tell
 
-from core.budget import Budget
-from core.incident import Cause, Incident
-from core.model import Tolerance
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """Seconds unless named otherwise. The defaults are the design's numbers (docs: recovery)."""
-
-    report_silent_s: float = 15.0  # three reports of 5 s missed
-    looks_failing_s: float = 10.0  # failing looks must span this: a sweep's length, so that one hiccup is not two signals
-    look_fresh_s: float = 5.0  # how old the third look may be when acting on it
-    doubt_s: float = 60.0  # with one signal only, look again for so long, then tell people
-    quiet_s: float = 3600.0  # how long the same unsolved trouble is not reported again
-    budget_replacements: int = 10
-    budget_window_s: float = 600.0
-    meltdown_nodes: int = 5
-    meltdown_share: float = 0.2
-    boot_loop: int = 3  # replacements in a row that did not live
-    force_after_s: float = 20.0  # from the terminate call to Force
-    fence_page_s: float = 300.0  # EC2 has not confirmed: people are told
-    verify_s: float = 300.0  # a node that runs but does not serve: up a rung
-    new_target_s: float = 300.0  # besides, where an NLB must come to know the node: it takes minutes, and nobody can help it
-    incident_s: float = 3600.0  # every incident ends
+ESCALATED, EXHAUSTED, ISOLATING = State.ESCALATED, State.EXHAUSTED, State.ISOLATING
+GONE = Cause.GONE
+WITHIN_BUDGET = Move(ISOLATING, "within the budget: isolating")
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Do not act. escalate: up a rung (boot loop); otherwise the means are spent (exhausted)."""
-
-    reason: str
-    escalate: bool = False
-
-
-def hold_back(incident: Incident, budget: Budget, policy: Policy, *, assemblies: int, now_ms: int) -> Stop | None:
-    """Whether a confirmed incident may go on to replace its node. assemblies: on this foundation.
-
-    What EC2 says is gone is replaced by its group whatever we say, so nothing holds that back; it
-    is counted all the same.
-    """
-    if len(incident.tried) >= policy.boot_loop:
-        return boot_loop(incident, policy)
-    if incident.cause is Cause.GONE or budget.holds(incident.id):
-        return None
-    recent = budget.within(policy.budget_window_s, now_ms)
-    down = {(e.deployable, e.assembly) for e in recent} | {(incident.deployable, incident.assembly)}
-    if len(down) >= policy.meltdown_nodes and len(down) >= policy.meltdown_share * assemblies:
-        return Stop(
-            f"meltdown: {len(down)} of {assemblies} assemblies went down within {policy.budget_window_s:g} s, "
-            "which is no failure of single nodes: nothing is replaced"
-        )
-    made = sum(e.replaced for e in recent)
-    if made >= policy.budget_replacements:
-        return Stop(f"budget spent: {made} replacements within {policy.budget_window_s:g} s, at most {policy.budget_replacements}")
-    return None
-
-
-def boot_loop(incident: Incident, policy: Policy) -> Stop | None:
+def boot_loop(case: Case) -> Step | None:
     """Replacements that die before they serve: another one would too."""
-    if len(incident.tried) < policy.boot_loop:
+    tried = case.incident.tried
+    if len(tried) < case.policy.boot_loop:
         return None
-    return Stop(f"boot loop: {len(incident.tried)} replacements in a row did not live: {', '.join(incident.tried)}", escalate=True)
+    return End(ESCALATED, f"boot loop: {len(tried)} replacements in a row did not live: {', '.join(tried)}", "person")
 
 
-def tolerance_spent(incident: Incident, budget: Budget, tolerance: Tolerance, *, now_ms: int) -> str | None:
+def meltdown(case: Case) -> Step | None:
+    incident, policy, view = case.incident, case.policy, case.view
+    if incident.cause is GONE or view.budget.holds(incident.id):
+        return None
+    down = view.budget.down((incident.deployable, incident.assembly), view.now_ms - policy.budget_window_s * 1000)
+    if down < policy.meltdown_nodes or down < policy.meltdown_share * view.assemblies:
+        return None
+    why = f"meltdown: {down} of {view.assemblies} assemblies went down within {int(policy.budget_window_s)} s, "
+    return End(EXHAUSTED, why + "which is no failure of single nodes: nothing is replaced", "person")
+
+
+def budget_spent(case: Case) -> Step | None:
+    incident, policy, view = case.incident, case.policy, case.view
+    if incident.cause is GONE or view.budget.holds(incident.id):
+        return None
+    made = view.budget.replaced(view.now_ms - policy.budget_window_s * 1000)
+    if made < policy.budget_replacements:
+        return None
+    why = f"budget spent: {made} replacements within {int(policy.budget_window_s)} s, at most {policy.budget_replacements}"
+    return End(EXHAUSTED, why, "person")
+
+
+def pay(case: Case) -> Step | None:
+    return None if case.view.budget.holds(case.incident.id) else Spend()
+
+
+def past_tolerance(case: Case) -> Step | None:
+    """The deployable's rung is to recreate its assemblies in order: with one assembly, what follows anyway. People are told."""
+    if case.incident.escalated_to:
+        return None
+    spent = _tolerance_spent(case)
+    return None if spent is None else Move(ISOLATING, f"escalated to the deployable: {spent}", "deployable")
+
+
+def go_on(_: Case) -> Step:
+    return WITHIN_BUDGET
+
+
+def tell_often(case: Case) -> Step | None:
+    """Said while it is being recreated: telling holds nobody up then."""
+    if case.incident.escalated_to != "deployable" or "often" in case.incident.told:
+        return None
+    return Tell("often", _tolerance_spent(case) or "more replacements than its tolerance absorbs")
+
+
+def _tolerance_spent(case: Case) -> str | None:
     """Why this failure is one more than the assembly absorbs; None while it absorbs it."""
+    view, incident, tolerance = case.view, case.incident, case.view.watched.tolerance
     if tolerance.failures is None:
         return None
-    earlier = [
-        e
-        for e in budget.within(tolerance.window_s, now_ms)
-        if (e.deployable, e.assembly) == (incident.deployable, incident.assembly) and e.replaced and e.incident != incident.id
-    ]
-    if len(earlier) < tolerance.failures:
+    since_ms = view.now_ms - tolerance.window_s * 1000
+    earlier = view.budget.replaced_of((incident.deployable, incident.assembly), since_ms) - view.budget.holds(incident.id)
+    if earlier < tolerance.failures:
         return None
-    return f"{len(earlier) + 1} replacements within {tolerance.window_s:g} s, {tolerance.failures} are tolerated"
+    return f"{earlier + 1} replacements within {tolerance.window_s:g} s, {tolerance.failures} are tolerated"

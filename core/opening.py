@@ -1,101 +1,124 @@
-"""Whether there is an incident to be opened: who holds the permit, what speaks against it, and since when."""
+"""Rules for when no incident is open: who holds the permit, what speaks against it, and since when."""
 
 from __future__ import annotations
 
-from core.guards import Policy
-from core.incident import Cause, Incident, State, incident_id, noted
-from core.model import Verdict
-from core.outlook import failing_for_s, inside, report_age_s
+from core.case import Case
+from core.incident import State
+from core.outlook import failing_since_ms
 from core.snapshot import View
-from core.steps import Leave, Record, Step, TakeLook
+from core.steps import Leave, Open, Step, TakeLook, Tell
+
+ESCALATED, EXHAUSTED, SUPPRESSED = State.ESCALATED, State.EXHAUSTED, State.SUPPRESSED
 
 
-def opening(view: View, policy: Policy, woken_by: str) -> Step:
-    """Record a new one, take the look that it needs first, or leave it, and why."""
-    permit = view.permit
-    if permit is None:
-        return Leave("no node has held a permit yet: the first one is admit_node's")
-    if view.group is None or view.wanted < 1:
-        return Leave("its group is to keep no node: somebody takes it down")
-    node = permit.instance
-    cause, why = _accusation(view, node, policy)
-    if cause is None:
-        return Leave(why)
-    quiet = _still_quiet(view, cause, policy)
-    if quiet is not None:
-        return Leave(quiet)
-    if cause in (Cause.NONE, Cause.SIGNALS) and node not in view.fresh:
-        return TakeLook(node)  # what was kept may be a sweep old, and over by now: then there is no incident at all
-    incident = Incident(
-        deployable=view.watched.deployable,
-        assembly=view.watched.name,
-        id=incident_id(view.now_ms, node),
-        revision=view.incident.revision if view.incident else 0,
-        instance=node,
-        epoch=permit.epoch,
-        state=State.SUSPECTED,
-        cause=Cause.NONE,
-        reason=why,
-        woken_by=woken_by,
-        failed_ms=_began_ms(view, node, cause),
-        opened_ms=view.now_ms,
-        state_ms=view.now_ms,
-    )
-    return Record(noted(incident, view.now_ms, woken_by, f"suspected {node} (epoch {permit.epoch}): {why}"))
+def end_untold(case: Case) -> Step | None:
+    incident = case.incident
+    return Tell("end", incident.reason) if "end" not in incident.told and incident.untold_end else None
 
 
-def _accusation(view: View, node: str, policy: Policy) -> tuple[Cause | None, str]:
-    """The best reason to suspect the holder of the permit, or None and why it is left alone."""
-    if view.is_gone(node):
-        return Cause.GONE, f"EC2 says {node} is {view.state_of(node)}"
-    if view.is_starting(node):
-        return None, f"{node} is in its start grace, which is admit_node's"
-    if view.lifecycle_of(node).startswith("Terminating"):
-        return None, f"{node} is being retired by its group"
-    request = view.asks(node)
-    if request is not None:
-        return Cause.REQUEST, f"{node} asks to be replaced: {request.reason}"
-    signal = inside(view, node, policy)
-    fresh, looks = view.fresh.get(node), view.looks.get(node)
-    last = fresh.look if fresh else looks.looks[-1] if looks and looks.looks else None
-    failing = last is not None and last.verdict is Verdict.FAILING
-    if signal.is_bad and failing:
-        return Cause.SIGNALS, f"{signal.why}, and looks from outside fail"
-    if signal.is_bad:
-        return Cause.NONE, signal.why
-    if last is not None and failing:
-        return Cause.NONE, f"looks from outside fail (HA port: {last.ha}; HTTP: {last.http}), while {signal.why}"
-    return None, f"{node} is not suspected: {signal.why}"
+def never_permitted(case: Case) -> Step | None:
+    return Leave("no node has held a permit yet: the first one is admit_node's") if case.view.permit is None else None
 
 
-def _still_quiet(view: View, cause: Cause, policy: Policy) -> str | None:
-    """An ended incident that solved nothing is not opened again over the same evidence for a while."""
-    last = view.incident
-    if last is None or last.state is State.RECOVERED or view.permit is None:
+def taken_down(case: Case) -> Step | None:
+    if case.view.group is not None and case.view.wanted >= 1:
         return None
-    if (last.instance, last.epoch) != (view.permit.instance, view.permit.epoch):
-        return None
-    nobody_was_told = last.escalated_to != "person"
-    if last.state is State.SUPPRESSED and view.paused is None and (cause is not Cause.NONE or nobody_was_told):
-        return None
-    pause_s = policy.budget_window_s if last.state is State.EXHAUSTED else policy.quiet_s
-    if view.now_ms - last.ended_ms > pause_s * 1000:
-        return None
-    return f"people know already: incident {last.id} {last.state.value}: {last.reason}"
+    return Leave("its group is to keep no node: somebody takes it down")
 
 
-def _began_ms(view: View, node: str, cause: Cause) -> int:
-    """When the trouble began, as well as anybody knows: for the record, never for a decision."""
-    looks, machine, now_ms = view.looks.get(node), view.machines.get(node), view.now_ms
-    known: int | None = None
-    if cause is Cause.GONE:
-        known = machine.changed_ms if machine and machine.changed_ms else looks.report_moved_ms if looks else None
-    elif cause is Cause.REQUEST:
-        known = view.requests[node].at_ms
-    elif looks is not None:
-        age_s, span_s = report_age_s(looks), failing_for_s(looks)
-        starts = [looks.looks[-1].at_ms - int(span_s * 1000)] if span_s is not None else []
-        if age_s is not None and age_s > 0:
-            starts.append(looks.report_moved_ms)
-        known = min(starts, default=None)
-    return min(known, now_ms) if known else now_ms
+def given_up(case: Case) -> Step | None:
+    """An incident that solved nothing is not opened again for a while."""
+    state = case.incident.state
+    if state is ESCALATED:
+        return _known(case, case.policy.quiet_s)
+    return _known(case, case.policy.budget_window_s) if state is EXHAUSTED else None
+
+
+def pause_recorded(case: Case) -> Step | None:
+    if case.view.paused is None or case.incident.state is not SUPPRESSED:
+        return None
+    return _known(case, case.policy.quiet_s)
+
+
+def gone(case: Case) -> Step | None:
+    view, node = case.view, case.node
+    if not view.is_gone(node):
+        return None
+    machine, looks = view.machines.get(node), view.looks.get(node)
+    known_ms = machine.changed_ms if machine and machine.changed_ms else looks.report_moved_ms if looks else None
+    return Open(node, f"EC2 says {node} is {view.state_of(node)}", _began(view, known_ms))
+
+
+def starting(case: Case) -> Step | None:
+    return Leave(f"{case.node} is in its start grace, which is admit_node's") if case.view.is_starting(case.node) else None
+
+
+def retiring(case: Case) -> Step | None:
+    member = case.view.members.get(case.node)
+    retired = member is not None and member.lifecycle.startswith("Terminating")
+    return Leave(f"{case.node} is being retired by its group") if retired else None
+
+
+def asks(case: Case) -> Step | None:
+    request = case.view.asks(case.node) if case.node in case.view.requests else None
+    if request is None:
+        return None
+    return Open(case.node, f"{case.node} asks to be replaced: {request.reason}", _began(case.view, request.at_ms))
+
+
+def doubt_known(case: Case) -> Step | None:
+    """People were told that one signal speaks against it; that alone is no news."""
+    if case.incident.state is not SUPPRESSED or case.incident.escalated_to != "person":
+        return None
+    return _known(case, case.policy.quiet_s) if case.inside.is_bad is not case.fails_outside else None
+
+
+def look_first(case: Case) -> Step | None:
+    """What was kept may be a sweep old, and over by now: then there is no incident at all."""
+    if case.node in case.view.fresh or not (case.inside.is_bad or case.fails_outside):
+        return None
+    return TakeLook(case.node)
+
+
+def fails_inside(case: Case) -> Step | None:
+    if not case.inside.is_bad:
+        return None
+    why = case.inside.why + (", and looks from outside fail" if case.fails_outside else "")
+    return Open(case.node, why, _seen_since(case))
+
+
+def fails_outside(case: Case) -> Step | None:
+    look = case.last_look
+    if look is None or not case.fails_outside:
+        return None
+    why = f"looks from outside fail (HA port: {look.ha}; HTTP: {look.http}), while {case.inside.why}"
+    return Open(case.node, why, _seen_since(case))
+
+
+def well(case: Case) -> Step:
+    return Leave(f"{case.node} is not suspected: {case.inside.why}")
+
+
+def _known(case: Case, pause_s: float) -> Step | None:
+    """It was about the node that holds the permit still, and not long ago."""
+    last, permit = case.incident, case.view.permit
+    if permit is None or last.instance != permit.instance or last.epoch != permit.epoch:
+        return None
+    if case.view.now_ms - last.ended_ms > pause_s * 1000:
+        return None
+    return Leave(f"people know already: incident {last.id} {last.state}: {last.reason}")
+
+
+def _seen_since(case: Case) -> int:
+    """Since the looks began to fail or the report last moved: for the record, never for a decision."""
+    looks = case.view.looks.get(case.node)
+    if looks is None or not looks.looks:
+        return case.view.now_ms
+    since_ms = failing_since_ms(looks)
+    if looks.report_moved_ms and looks.report_moved_ms < looks.looks[-1].at_ms:
+        since_ms = looks.report_moved_ms if since_ms is None else min(since_ms, looks.report_moved_ms)
+    return _began(case.view, since_ms)
+
+
+def _began(view: View, known_ms: int | None) -> int:
+    return view.now_ms if not known_ms or known_ms > view.now_ms else known_ms

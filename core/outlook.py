@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from core import ha_port
-from core.guards import Policy
 from core.model import Verdict
+from core.policy import Policy
 from core.records import Look, Looks, Permit, Phase, Report, Request
 from core.snapshot import View
 
@@ -21,17 +20,17 @@ SAYS = "says "  # how a look words an answer that is not OK
 UNSURE = f"{SAYS}FAILED {ha_port.UNKNOWN}"  # it starts, and its agent bounds that by start_timeout
 
 
-@dataclass(frozen=True, slots=True)
-class Inside:
-    """What the node says of itself, or that it says nothing (silent)."""
+# To take a member from its Enum costs a call on Python 3.11, and these are asked for in every decision.
+FAILING, WAITING, UNKNOWN = Verdict.FAILING, Phase.WAITING, Verdict.UNKNOWN
+
+
+class Inside(NamedTuple):
+    """What the node says of itself, or that it says nothing (silent). is_bad: that alone is one signal."""
 
     verdict: Verdict
     why: str
+    is_bad: bool = False
     silent: bool = False
-
-    @property
-    def is_bad(self) -> bool:
-        return self.verdict is Verdict.FAILING
 
 
 def judge_look(ha: str, http: str) -> Verdict:
@@ -90,33 +89,45 @@ def report_age_s(looks: Looks) -> float | None:
 
 def failing_for_s(looks: Looks) -> float | None:
     """How long the unbroken run of failing looks at the end spans; None when the last one is not failing."""
-    run: list[Look] = []
-    for look in reversed(looks.looks):
-        if look.verdict is not Verdict.FAILING:
+    since_ms = failing_since_ms(looks)
+    return None if since_ms is None else (looks.looks[-1].at_ms - since_ms) / 1000
+
+
+def failing_since_ms(looks: Looks) -> int | None:
+    """When that run began."""
+    since_ms = None
+    for look in looks.looks[::-1]:
+        if look.verdict is not FAILING:
             break
-        run.append(look)
-    return (run[0].at_ms - run[-1].at_ms) / 1000 if run else None
+        since_ms = look.at_ms
+    return since_ms
 
 
 def inside(view: View, instance: str, policy: Policy) -> Inside:
     """The first signal. Without a look nobody measured silence, so nothing is known."""
     looks = view.looks.get(instance)
-    age_s = report_age_s(looks) if looks else None
+    age_ms = None if looks is None or not looks.report_moved_ms or not looks.looks else looks.looks[-1].at_ms - looks.report_moved_ms
     report = view.reports.get(instance)
-    if age_s is not None and age_s > policy.report_silent_s:
-        return Inside(Verdict.FAILING, f"its reports have been silent for {age_s:.0f} s", silent=True)
+    if age_ms is not None and age_ms > policy.report_silent_s * 1000:
+        return Inside(FAILING, f"its reports have been silent for {age_ms // 1000} s", True, True)
     if report is None:
-        return Inside(Verdict.UNKNOWN, "it has no report")
+        return Inside(UNKNOWN, "it has no report")
     permit = view.permit
-    idle = permit is not None and permit.instance == instance and report.phase is Phase.WAITING and report.epoch < permit.epoch
+    idle = report.phase is WAITING and permit is not None and permit.instance == instance and report.epoch < permit.epoch
     if idle and not view.is_starting(instance):
-        return Inside(Verdict.FAILING, f"it holds permit {permit.epoch if permit else 0} and runs nothing: it says that it waits for one")
-    why = "; ".join(f"{name}: {app.reason or app.verdict.value}" for name, app in report.applications if app.verdict is Verdict.FAILING)
-    if report.verdict is Verdict.FAILING:
-        return Inside(Verdict.FAILING, f"it reports failing ({why or report.phase.value})")
-    if age_s is None:
-        return Inside(Verdict.UNKNOWN, "nobody has looked at it yet")
-    return Inside(report.verdict, f"it reports {report.verdict.value}")
+        return Inside(FAILING, f"it holds permit {permit.epoch if permit else 0} and runs nothing: it says that it waits for one", True)
+    verdict = report.verdict
+    if verdict is FAILING:
+        return Inside(FAILING, f"it reports failing ({_what_fails(report)})", True)
+    if age_ms is None:
+        return Inside(UNKNOWN, "nobody has looked at it yet")
+    return Inside(verdict, "it reports " + verdict)
+
+
+def _what_fails(report: Report) -> str:
+    return (
+        "; ".join([f"{name}: {app.reason or app.verdict}" for name, app in report.applications if app.verdict is FAILING]) or report.phase
+    )
 
 
 def holder_of(reports: Iterable[Report]) -> Report | None:

@@ -151,4 +151,5 @@ class View:
 
     def is_starting(self, instance: str) -> bool:
         """Not yet let in by admit_node, which gives it its start grace and abandons it after that."""
-        return self.lifecycle_of(instance).startswith("Pending") and not self.is_gone(instance)
+        member = self.members.get(instance)
+        return member is not None and member.lifecycle.startswith("Pending") and not self.is_gone(instance)

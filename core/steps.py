@@ -1,78 +1,133 @@
-"""What an incident may ask for next: values, each performed by the caller, who then reads the world again."""
+"""What an incident may ask for next: light values. Changes of the record are made by core.changes, all else by the caller's hands.
+
+After each of them the world is read again. They are named tuples because a decision is to cost little (bench/decisions.py), and a
+frozen dataclass takes three times as long to make; tuples of different kinds are equal when their fields are, so match the kind first.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from core.budget import Entry
-from core.incident import Incident
+from core.incident import Cause, State
+
+# --- nothing to be done now -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(NamedTuple):
     """There is nothing to do, and nobody needs to come back for it."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """Read the world again in again_s seconds; hand over when this call has no time left."""
 
     reason: str
     again_s: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Write this incident, on condition that nobody wrote since it was read."""
-
-    incident: Incident
+# --- changes of the record, written on condition that nobody wrote since it was read ------------------
 
 
-@dataclass(frozen=True, slots=True)
-class TakeLook:
+class Open(NamedTuple):
+    """A new incident about the holder of the permit. failed_ms: when it began, as well as anybody knows."""
+
+    instance: str
+    reason: str
+    failed_ms: int
+
+
+class Confirm(NamedTuple):
+    """The node is to be replaced."""
+
+    cause: Cause
+    reason: str
+
+
+class Move(NamedTuple):
+    """On to the next state. rung: one that was reached by it."""
+
+    to: State
+    reason: str
+    rung: str = ""
+
+
+class Lose(NamedTuple):
+    """A replacement that died before it served: one more try."""
+
+    instance: str
+    reason: str
+
+
+class Adopt(NamedTuple):
+    """The replacement runs under this epoch: it is to be verified."""
+
+    instance: str
+    epoch: int
+    reason: str
+
+
+class NoteFront(NamedTuple):
+    """The front was seen on the new node. said: how."""
+
+    instance: str
+    said: str
+
+
+class End(NamedTuple):
+    """to: recovered, escalated, suppressed or exhausted. rung: `person` when somebody must act."""
+
+    to: State
+    reason: str
+    rung: str = ""
+
+
+# --- what the caller does ---------------------------------------------------------------------------
+
+
+class TakeLook(NamedTuple):
     instance: str
 
 
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """Write this entry into the budget, on condition; then read again."""
-
-    entry: Entry
+class Spend(NamedTuple):
+    """Write this incident's entry into the budget (core.changes.charged), on condition; then read again."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeepEvidence:
+class KeepEvidence(NamedTuple):
     instance: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(NamedTuple):
     """Terminate the node. force: EC2 did not get it done in time."""
 
     instance: str
     force: bool
 
 
-@dataclass(frozen=True, slots=True)
-class NudgeGroup:
+class NudgeGroup(NamedTuple):
     """EC2 says the node is gone and its group has not noticed: tell it, so that it launches now."""
 
     instance: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceFront:
+class PlaceFront(NamedTuple):
     instance: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Tell(NamedTuple):
     """Publish one message: `open`, `page` (EC2 does not confirm), `late` (no new node comes), `often` (past its tolerance) or `end`."""
 
     what: str
     reason: str
 
 
-Step = Leave | Wait | Record | TakeLook | Spend | KeepEvidence | Fence | NudgeGroup | PlaceFront | Tell
+Change = Open | Confirm | Move | Lose | Adopt | NoteFront | End
+Step = Leave | Wait | Change | TakeLook | Spend | KeepEvidence | Fence | NudgeGroup | PlaceFront | Tell
+
+
+class Decision(NamedTuple):
+    """rule: its name in core.rules. woken_by: who asked, for the record."""
+
+    rule: str
+    step: Step
+    woken_by: str

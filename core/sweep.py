@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.guards import Policy
 from core.model import FrontKind
 from core.outlook import failing_for_s, inside
+from core.policy import Policy
 from core.records import Phase
 from core.snapshot import View
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from core.changes import ME
 from core.fleet import Watched
 from core.interruption import left_alone
-from core.recovery import ME
 from lambdas.adapters import groups, log, world
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-from core.incident import Incident, noted
+from core.changes import with_evidence, with_fence
+from core.incident import Incident
 from core.items import looks_item, report_item, request_item
 from core.model import BALANCERS
-from core.recovery import ME
 from core.snapshot import View
 from lambdas.adapters import clock, evidence, fronts, groups, instances
 from lambdas.adapters.balancers import BalancerFront
@@ -36,8 +35,7 @@ def keep_evidence(view: View, incident: Incident, instance: str) -> Incident:
             kept.append(evidence.keep(*name, file, content()))
         except WorldFailed as error:
             failed.append(f"{file}: {error.code}")
-    said = f"evidence kept: {len(kept)} files" + (f"; not kept: {', '.join(failed)}" if failed else "")
-    return noted(replace(incident, evidence=tuple(kept), evidence_done=True), clock.now_ms(), ME, said)
+    return with_evidence(incident, kept, failed, now_ms=clock.now_ms())
 
 
 def _seen(view: View, incident: Incident, instance: str) -> dict[str, Any]:
@@ -69,8 +67,7 @@ def fence(view: View, incident: Incident, instance: str, *, force: bool) -> Inci
         said.append(instances.terminate(instance, force=force))
     if not force and view.watched.front.kind in BALANCERS:
         said.append(_cut_off(incident, instance))
-    fenced = replace(incident, fence=2 if force else 1, fenced_ms=incident.fenced_ms or began_ms, acted_ms=incident.acted_ms or began_ms)
-    return noted(fenced, began_ms, ME, f"fencing {instance}: {'; '.join(said) or 'it is gone already'}")
+    return with_fence(incident, instance, said, force=force, began_ms=began_ms)
 
 
 def _cut_off(incident: Incident, instance: str) -> str:

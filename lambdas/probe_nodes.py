@@ -9,9 +9,9 @@ from typing import Any
 
 from core import names
 from core.fleet import Watched
-from core.guards import Policy
 from core.items import BadRecord
 from core.outlook import answers, healthy_value, report_age_s, with_look, without_expired
+from core.policy import Policy
 from core.records import Looks, Report
 from core.sweep import SWEEP_LATE_S
 from core.wakes import BadEvent, message_body

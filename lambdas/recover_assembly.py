@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core import names, recovery, steps
-from core.budget import with_entry
+from core import changes, names, recovery, steps
+from core.changes import ME
 from core.fleet import Watched
-from core.guards import Policy
 from core.incident import Incident, noted
 from core.items import BadRecord
 from core.notices import notice
+from core.policy import Policy
 from core.snapshot import FreshLook, Front, View
 from core.wakes import BadEvent, Wake, recovery_wakes
 from lambdas import interruption, isolation
@@ -20,7 +20,6 @@ from lambdas.adapters import clock, environment, groups, instances, log, queues,
 from lambdas.adapters.clients import Lost, WorldFailed
 from lambdas.adapters.patience import Patience
 
-ME = recovery.ME
 POLICY = Policy()
 STEPS_MAX = 500  # a call of a minute takes some hundred; more would be a bug that spins
 HAND_OVER_DELAY_S = 2
@@ -123,9 +122,9 @@ class _Driver:
         if incident is not None and incident.driver not in ("", self.me, self.wake.driver) and incident.driven_until_ms > view.now_ms:
             log.say(ME, f"joined incident {incident.id}: another call is at it", woken_by=self.wake.who)
             return False
-        step = recovery.next_step(view, POLICY, woken_by=self.wake.who)
-        if isinstance(step, steps.Leave):
-            log.say(ME, f"nothing to do: {step.reason}", assembly=self.watched.name)
+        decision = recovery.next_step(view, POLICY, woken_by=self.wake.who)
+        if isinstance(decision.step, steps.Leave):
+            log.say(ME, f"nothing to do: {decision.step.reason}", assembly=self.watched.name)
             return False
         if incident is not None and incident.driver != self.me:
             self._save(incident)  # claim it before doing anything in its name
@@ -133,22 +132,26 @@ class _Driver:
             self._hand_over(incident)
             return False
         else:
-            self._perform(step, view)
+            self._perform(decision, view)
         return True
 
     # --- performing ---------------------------------------------------------------------------------
 
-    def _perform(self, step: steps.Step, view: View) -> None:
-        match step:
-            case steps.Record(incident):
-                self._record(incident, view)
-            case steps.Spend(entry):
-                self._spend(view, entry)
+    def _perform(self, decision: steps.Decision, view: View) -> None:
+        match decision.step:
+            case steps.Spend():
+                self._spend(view)
             case steps.Wait(reason, again_s):
                 self._wait(reason, again_s)
             case steps.TakeLook(instance):
                 self.fresh[instance] = world.look_at(view, instance, environment.text(names.ENV_FUNCTION_PROBE))
-            case _:
+            case steps.PlaceFront(instance):
+                self.front = world.place_front(self.watched, environment.text(names.ENV_FUNCTION_MOVE_FRONT))
+                if self.front.held_by != instance:
+                    self._wait(f"the front is on {self.front.held_by}, not on {instance} yet", 1.0)
+            case step if isinstance(step, steps.Change):
+                self._record(changes.apply(view, decision), view)
+            case step:
                 assert view.incident is not None, "these steps belong to an incident"
                 self._act(step, view, view.incident)
 
@@ -161,10 +164,6 @@ class _Driver:
             case steps.NudgeGroup(instance):
                 self._save(noted(incident, clock.now_ms(), ME, f"told the group that {instance} is gone: {groups.terminate(instance)}"))
                 clock.sleep(1.0)
-            case steps.PlaceFront(instance):
-                self.front = world.place_front(self.watched, environment.text(names.ENV_FUNCTION_MOVE_FRONT))
-                if self.front.held_by != instance:
-                    self._wait(f"the front is on {self.front.held_by}, not on {instance} yet", 1.0)
             case steps.Tell(what, reason):
                 self._tell(incident, what, reason)
             case _:
@@ -177,9 +176,9 @@ class _Driver:
         self._save(incident)
         log.say(ME, f"incident {incident.id} {incident.state.value}: {incident.notes[-1].what if incident.notes else ''}")
 
-    def _spend(self, view: View, entry: Any) -> None:
+    def _spend(self, view: View) -> None:
         try:
-            table.put_budget(with_entry(view.budget, entry))
+            table.put_budget(changes.charged(view))
         except Lost as error:
             log.say(ME, f"reading the budget again: {error}")  # another assembly's incident took its share
 
@@ -205,9 +204,9 @@ class _Driver:
             if what != "open":
                 self._wait(f"could not tell people ({what}) yet", 5.0)
                 return
-            self._save(noted(replace(incident, told=(*incident.told, what)), now_ms, ME, f"could not tell people ({what}): {error}"))
+            self._save(changes.with_told(incident, what, f"could not tell people ({what}): {error}", now_ms=now_ms))
             return
-        self._save(noted(replace(incident, told=(*incident.told, what)), now_ms, ME, f"told people ({what}): {reason}"))
+        self._save(changes.with_told(incident, what, f"told people ({what}): {reason}", now_ms=now_ms))
 
     # --- writing ------------------------------------------------------------------------------------
 

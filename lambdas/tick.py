@@ -7,9 +7,9 @@ from typing import Any
 
 from core import names
 from core.fleet import Watched
-from core.guards import Policy
 from core.items import BadRecord
 from core.model import FrontKind
+from core.policy import Policy
 from core.sweep import SWEEP_OFFSETS_S, Handler, Waking, wakings
 from lambdas.adapters import alarms, clock, environment, fronts, functions, log, queues, register, volume, world
 from lambdas.adapters.clients import WorldFailed

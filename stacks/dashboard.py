@@ -13,8 +13,8 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from core import names
-from core.guards import Policy
 from core.model import Deployable
+from core.policy import Policy
 from stacks.functions import Functions
 
 WIDTH = 24  # of the screen: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html

@@ -29,7 +29,7 @@ PROBE_NODES = Handler(module="probe_nodes", memory_mb=256, timeout_s=20, retries
 # Lambda would stop it at about sixteen messages of one incident, a quarter of an hour into it, and leave the rest to the dead letters
 # (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html). Its chain is bounded otherwise: a call sends one message at
 # most, when its own time is up, so one in some fifty seconds; only who brings the incident's word goes on; and every incident ends,
-# after an hour at the latest (core.guards.Policy.incident_s).
+# after an hour at the latest (core.policy.Policy.incident_s).
 RECOVER_ASSEMBLY = Handler(module="recover_assembly", memory_mb=512, timeout_s=60, loops=True)
 ADMIT_NODE = Handler(module="admit_node", memory_mb=512, timeout_s=60)
 RETIRE_NODE = Handler(module="retire_node", memory_mb=512, timeout_s=60)

@@ -27,7 +27,7 @@ from core.thresholds import Measures
 from spec import load
 from spec.application import ApplicationSection
 from tests.agent.test_agent_haproxy import CONFIGURATION, HAPROXY
-from tools import agent_tables, lab_tables
+from tools import agent_tables, lab_tables, recovery_tables
 from tools.page import written
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +38,13 @@ def test_the_tables_of_drills_sabotages_and_delays_are_those_of_the_code() -> No
     page = lab_tables.PAGE.read_text()
 
     assert page == written(page, lab_tables.TABLES), "run: .venv/bin/python tools/lab_tables.py"
+
+
+def test_the_rules_of_the_incident_and_their_diagram_are_those_of_the_code() -> None:
+    page = recovery_tables.PAGE.read_text()
+
+    assert {"diagram", "rules"} <= set(re.findall(r"<!-- table: ([\w-]+) -->", page))
+    assert page == written(page, recovery_tables.TABLES), "run: .venv/bin/python tools/recovery_tables.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -20,7 +20,7 @@ MAY_IMPORT = {  # package: ours, others'
     "agent": ({"core"}, {"boto3", "botocore", "h11", "prometheus_client"}),
     "cli": ({"core", "spec"}, {"boto3", "botocore"}),  # to ask what a parameter holds
     "lab": (set(), {"awslambdaric", "boto3", "botocore", "cryptography", "flask", "moto", "requests", "responses", "werkzeug", "yaml"}),
-    "bench": (set(), {"boto3", "botocore", "h11"}),  # for the floors
+    "bench": ({"core", "tests"}, {"boto3", "botocore", "h11"}),  # for the floors; decisions are measured over the views of their tests
     "tools": ({"spec", "core", "agent", "lab"}, {"cfnlint"}),  # tables of the docs are made from the code
     "deployables": (set(), {"postgres"}),  # a file beside the programs that use it
     "examples": ({"stacks"}, {"aws_cdk", "constructs"}),

@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import admission
-from core.budget import Budget, Entry, with_entry
+from core.budget import Budget
+from core.changes import apply, charged
 from core.fleet import Watched
-from core.guards import Policy, hold_back
 from core.incident import Cause, Incident, State
 from core.model import Front, OnDisagreement, Tolerance, Verdict
 from core.outlook import with_look
+from core.policy import Policy
 from core.records import Look, Looks, Permit, Phase, Report
 from core.recovery import next_step
 from core.snapshot import FreshLook, Machine, Member, View
-from core.steps import Fence, KeepEvidence, Leave, NudgeGroup, PlaceFront, Record, Spend, TakeLook, Tell, Wait
+from core.steps import Change, Fence, KeepEvidence, Leave, NudgeGroup, PlaceFront, Spend, TakeLook, Tell, Wait
 
 POLICY = Policy()
 START = 1_800_000_000_000
@@ -140,17 +141,19 @@ class Little:
     def recover(self) -> None:
         fresh: dict[str, FreshLook] = {}
         for _ in range(40):
-            step = next_step(self.view(fresh), POLICY, woken_by="tick")
+            view = self.view(fresh)
+            decision = next_step(view, POLICY, woken_by="tick")
             incident = self.incident
-            match step:
+            match decision.step:
                 case Leave() | Wait():
                     return
-                case Record(changed):
+                case step if isinstance(step, Change):
+                    changed = apply(view, decision)
                     self.incident = replace(changed, revision=changed.revision + 1)
                     if changed.ended:
                         self.ended.append(self.incident)
-                case Spend(entry):
-                    self.budget = with_entry(self.budget, entry)
+                case Spend():
+                    self.budget = charged(view)
                 case TakeLook(name):
                     seen = self.look(self.nodes[name])
                     fresh[name] = FreshLook(look=seen, answered=seen.ha == "ok", report_age_s=0, taken_ms=self.now_ms)
@@ -243,9 +246,10 @@ def test_no_window_ever_holds_more_replacements_than_the_budget(times: list[int]
             deployable="demo", assembly="counter", id=f"{n}", revision=1, instance="i", epoch=n, state=State.CONFIRMED,
             cause=Cause.SIGNALS, reason="", woken_by="", failed_ms=1, opened_ms=now_ms, state_ms=now_ms,
         )  # fmt: skip
-        if hold_back(incident, budget, POLICY, assemblies=1, now_ms=now_ms) is None:
+        view = View(watched=WATCHED, now_ms=now_ms, incident=incident, budget=budget)
+        if next_step(view, POLICY, woken_by="alarm").step == Spend():
             allowed.append(now_ms)
-            budget = with_entry(budget, Entry(at_ms=now_ms, deployable="demo", assembly="counter", incident=incident.id, replaced=True))
+            budget = charged(view)
 
     for start in allowed:
         assert sum(start <= at <= start + POLICY.budget_window_s * 1000 for at in allowed) <= POLICY.budget_replacements

@@ -9,9 +9,9 @@ import pytest
 
 from core import retirement
 from core.fleet import Watched
-from core.guards import Policy
 from core.incident import Cause, Incident, State
 from core.model import Front, FrontKind, OnDisagreement, Tolerance, Verdict
+from core.policy import Policy
 from core.records import Look, Looks, Permit, Phase, Report
 from core.snapshot import Machine, Member, View
 from core.sweep import Handler, wakings

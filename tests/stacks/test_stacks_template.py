@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core import names
-from core.guards import Policy
+from core.policy import Policy
 from lambdas import recover_assembly
 from lambdas.adapters import clock
 from tests.stacks.conftest import Template, as_list

@@ -1,0 +1,51 @@
+"""Rules for a node that must go: evidence first, then the fence, and nobody else before EC2 says that it is terminated."""
+
+from __future__ import annotations
+
+from core.case import Case
+from core.incident import Cause, State
+from core.steps import Fence, KeepEvidence, Move, Step, Tell, Wait
+
+GONE, RECREATING = Cause.GONE, State.RECREATING
+
+
+def evidence(case: Case) -> Step | None:
+    return None if case.incident.evidence_done else KeepEvidence(case.node)
+
+
+def fenced(case: Case) -> Step | None:
+    view, incident = case.view, case.incident
+    if not (incident.fence or incident.cause is GONE) or not view.is_dead(case.node):
+        return None
+    return Move(RECREATING, f"{case.node} is {view.state_of(case.node)}: it is fenced")
+
+
+def fence(case: Case) -> Step | None:
+    return None if case.incident.fence else Fence(case.node, force=False)
+
+
+def tell_open(case: Case) -> Step | None:
+    """After the kill: clients wait for the one, and not for the other."""
+    return None if "open" in case.incident.told else Tell("open", case.incident.reason)
+
+
+def force(case: Case) -> Step | None:
+    if case.incident.fence >= 2 or _waited_ms(case) <= case.policy.force_after_s * 1000:
+        return None
+    return Fence(case.node, force=True)
+
+
+def unconfirmed(case: Case) -> Step | None:
+    waited_ms = _waited_ms(case)
+    if waited_ms <= case.policy.fence_page_s * 1000 or "page" in case.incident.told:
+        return None
+    why = f"EC2 does not confirm that {case.node} is terminated after {waited_ms // 1000} s; nothing else may start before it does"
+    return Tell("page", why)
+
+
+def wait(case: Case) -> Step:
+    return Wait(f"waiting for EC2 to say that {case.node} is terminated: it is {case.view.state_of(case.node)}")
+
+
+def _waited_ms(case: Case) -> int:
+    return case.view.now_ms - case.incident.fenced_ms

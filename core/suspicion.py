@@ -1,0 +1,90 @@
+"""Rules for a node that is suspected: two signals, a third look right before the act, and the agent given its time; or no kill."""
+
+from __future__ import annotations
+
+from core.case import Case
+from core.incident import Cause, State
+from core.model import Verdict
+from core.outlook import SERVES, failing_since_ms
+from core.records import Look
+from core.steps import Confirm, End, Step, TakeLook, Wait
+
+SUPPRESSED, HEALTHY = State.SUPPRESSED, Verdict.HEALTHY
+GONE, REQUEST, SIGNALS = Cause.GONE, Cause.REQUEST, Cause.SIGNALS
+
+
+def gone(case: Case) -> Step | None:
+    view, node = case.view, case.node
+    return Confirm(GONE, f"EC2 says {node} is {view.state_of(node)}") if view.is_gone(node) else None
+
+
+def paused(case: Case) -> Step | None:
+    return None if case.view.paused is None else End(SUPPRESSED, f"paused: {case.view.paused}")
+
+
+def superseded(case: Case) -> Step | None:
+    permit = case.view.permit
+    if permit is None or permit.epoch <= case.incident.epoch:
+        return None
+    return End(SUPPRESSED, f"the permit has moved on to {permit.instance}")
+
+
+def starting(case: Case) -> Step | None:
+    return Wait(f"{case.node} is in its start grace", 5.0) if case.view.is_starting(case.node) else None
+
+
+def asks(case: Case) -> Step | None:
+    if case.node not in case.view.requests:
+        return None
+    request = case.view.asks(case.node)
+    return None if request is None else Confirm(REQUEST, f"{case.node} asks to be replaced: {request.reason}")
+
+
+def third_look(case: Case) -> Step | None:
+    fresh = case.view.fresh.get(case.node)
+    if fresh is not None and case.view.now_ms - fresh.taken_ms <= case.policy.look_fresh_s * 1000:
+        return None
+    return TakeLook(case.node)
+
+
+def agent_at_it(case: Case) -> Step | None:
+    """The first rung is the agent's: it restarts what failed, and asks when its tolerance is spent.
+
+    To replace the node sooner than a new one might take to be up would gain nothing.
+    """
+    view = case.view
+    if not case.two_signals or case.inside.silent or not view.fresh[case.node].answered:
+        return None
+    if view.now_ms - case.incident.opened_ms > view.watched.start_grace_s * 1000:
+        return None
+    return Wait(f"{case.inside.why}, and its agent is at it", case.policy.look_fresh_s)
+
+
+def two_signals(case: Case) -> Step | None:
+    if not case.two_signals:
+        return None
+    looks, fresh = case.view.looks[case.node], case.view.fresh[case.node].look
+    span_s = (looks.looks[-1].at_ms - (failing_since_ms(looks) or 0)) // 1000
+    return Confirm(SIGNALS, f"{case.inside.why}; looks from outside have failed for {span_s} s, and so did a fresh one ({_seen(fresh)})")
+
+
+def well_again(case: Case) -> Step | None:
+    if case.view.fresh[case.node].look.verdict is not HEALTHY or case.inside.verdict not in SERVES:
+        return None
+    return End(SUPPRESSED, f"healthy again: {case.inside.why}, and a fresh look is answered")
+
+
+def one_signal(case: Case) -> Step | None:
+    if case.view.now_ms - case.incident.opened_ms <= case.policy.doubt_s * 1000:
+        return None
+    look = case.view.fresh[case.node].look
+    why = f"only one signal: {case.inside.why}; a fresh look from outside says {look.verdict} ({_seen(look)}): not replaced"
+    return End(SUPPRESSED, why, "person")
+
+
+def look_again(case: Case) -> Step:
+    return Wait(f"{case.inside.why}; from outside: {_seen(case.view.fresh[case.node].look)}: looking again", case.policy.look_fresh_s)
+
+
+def _seen(look: Look) -> str:
+    return f"HA port: {look.ha}; HTTP: {look.http}"

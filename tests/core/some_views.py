@@ -1,0 +1,91 @@
+"""Views of every kind for the incident's machine, made by chance: for the tests of its table, and for the benchmark of a decision."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+from core.budget import Budget, Entry, with_entry
+from core.incident import ENDED, Cause, State
+from core.model import Tolerance, Verdict
+from core.records import Permit, Phase, Request
+from core.snapshot import Front as FrontSeen
+from core.snapshot import Member, View
+from tests.core.recovery_story import NEW, NOW, OLD, WATCHED, fresh, incident, looks, machine, report, spent
+
+# As many entries as are kept, half a minute apart: a foundation of many assemblies on a very bad day.
+CROWDED = Budget(
+    revision=100,
+    entries=tuple(
+        Entry(at_ms=NOW - 30_000 * n, deployable="demo", assembly=f"other-{n % 20}", incident=f"y{n}", replaced=True)
+        for n in range(99, -1, -1)
+    ),
+)
+
+
+def some_view(chance: random.Random) -> View:
+    """Anything that may be seen, sense in it or not: most things as they usually are, so that late rules have their turn."""
+
+    def pick(usual: Any, *others: Any) -> Any:
+        return usual if chance.random() < 0.75 else chance.choice(others)
+
+    old_machine = pick("running", "terminated", "stopped")
+    machines = {OLD: machine(OLD, old_machine), NEW: machine(NEW, pick("running", "terminated"))}
+    members = {OLD: Member(instance=OLD, lifecycle=pick("InService", "Pending:Wait", "Terminating:Wait"), healthy=True)}
+    if chance.random() < 0.5:
+        members = {NEW: Member(instance=NEW, lifecycle=pick("InService", "Pending:Wait"), healthy=True)}
+    holder, epoch = chance.choice([(OLD, 1), (NEW, 2)])
+    asked = Request(
+        deployable="demo", assembly="counter", instance=OLD, epoch=1, at_ms=NOW - 900, application="app", reason="failed", expires_at=NOW
+    )  # fmt: skip
+    budget = chance.choice([Budget(), spent(2), spent(10), spent(4, apart=True), CROWDED])
+    if chance.random() < 0.5:
+        paid = Entry(at_ms=NOW, deployable="demo", assembly="counter", incident="0001-i-0aaa", replaced=True)
+        budget = with_entry(budget, paid)
+    verdict = chance.choice([*Verdict, Verdict.FAILING, Verdict.FAILING])
+    seen = replace(fresh(chance.choice([*Verdict, Verdict.FAILING]), age_ms=pick(0, 6000)), answered=chance.random() < 0.5)
+    return View(
+        watched=replace(WATCHED, tolerance=Tolerance(pick(2, None), 3600)),
+        now_ms=NOW,
+        group=pick("g", None),
+        permit=pick(Permit(deployable="demo", assembly="counter", instance=holder, epoch=epoch, at_ms=NOW - 3000), None),
+        incident=some_incident(chance),
+        budget=budget,
+        paused=pick(None, "maintenance"),
+        reports={
+            OLD: report(verdict=verdict),
+            NEW: report(NEW, epoch=pick(2, 1), phase=pick(Phase.RUNNING, Phase.STARTING), verdict=pick(Verdict.HEALTHY, Verdict.FAILING)),
+        },
+        requests=pick({}, {OLD: asked}),
+        looks={OLD: looks(chance.choice(["hhhhhh", "hhhfff", "ffffff", "hhhhhf", "huuuuu"]), silent_s=chance.choice([0, 31]))},
+        machines=machines,
+        members=members,
+        fresh=pick({OLD: seen, NEW: seen}, {}),
+        front=chance.choice([None, FrontSeen(held_by=OLD, tried=None), *(FrontSeen(held_by=NEW, tried=t) for t in (True, False, None))]),
+        assemblies=pick(5, 200),
+    )
+
+
+def some_incident(chance: random.Random) -> Any:
+    state = chance.choice([None, *State, State.SUSPECTED, State.SUSPECTED])  # its rules ask most
+    if state is None:
+        return None
+    age_s = chance.choice([5, 5, 70, 70, 200, 200, 400, 400, 700, 4000])
+    return incident(
+        state,
+        cause=chance.choice([Cause.SIGNALS, Cause.GONE]),
+        opened_ms=NOW - age_s * 1000,
+        state_ms=NOW - chance.choice([1, age_s]) * 1000,
+        ended_ms=NOW - chance.choice([60, 4000]) * 1000 if state in ENDED else 0,
+        fence=chance.choice([0, 1, 2]),
+        fenced_ms=NOW - chance.choice([1, 30, 400]) * 1000,
+        isolated_ms=NOW - chance.choice([1, 1000]) * 1000,
+        evidence_done=chance.random() < 0.75,
+        told=chance.choice([(), ("open",), ("open", "page", "often"), ("open", "end", "page", "often", "late")]),
+        tried=chance.choice([(), (), ("i-1", "i-2", "i-3"), (NEW,)]),
+        escalated_to=chance.choice(["", "deployable", "person"]),
+        new_instance=NEW if state is State.VERIFYING else "",
+        new_epoch=2 if state is State.VERIFYING else 0,
+        front=chance.choice(["", "tried from outside"]),
+    )
