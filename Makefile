@@ -52,15 +52,16 @@ lint: setup
 test: setup test-fast  ## every test but the heavy ones
 	@$(MAKE) --no-print-directory -j2 test-pythons test-lab
 
+# Three, for many of them wait: for a watchdog, for a time to pass.
 test-fast: setup
-	$(PYTEST) -q -n 2 --dist loadscope -m "not lab and not heavy"
+	$(PYTEST) -q -n 3 --dist loadscope -m "not lab and not heavy"
 
 test-pythons: setup
 	$(PY) tools/every_python.py
 
-# One at a time: two labs at once would measure each other.
+# Two, and each file's own one after the other: a lab waits more than it works.
 test-lab: setup
-	$(PYTEST) -q -m "lab and not heavy"
+	$(PYTEST) -q -n 2 --dist loadscope -m "lab and not heavy"
 
 DRILLS := kill-application kill-instance freeze-instance
 demo: setup  ## break the demo three ways on a local cloud and watch it come back

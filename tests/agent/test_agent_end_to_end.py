@@ -217,6 +217,10 @@ def test_a_permit_starts_the_application_a_kill_restarts_it_and_a_successor_ends
         assert [entry["Key"] for entry in kept] == [journal]
 
 
+def _says(report: Report | None, verdict: str, reason: str) -> bool:
+    return report is not None and report.verdict.value == verdict and reason in report.applications[0][1].reason
+
+
 def test_a_crash_loop_asks_to_be_replaced_and_goes_on_trying(cloud: Cloud, tmp_path: Path) -> None:
     deployable, _ = one_server(run=Run(exec=(sys.executable, "-c", "raise SystemExit(3)")), tolerance=Tolerance(1, 60.0))
     cloud.write_permit(permit())
@@ -224,8 +228,7 @@ def test_a_crash_loop_asks_to_be_replaced_and_goes_on_trying(cloud: Cloud, tmp_p
         request = eventually("a request", lambda: cloud.item(names.request_sk(INSTANCE)))
         assert request["application"] == "web"
         assert "exited with status 3" in request["reason"]
-        report = eventually("a failing report", lambda: (found := cloud.report()) and found.verdict.value == "failing" and found)
-        assert "next start in" in report.applications[0][1].reason
+        eventually("a failing report that says when it is tried again", lambda: _says(cloud.report(), "failing", "next start in"))
 
 
 def test_being_told_to_stop_leaves_the_application_running_and_a_new_life_adopts_it(cloud: Cloud, tmp_path: Path) -> None:

@@ -10,14 +10,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from lab import space
-
-_REPOSITORY = Path(__file__).resolve().parent.parent.parent
-_ENTER = "import sys; from lab import space; sys.exit(space.enter(sys.argv[1:]))"
+from tests.lab.played import ENTER, REPOSITORY
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,6 +48,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _run_inside(item: pytest.Function) -> None:
     again = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{item.path}::{item.nodeid.split('::', 1)[1]}"]
     bare = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
-    done = subprocess.run([sys.executable, "-c", _ENTER, *again], cwd=_REPOSITORY, env=bare, capture_output=True, text=True, timeout=180)
+    done = subprocess.run([sys.executable, "-c", ENTER, *again], cwd=REPOSITORY, env=bare, capture_output=True, text=True, timeout=180)
     if done.returncode != 0:
         pytest.fail(f"inside the lab's space:\n{done.stdout}{done.stderr}", pytrace=False)

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
-_ENTER = "import sys; from lab import space; sys.exit(space.enter(sys.argv[1:]))"
-_LIMIT_S = 900.0
+from tests.lab.played import ENTER, LIMIT_S, REPOSITORY
+
 Step = tuple[str, str, str | None, int]  # its name, the drill, the sabotage, the patience in seconds
 
 SERVED = "clients are served again at the same address"
@@ -84,7 +83,7 @@ class _Playing:
         program = [sys.executable, str(repository / "tests/lab/proving.py"), str(self._lab), str(self._results), plan]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _ENTER, *program],
+                [sys.executable, "-c", ENTER, *program],
                 cwd=repository,
                 env={**os.environ, "PYTHONPATH": str(repository), "PYTHONDONTWRITEBYTECODE": "1"},
                 stdin=subprocess.DEVNULL,
@@ -153,7 +152,7 @@ def copy_without(rules: Sequence[Rule], to: Path) -> Path:
 @contextmanager
 def playing(folder: Path, plays: Sequence[tuple[Path, Sequence[Step]]]) -> Iterator[tuple[Lab, ...]]:
     """Play each plan in a lab of its own, from a repository's folder, all at once; what they saw, when the last has ended."""
-    until = time.monotonic() + _LIMIT_S
+    until = time.monotonic() + LIMIT_S
     labs: list[_Playing] = []
     try:
         for number, (repository, steps) in enumerate(plays):

@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
-_ENTER = "import sys; from lab import space; sys.exit(space.enter(sys.argv[1:]))"
-_LIMIT_S = 1500.0
+from tests.lab.played import played
 
 pytestmark = [pytest.mark.lab, pytest.mark.heavy]
 
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("sharing")
-    (folder / "lab").mkdir()
-    results = folder / "results.json"
-    program = [sys.executable, str(REPOSITORY / "tests/lab/sharing.py"), str(folder / "lab"), str(results)]
-    done = subprocess.run(
-        [sys.executable, "-c", _ENTER, *program],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_LIMIT_S,
-    )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    return dict(json.loads(results.read_text()))
+    return played("sharing.py", tmp_path_factory.mktemp("sharing"), limit_s=1500.0)
 
 
 def test_both_stand_on_one_table_and_survive_the_loss_of_their_machine(seen: dict[str, Any]) -> None:

@@ -5,39 +5,18 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-no
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
-_ENTER = "import sys; from lab import space; sys.exit(space.enter(sys.argv[1:]))"
-_LIMIT_S = 900.0
+from tests.lab.played import played
 
 pytestmark = [pytest.mark.lab, pytest.mark.heavy]
 
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("spot")
-    (folder / "lab").mkdir()
-    results = folder / "results.json"
-    program = [sys.executable, str(REPOSITORY / "tests/lab/reclaiming.py"), str(folder / "lab"), str(results)]
-    done = subprocess.run(
-        [sys.executable, "-c", _ENTER, *program],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_LIMIT_S,
-    )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    return dict(json.loads(results.read_text()))
+    return played("reclaiming.py", tmp_path_factory.mktemp("spot"))
 
 
 def test_a_machine_that_is_taken_back_is_replaced_before_ec2_takes_it(seen: dict[str, Any]) -> None:
