@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from core.snapshot import Machine
-from lambdas.adapters import clock, instances, interface
+from lambdas.adapters import interface
 from lambdas.adapters.clients import WorldFailed
 from lambdas.adapters.environment import FrontInterface
 from lambdas.adapters.instances import NotYet
+from tests.lambdas.attaching import Attaching, in_place
 
 
 @dataclass
-class Ec2:
+class Ec2(Attaching):
     """An interface whose attachments take their time. sticks: its machine does not let go unless forced."""
 
-    now_ms: int = 0
-    holder: str | None = None
-    state: str = ""
-    due_ms: int = 0
     sticks: bool = False
-    states: dict[str, str] = field(default_factory=lambda: {"i-old": "running", "i-new": "running"})
-    refuses: str = ""
-    calls: list[str] = field(default_factory=list)
-
-    def sleep(self, seconds: float) -> None:
-        self.now_ms += int(seconds * 1000)
-        if self.due_ms and self.now_ms >= self.due_ms:
-            self.due_ms = 0
-            if self.state == "attaching":
-                self.state = "attached"
-            elif self.state == "detaching":
-                self.holder, self.state = None, ""
 
     def describe_network_interfaces(self, NetworkInterfaceIds: list[str]) -> dict[str, Any]:
         attachment = {"AttachmentId": "eni-attach-1", "InstanceId": self.holder, "Status": self.state}
@@ -54,17 +38,7 @@ class Ec2:
 
 @pytest.fixture
 def ec2(monkeypatch: pytest.MonkeyPatch) -> Ec2:
-    made = Ec2()
-
-    def describe(wanted: list[str]) -> dict[str, Machine]:
-        known = {i: made.states[i] for i in wanted if i in made.states}
-        return {i: Machine(instance=i, state=state, address="", launched_ms=0, changed_ms=None) for i, state in known.items()}
-
-    monkeypatch.setattr(interface, "client", lambda service: made)
-    monkeypatch.setattr(instances, "describe", describe)
-    monkeypatch.setattr(clock, "now_ms", lambda: made.now_ms)
-    monkeypatch.setattr(clock, "sleep", made.sleep)
-    return made
+    return in_place(Ec2(), interface, monkeypatch)
 
 
 FRONT = interface.InterfaceFront(FrontInterface(interface="eni-1", address="10.20.0.9", ports=(8080,)))

@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from core import names
-from core.snapshot import Machine
 from lambdas import move_front
-from lambdas.adapters import clock, environment, instances, volume
+from lambdas.adapters import environment, volume
 from lambdas.adapters.clients import WorldFailed
 from lambdas.adapters.instances import NotYet
+from tests.lambdas.attaching import Attaching, in_place
 from tests.lambdas.conftest import A, D
 
 
 @dataclass
-class Ec2:
+class Ec2(Attaching):
     """A volume whose attachments take their time. busy: its file system is still mounted there."""
 
-    now_ms: int = 0
-    holder: str | None = None
-    state: str = ""
-    due_ms: int = 0
     busy: bool = False
-    states: dict[str, str] = field(default_factory=lambda: {"i-old": "running", "i-new": "running"})
-    refuses: str = ""
-    calls: list[str] = field(default_factory=list)
 
-    def sleep(self, seconds: float) -> None:
-        self.now_ms += int(seconds * 1000)
-        if self.due_ms and self.now_ms >= self.due_ms:
-            self.due_ms = 0
-            if self.state == "attaching":
-                self.state = "attached"
-            elif self.state == "detaching":
-                self.holder, self.state = (self.holder, "busy") if self.busy else (None, "")
+    def detached(self) -> None:
+        self.holder, self.state = (self.holder, "busy") if self.busy else (None, "")
 
     def describe_volumes(self, VolumeIds: list[str]) -> dict[str, Any]:
         if self.holder is None:
@@ -57,17 +44,7 @@ class Ec2:
 
 @pytest.fixture
 def ec2(monkeypatch: pytest.MonkeyPatch) -> Ec2:
-    made = Ec2()
-
-    def describe(wanted: list[str]) -> dict[str, Machine]:
-        known = {i: made.states[i] for i in wanted if i in made.states}
-        return {i: Machine(instance=i, state=state, address="", launched_ms=0, changed_ms=None) for i, state in known.items()}
-
-    monkeypatch.setattr(volume, "client", lambda service: made)
-    monkeypatch.setattr(instances, "describe", describe)
-    monkeypatch.setattr(clock, "now_ms", lambda: made.now_ms)
-    monkeypatch.setattr(clock, "sleep", made.sleep)
-    return made
+    return in_place(Ec2(), volume, monkeypatch)
 
 
 VOLUME = volume.Volume("vol-1")
