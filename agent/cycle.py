@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from agent.announcer import Announcer
 from agent.beat import set_within, until_beat_s
 from agent.keeping import StateKeeper
+from agent.knowledge import Knowledge, Tally
 from agent.log import Log
 from agent.notebook import Notebook
 from agent.notes import Notes
@@ -18,8 +19,8 @@ from agent.off_loop import Shortage
 from agent.runs import reap_orphans
 from agent.supervised import Supervised
 from agent.systemd import Notifier
-from core.node import AskReplacement, Concluded, Decision, GiveUp, Hold, Memory, Seen, Snapshot, Start, Stop, decide, next_deadline_s
-from core.records import Permit, Phase
+from core.node import AskReplacement, Concluded, Decision, GiveUp, Memory, Seen, Snapshot, Start, Stop, decide, next_deadline_s
+from core.records import Phase
 from core.settings import NodeSettings
 from core.supervision import History
 
@@ -28,31 +29,6 @@ STUCK_AFTER_S = 8.0  # without a completed cycle the agent is not alive; the uni
 RELEASE_WAIT_S = 5.0  # an agent that leaves waits so long for its release to reach the disk
 REAP_EVERY_S = 1.0
 _NO_HISTORY = History()
-
-
-@dataclass(slots=True)
-class Knowledge:
-    """What the watchers saw last; the cycle reads it, nobody else decides on it. held: what operators hold down."""
-
-    permit: Permit | None = None
-    terminating: bool = False
-    stop_asked: bool = False
-    powering_off: bool = False
-    rebooting: bool = False
-    held: dict[str, Hold] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What the agent counts of itself, for metrics; times in seconds, on the cycle's clock where they are moments."""
-
-    cycles: int = 0
-    cycle_s_last: float = 0.0
-    cycle_s_max: float = 0.0
-    cycle_s_total: float = 0.0
-    reports: int = 0
-    table_errors: int = 0
-    table_answered_at_s: float | None = None
 
 
 class Cycle:
@@ -82,6 +58,7 @@ class Cycle:
         self.keeper: StateKeeper | None = None  # of the assembly's state, where the agent keeps it
         self.wanted_requests: dict[str, str] = {}  # application -> reason, until the reporter has stored it
         self.told = asyncio.Event()  # set whenever there is something new to report
+        self.doubted = asyncio.Event()  # set while the database may be why an application fails
         self.turned = asyncio.Event()  # of the step to come: set when it is done, then another takes its place
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -153,6 +130,7 @@ class Cycle:
             applications=seen,
             held=dict(known.held),
             kept=self.keeper.seen() if self.keeper is not None else None,
+            database=known.database,
         )
 
     # --- perform ---------------------------------------------------------------------------------------------------
@@ -170,6 +148,7 @@ class Cycle:
             why = f"{decision.concluded.reason}; its release is not written down yet"
             decision = replace(decision, memory=memory, concluded=replace(decision.concluded, phase=Phase.STOPPING, reason=why))
         self.memory = decision.memory
+        (self.doubted.set if self.memory.doubts else self.doubted.clear)()
         starts = [action for action in decision.actions if isinstance(action, Start)]
         for start in starts:
             self.applications[start.name].begin(start.epoch)

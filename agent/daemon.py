@@ -15,6 +15,7 @@ from agent.address_watch import watch_addresses
 from agent.adoption import boot
 from agent.cycle import Cycle
 from agent.database import DatabaseFiles
+from agent.database_watch import watch_database
 from agent.front_interface import keep_front_interface
 from agent.holder import NodeHolder
 from agent.keeping import Keeper, StateKeeper
@@ -140,6 +141,9 @@ async def _parts(cycle: Cycle, reporter: Reporter, world: World) -> None:
             others.append(parts.create_task(kept, name="front interface"))
         if world.database is not None:
             others.append(parts.create_task(world.database.keep(), name="database"))
+            others.append(
+                parts.create_task(watch_database(cycle, world.database.engine, world.database.at, world.log), name="database asked")
+            )
         await parts.create_task(cycle.run(), name="cycle")
         for part in others:
             part.cancel()

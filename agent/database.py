@@ -38,6 +38,7 @@ class DatabaseFiles:
         log: Log,
     ) -> None:
         """folder: in memory (tmpfs), of ours alone; each application gets one in it."""
+        self.engine, self.at = database.engine, at
         self._database, self._at, self._applications = database, at, applications
         self._passwords, self._folder, self._ca, self._log = passwords, folder, str(ca), log
         self._last: Credentials | None = None

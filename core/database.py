@@ -36,7 +36,10 @@ class Auth(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database:
-    """instance: its class. storage_gb: of gp3. name: of the database in it. backups_days: how far back it can be restored."""
+    """instance: its class. storage_gb: of gp3. name: of the database in it. backups_days: how far back it can be restored.
+
+    busy_budget_s: how long it may give no answer before an application's failure counts as the application's.
+    """
 
     engine: Engine
     version: str
@@ -46,12 +49,14 @@ class Database:
     storage_gb: int = 20
     backups_days: int = 7
     name: str = "app"
+    busy_budget_s: float = 600.0
 
     def __post_init__(self) -> None:
         if not VERSION.fullmatch(self.version):
             raise ValueError(f"database.version is {self.version!r}: write the minor one too, such as 16.4")
         check_bounds(20, 65536, storage_gb=self.storage_gb)
         check_bounds(1, 35, backups_days=self.backups_days)
+        check_bounds(0, busy_budget_s=self.busy_budget_s)
 
     @property
     def user(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 
+from core import database_outage
 from core.model import Assembly
 from core.node_kept import with_state
 from core.node_leaving import LEAVE_BUDGET_S, go_down
@@ -102,11 +103,15 @@ def _names_another(memory: Memory, permit: Permit | None) -> bool:
 
 
 def next_deadline_s(memory: Memory, snapshot: Snapshot, assembly: Assembly) -> float | None:
-    """When the clock alone will call for another decision: the next retry, start timeout or request, on the same clock."""
+    """When the clock alone will call for another decision: the next retry, start timeout, request or excuse's end, on the same clock."""
     at_s = [history.retry_at_s for history in memory.histories.values() if history.retry_at_s is not None]
     at_s += memory.untold.values()
     for application in assembly.applications:
         seen = snapshot.applications[application.name]
         if seen.alive and not seen.ready:
             at_s.append(seen.started_at_s + application.start_timeout_s)
+    if snapshot.database is not None and assembly.database is not None:
+        budget_s = assembly.database.busy_budget_s
+        for doubted_s in memory.doubts.values():
+            at_s += database_outage.deadline_s(snapshot.database, doubted_s=doubted_s, budget_s=budget_s)
     return min((at for at in at_s if at > snapshot.now_s), default=None)

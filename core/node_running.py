@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from core.database import Database
+from core.database_outage import Heard, blamed, excuse, is_back
 from core.health import worst
 from core.model import Application, Assembly, Verdict
 from core.node_state import Action, AskReplacement, Concluded, Decision, Hold, Memory, Seen, Snapshot, Start, Stop
@@ -29,6 +31,7 @@ class _One:
     hold: Hold | None
     waits_for: list[str]
     failure: str | None = None
+    excused: str | None = None  # it fails, and its database is why, or may be
 
 
 def keep_running(memory: Memory, snapshot: Snapshot, assembly: Assembly, *, begin_nothing: str) -> Decision:
@@ -41,9 +44,10 @@ def keep_running(memory: Memory, snapshot: Snapshot, assembly: Assembly, *, begi
         begin_nothing = "the agent was told to stop; what runs goes on"
     memory, actions = _ask_for_untold(memory, snapshot)
     ones = [_look_at(name, memory, snapshot, assembly) for name in start_order(assembly)]
+    doubts: dict[str, float] = {}
     if not begin_nothing:
         for one in ones:
-            actions += _count(one, memory.epoch, snapshot.now_s)
+            actions += _count(one, memory, snapshot, assembly.database, doubts)
     for one in ones:
         if not snapshot.stop_asked:
             actions += _step(one, ones, memory.epoch, snapshot.now_s, begin_nothing)
@@ -56,6 +60,7 @@ def keep_running(memory: Memory, snapshot: Snapshot, assembly: Assembly, *, begi
         counted={one.application.name: one.counted for one in ones},
         held=frozenset(snapshot.held),
         was_running=was_running,
+        doubts=doubts,
     )
     concluded = Concluded(
         phase=Phase.RUNNING if was_running else Phase.STARTING,
@@ -99,16 +104,31 @@ def _ask_for_untold(memory: Memory, snapshot: Snapshot) -> tuple[Memory, list[Ac
 # --- failures --------------------------------------------------------------------------------------------------------
 
 
-def _count(one: _One, epoch: int, now_s: float) -> list[Action]:
+def _count(one: _One, memory: Memory, snapshot: Snapshot, database: Database | None, doubts: dict[str, float]) -> list[Action]:
     """Count a failure once for each run. What an operator holds down does not fail."""
     if one.hold is not None:
         return []
-    one.failure = _failure(one, epoch, now_s)
+    failure, now_s = _failure(one, memory.epoch, snapshot.now_s), snapshot.now_s
+    if failure is not None and database is not None and snapshot.database is not None:
+        doubted_s = memory.doubts.get(one.application.name, now_s)
+        failure = _weigh(one, failure, snapshot.database, doubted_s=doubted_s, budget_s=database.busy_budget_s, now_s=now_s)
+        if one.excused is not None:
+            doubts[one.application.name] = doubted_s
+    one.failure = failure
     if one.failure is None:
         return []
     one.history = after_failure(one.history, one.application.tolerance, one.failure, now_s=now_s)
     one.counted = one.seen.run
     return [AskReplacement(one.application.name, one.history.asks)] if one.history.asks is not None else []
+
+
+def _weigh(one: _One, failure: str, heard: Heard, *, doubted_s: float, budget_s: float, now_s: float) -> str | None:
+    """The failure, if it counts. One that is the database's excuses the application; what ended by it is started again when it is back."""
+    if not one.seen.alive and is_back(heard, doubted_s=doubted_s, now_s=now_s):
+        one.counted = one.seen.run
+        return None
+    one.excused = excuse(heard, doubted_s=doubted_s, budget_s=budget_s, now_s=now_s)
+    return None if one.excused is not None else blamed(heard, failure, budget_s=budget_s)
 
 
 def _failure(one: _One, epoch: int, now_s: float) -> str | None:
@@ -146,7 +166,7 @@ def _step(one: _One, ones: Sequence[_One], epoch: int, now_s: float, begin_nothi
         elif why is None and seen.run == one.counted:
             why = one.history.last or "its stop was interrupted"  # the agent died between counting a failure and its end
         return [Stop(application.name, application.stop_timeout_s, why, drain=not failed)] if why is not None else []
-    if one.waits_for or (one.history.retry_at_s is not None and now_s < one.history.retry_at_s):
+    if one.excused is not None or one.waits_for or (one.history.retry_at_s is not None and now_s < one.history.retry_at_s):
         return []
     return [Start(application.name, epoch)]
 
@@ -179,6 +199,8 @@ def _told(one: _One, epoch: int, now_s: float, begin_nothing: str) -> tuple[Verd
         return Verdict.UNKNOWN, f"cannot tell whether it runs, so it is not started: {seen.cannot_tell}"
     if one.hold is not None:
         return Verdict.UNKNOWN, "held offline by an operator" + ("; stopping" if seen.alive else "")
+    if one.excused is not None:
+        return Verdict.BUSY, one.excused + ("" if seen.alive else f"; not running: {seen.ended}")
     if _is_up(seen, epoch):
         return seen.verdict, seen.reason
     if begin_nothing and not seen.alive:

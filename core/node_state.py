@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from core.database_outage import Heard
 from core.model import Verdict
 from core.records import Permit, Phase
 from core.supervision import History
@@ -67,7 +68,8 @@ class Snapshot:
 
     permit: as last read; None when it was never read or is not there. terminating: Auto Scaling's target state is
     Terminated. stop_asked: the agent was told to stop. powering_off: and the machine goes down for good with it;
-    rebooting: it goes down and comes back. held: by application. kept: None where the agent keeps no state.
+    rebooting: it goes down and comes back. held: by application. kept: None where the agent keeps no state. database: None
+    where nobody asks it.
     """
 
     now_s: float
@@ -79,6 +81,7 @@ class Snapshot:
     applications: Mapping[str, Seen]
     held: Mapping[str, Hold] = field(default_factory=dict)
     kept: Kept | None = None
+    database: Heard | None = None
 
     @property
     def goes_down(self) -> bool:
@@ -96,6 +99,7 @@ class Memory:
     counted: by application, the last run whose failure was counted, or that was stopped because we said so.
     untold: by application of which we cannot tell whether it runs, when to ask (again) to be replaced.
     held: who was held at the last decision. quiet_since_s: when nothing ran any more on a node that leaves.
+    doubts: by application, since when it fails for what may be the database: while there are any, the database is asked.
     """
 
     instance: str
@@ -110,6 +114,7 @@ class Memory:
     counted: Mapping[str, int] = field(default_factory=dict)
     untold: Mapping[str, float] = field(default_factory=dict)
     held: frozenset[str] = frozenset()
+    doubts: Mapping[str, float] = field(default_factory=dict)
 
 
 # --- what it may do ----------------------------------------------------------------------------------------------

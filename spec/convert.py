@@ -73,6 +73,7 @@ def _database(section: DatabaseSection) -> Database:
         storage_gb=section.storage,
         backups_days=round(section.backups / 86400),
         name=section.name,
+        busy_budget_s=section.busy_budget,
     )
 
 

@@ -39,6 +39,10 @@ class DatabaseSection(Section):
         default=7 * 86400.0, description="how far back it can be restored to any moment, in whole days such as 7d; at most 35d"
     )
     name: DatabaseName = Field(default="app", description="the name of the database in it")
+    busy_budget: Annotated[float, Duration("1s", "7d")] = Field(
+        default=600.0,
+        description="how long applications may be busy because it does not answer, before their failures count as their own, such as 10m",
+    )
 
     @model_validator(mode="after")
     def _whole_days(self) -> Self:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.application import Run
+from core.database_outage import Heard
 from core.model import Application, Assembly, Probe, Verdict
 from core.node import Concluded, Decision, Hold, Kept, Memory, Seen, Snapshot, Start, Stop, decide
 from core.records import Permit, Phase
@@ -36,6 +37,7 @@ class Story:
     rebooting: bool = False
     held: dict[str, Hold] = field(default_factory=dict)
     kept: Kept | None = None
+    database: Heard | None = None
     now_s: float = 100.0
     last: Decision | None = None
 
@@ -52,6 +54,7 @@ class Story:
             rebooting=self.rebooting,
             held=dict(self.held),
             kept=self.kept,
+            database=self.database,
             applications=dict(self.seen),
         )
 
