@@ -141,9 +141,7 @@ async def _parts(cycle: Cycle, reporter: Reporter, world: World) -> None:
             others.append(parts.create_task(kept, name="front interface"))
         if world.database is not None:
             others.append(parts.create_task(world.database.keep(), name="database"))
-            others.append(
-                parts.create_task(watch_database(cycle, world.database.engine, world.database.at, world.log), name="database asked")
-            )
+            others.append(parts.create_task(watch_database(cycle, world.database, world.log), name="database asked"))
         await parts.create_task(cycle.run(), name="cycle")
         for part in others:
             part.cancel()

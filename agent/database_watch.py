@@ -71,10 +71,9 @@ class Question:
                 await writer.wait_closed()
 
 
-async def watch_database(
-    cycle: Cycle, engine: Engine, at: Whereabouts, log: Log, *, ask: Ask | None = None, every_s: float = EVERY_S
-) -> None:
+async def watch_database(cycle: Cycle, database: Reached, log: Log, *, ask: Ask | None = None, every_s: float = EVERY_S) -> None:
     """Ask while there is a doubt, and tell the cycle. Never returns. ask: raises NoReply; for tests."""
+    engine, at = database.engine, database.at
     ask = ask or Question(engine, at).ask
     loop = asyncio.get_running_loop()
     cycle.knowledge.database = heard = Heard()
@@ -87,8 +86,10 @@ async def watch_database(
             why = str(error)
         before, heard = heard, after_question(heard, asked_s=asked_s, now_s=loop.time(), why=why)
         cycle.knowledge.database = heard
-        if (before.silent_since_s is None) != (heard.silent_since_s is None):
-            log.say("database-silent" if why is not None else "database-answers", host=at.host, reason=why or "")
+        if heard.silent_since_s is not None and before.silent_since_s is None:
+            log.say("database-silent", host=at.host, reason=heard.why)
+        elif heard.silent_since_s is None and before.silent_since_s is not None:
+            log.say("database-answers", host=at.host)
         cycle.wake()
         await _rest(cycle, heard, engine, every_s)
 

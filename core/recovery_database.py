@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from core.model import Deployable
 from core.recovery_times import Delay, Expected, Share
 
-FOUND_AGAIN = Share(2.6, 8.0, "measured: fail-over-database; the worst is its limit")
+FOUND_AGAIN = Share(2.6, 8.0, "measured: database-failover; the worst is its limit")
 
 
 def expected_of_database(deployable: Deployable, delays: Mapping[str, Delay]) -> Iterator[Expected]:

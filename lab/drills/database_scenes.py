@@ -17,6 +17,9 @@ from lab.drills.stage import Situation, Stage
 
 OUTPUT = "Database"  # what such a stack tells of itself: the instance's name
 _PERIOD_S, _TIMEOUT_S = 0.1, 4.0
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html
+STARTED, COMPLETED = "RDS-EVENT-0013", "RDS-EVENT-0049"
+WAITS = "busy: database: "
 _BEFORE = 20  # entries that must be acknowledged before anything is broken
 
 
@@ -62,27 +65,44 @@ class Writer:
 
 
 def fail_over_database(stage: Stage, before: Situation, limit_s: float) -> Outcome:
-    database = _database(stage)
+    """The program's own probe of its readiness fails all the while: it must be told busy for its database, and left alone."""
+    database, told = _database(stage), set[str]()
     with Writer(stage.slot.finder(), stage.slot.ports[0]) as writer:
         wait_for(lambda: len(writer.acknowledged) >= _BEFORE, timeout_s=stage.patience_s, every_s=0.2)
         at = time.time()
         stage.tell(f"{database} is rebooted with failover")
         stage.cloud.clients["rds"].reboot_db_instance(DBInstanceIdentifier=database, ForceFailover=True)
-        wait_for(lambda: _completed(stage, at) and stage.client.good_since(at, count=10), timeout_s=stage.patience_s, every_s=0.5)
+
+        def is_over() -> bool:
+            told.update(_told_of_applications(stage))
+            return _in_history(stage, COMPLETED, at) > 0 and stage.client.good_since(at, count=10)
+
+        wait_for(is_over, timeout_s=stage.patience_s, every_s=0.5)
         again = time.time()
         wait_for(lambda: writer.since(again) >= _BEFORE, timeout_s=stage.patience_s, every_s=0.2)
+        wait_for(lambda: not any(WAITS in said for said in _told_of_applications(stage)), timeout_s=stage.patience_s, every_s=0.5)
     until = time.time()
+    restarts = stage.restarts_before
     after = stage.situation()
     gap = measure.longest_gap(stage.samples(at), since=at)
     promises = (
         *_kept(writer, again),
         at_most("our share of the gap", stage.split(gap)[1] if gap else None, limit_s, "s"),
-        exactly("failovers in the deployable's history", _completed(stage, at), 1),
+        exactly("the program was said to be busy for its database", int(any(said.startswith(WAITS) for said in told)), 1),
+        exactly("the program was said to be failing", int(any(said.startswith("failing") for said in told)), 0),
+        exactly("restarts of the program", stage.restarts_before - restarts, 0),
+        exactly("failovers begun, in the deployable's history", _in_history(stage, STARTED, at), 1),
+        exactly("failovers completed, in the deployable's history", _in_history(stage, COMPLETED, at), 1),
         exactly("machines launched", len(after.launched - before.launched), 0),
         exactly("changes of the permit", int((after.holder, after.epoch) != (before.holder, before.epoch)), 0),
         exactly("incidents", len(after.ended - before.ended) + (stage.open_incident() is not None), 0),
     )
     return Outcome(promises, None, until)
+
+
+def _told_of_applications(stage: Stage) -> set[str]:
+    """The verdict of each application with its reason, as the nodes report them."""
+    return {f"{app['verdict']}: {app.get('reason', '')}" for report in stage.reports() for app in report["applications"].values()}
 
 
 def kill_while_writing(stage: Stage, before: Situation, limit_s: float) -> Outcome:
@@ -111,7 +131,7 @@ def _kept(writer: Writer, again: float) -> tuple[Promise, ...]:
     )
 
 
-def _completed(stage: Stage, since: float) -> int:
-    """How often the history says since then that a failover was completed."""
+def _in_history(stage: Stage, kind: str, since: float) -> int:
+    """How often the deployable's history has an event of RDS since then."""
     rows = stage.cloud.items(f"HISTORY#{stage.slot.deployable}")
-    return sum(row["kind"] == "RDS-EVENT-0049" and float(row["at_ms"]) / 1000 >= since for row in rows)
+    return sum(row["kind"] == kind and float(row["at_ms"]) / 1000 >= since for row in rows)

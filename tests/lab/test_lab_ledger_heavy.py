@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-DRILLS = ("fail-over-database", "kill-while-writing")
+DRILLS = ("database-failover", "kill-while-writing")
 _LIMIT_S = 1500.0
 
 pytestmark = [

@@ -16,9 +16,10 @@ DRILLS: tuple[Drill, ...] = (
         needs="a database",
     ),
     Drill(
-        "fail-over-database",
+        "database-failover",
         "the database is rebooted with failover while entries are written to it",
-        "every entry that was acknowledged is there; no new machine, no incident, and the history tells of it",
+        "every entry that was acknowledged is there; the program is busy for its database, not restarted; no new machine, no incident, "
+        "and the history tells of it",
         8.0,
         fail_over_database,
         needs="a database in two zones",
