@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lab.drills import belief, one_try
 from lab.drills.cloud import Cloud, wait_for
 from lab.drills.node_sabotage import Edit, in_settings, in_unit
 from lab.drills.stage import CALL_S, Stage
@@ -131,6 +132,16 @@ def _resolved(value: str | dict[str, str]) -> str:
     return text.replace("${AWS::AccountId}", ACCOUNT).replace("${AWS::Region}", REGION)
 
 
+def _believe(cloud: Cloud) -> None:
+    _replace_code(cloud, belief.SOURCE)
+    belief.take_missing_for(cloud, _callers(cloud), "breaching")
+
+
+def _doubt(cloud: Cloud) -> None:
+    belief.take_missing_for(cloud, _callers(cloud), "ignore")
+    _restore_code(cloud)
+
+
 # --- the alarm -----------------------------------------------------------------------------------------------
 
 
@@ -191,6 +202,15 @@ SABOTAGES: dict[str, Sabotage] = {
         Sabotage("recover-role", "everything is denied to the role of recover_assembly", _deny_role, _allow_role),
         Sabotage("recover-code", "recover_assembly raises", _raise, _restore_code),
         Sabotage("recover-hangs", "recover_assembly sleeps past its timeout", _hang, _restore_code),
+        Sabotage(
+            "recover-believes", "recover_assembly ends what an alarm names, unasked; the alarm takes silence for failure", _believe, _doubt
+        ),
+        Sabotage(
+            "one-try",
+            "no event of recover_assembly's is tried again, and tick may not wake it",
+            one_try.take_second_tries,
+            one_try.give_second_tries,
+        ),
         Sabotage("alarm-action", "the alarms that call a function lose their actions", _disable_actions, _enable_actions),
         Sabotage("one-zone", "the groups launch in their first zone alone", _one_zone, _all_zones),
         _on_node("no-probes", "the node's settings name no probes", in_settings(probes=[])),
