@@ -19,8 +19,11 @@ PAGE = ROOT / "docs/lab.md"
 
 
 def drills() -> str:
-    rows = [(f"`{drill.name}`", drill.fault, drill.promise, f"{drill.limit:g} {drill.unit}") for drill in DRILLS.values()]
-    return markdown(("drill", "fault", "promise", "limit"), rows)
+    rows = [
+        (f"`{drill.name}`", drill.fault, drill.promise, f"{drill.limit:g} {drill.unit}", ", ".join(f"`{name}`" for name in drill.broken_by))
+        for drill in DRILLS.values()
+    ]
+    return markdown(("drill", "fault", "promise", "limit", "finds out"), rows)
 
 
 TABLES: Tables = {

@@ -15,7 +15,7 @@ class Drill:
 
     penalty_max: how much of earlier failures' penalty may be left when it begins, because the agent makes the restarts of
     what fails often wait on purpose; None: it does not matter. needs: what a deployable must have, beside an address; most need
-    nothing, and those are what `make drills` plays.
+    nothing, and those are what `make drills` plays. broken_by: sabotages that it finds out.
     """
 
     name: str
@@ -26,3 +26,4 @@ class Drill:
     penalty_max: float | None = None
     unit: str = "s"
     needs: str = ""
+    broken_by: tuple[str, ...] = ()

@@ -45,14 +45,22 @@ def longest_gap(samples: Iterable[Sample], *, since: float) -> Gap | None:
     return longest
 
 
+def union(spans: Iterable[tuple[float, float]], *, start: float, end: float) -> list[tuple[float, float]]:
+    """What of [start, end] at least one span covers, as spans that do not touch."""
+    covered: list[tuple[float, float]] = []
+    for a, b in sorted((max(a, start), min(b, end)) for a, b in spans):
+        if b <= a:
+            continue
+        if covered and a <= covered[-1][1]:
+            covered[-1] = (covered[-1][0], max(b, covered[-1][1]))
+        else:
+            covered.append((a, b))
+    return covered
+
+
 def union_s(spans: Iterable[tuple[float, float]], *, start: float, end: float) -> float:
     """Seconds of [start, end] that at least one span covers."""
-    total, reached = 0.0, start
-    for a, b in sorted((max(a, start), min(b, end)) for a, b in spans):
-        if b > reached:
-            total += b - max(a, reached)
-            reached = b
-    return total
+    return sum(b - a for a, b in union(spans, start=start, end=end))
 
 
 # Delays that a recovery waits for, whoever they are of. Those of alarms and metrics count only on the path that was taken:
@@ -135,6 +143,12 @@ def split(
     aws = union_s((span for of_name in spans.values() for span in of_name), start=gap.start, end=gap.end)
     each = tuple((name, union_s(of_name, start=gap.start, end=gap.end)) for name, of_name in sorted(spans.items()))
     return aws, gap.seconds - aws, each
+
+
+def shares(lines: Iterable[Mapping[str, Any]], gap: Gap, others: frozenset[str] = frozenset()) -> list[Span]:
+    """The parts of the gap that are AWS's, as `split` counts them."""
+    spans = aws_spans(lines, gap, others)
+    return union((span for of_name in spans.values() for span in of_name), start=gap.start, end=gap.end)
 
 
 def overlaps(rounds: Iterable[tuple[float, frozenset[str]]]) -> tuple[tuple[float, frozenset[str]], ...]:

@@ -84,9 +84,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """aws_s and ours_s split the client's gap: AWS's own delays, and everything else. spans: every delay of AWS's that was told of.
+    """aws_s and ours_s split the client's gap: AWS's own delays, and everything else; aws_shares: what of it is AWS's.
 
-    circumstances: when, which version, how busy the machine was.
+    spans: every delay of AWS's that was told of. circumstances: when, which version, how busy the machine was.
     """
 
     drill: str
@@ -95,6 +95,7 @@ class Result:
     timeline: tuple[Moment, ...] = ()
     gap: Span | None = None
     spans: tuple[Span, ...] = ()
+    aws_shares: tuple[Span, ...] = ()
     client_gap_s: float | None = None
     aws_s: float = 0.0
     ours_s: float | None = None
@@ -115,6 +116,7 @@ class Result:
             "timeline": [moment.json() for moment in self.timeline],
             "gap": self.gap.json() if self.gap else None,
             "spans": [span.json() for span in self.spans],
+            "aws_shares": [span.json() for span in self.aws_shares],
             "client_gap_s": self.client_gap_s,
             "aws_s": round(self.aws_s, 3),
             "ours_s": None if self.ours_s is None else round(self.ours_s, 3),

@@ -11,6 +11,7 @@ WIDTH, _LEFT, _RIGHT = 1080, 140, 20  # of the drawing, in its own units; the pa
 _ROW, _BAR, _DOT, _AXIS = 24, 12, 4, 26
 _CHAR = 5.9  # of a label at 10.5 units, on average
 _LABEL_MIN = 6  # characters: with room for fewer, a dot has none, and tells it when pointed at
+_SHARED_S = 1.0  # a gap that is shorter is nobody's wait
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
 _TICKS_MAX = 14
 # Lanes from top to bottom; whoever is not named here stands between ours and AWS's.
@@ -35,10 +36,14 @@ def draw(result: Result) -> str:
     start, end = span_s(result)
     lanes = _lanes(result.timeline)
     delays = list(dict.fromkeys(span.name for span in sorted(result.spans, key=lambda span: span.start_s)))
-    height = 2 * _AXIS + _ROW * (1 + len(lanes) + len(delays))
+    shared = result.gap is not None and result.gap.end_s - result.gap.start_s >= _SHARED_S
+    height = 2 * _AXIS + _ROW * (1 + shared + len(lanes) + len(delays))
     axis = _Axis(start, end)
     parts = [*_grid(axis, height), *_client(result, axis, _AXIS)]
     y = _AXIS + _ROW
+    if shared:
+        parts += _whose(result, axis, y)
+        y += _ROW
     for who in lanes:
         parts += _lane(who, [moment for moment in result.timeline if moment.who == who], axis, y)
         y += _ROW
@@ -110,6 +115,21 @@ def _client(result: Result, axis: _Axis, y: float) -> list[str]:
     ]
     middle, room = (axis.x(gap.start_s) + axis.x(gap.end_s)) / 2, axis.x(gap.end_s) - axis.x(gap.start_s)
     return [*parts, _text(middle, y + 16, told, "ongap", "middle")] if room > len(told) * _CHAR + 8 else parts
+
+
+def _whose(result: Result, axis: _Axis, y: float) -> list[str]:
+    """The gap again: what of it AWS's own delays cover, and what is left, which is ours."""
+    gap = result.gap
+    assert gap is not None
+    title = f"ours: {result.ours_s or 0.0:.2f} s"
+    parts = [_text(_LEFT - 10, y + 16, "whose time", "lane", "end"), _bar(axis, y, gap.start_s, gap.end_s, "ours", title)]
+    for share in result.aws_shares:
+        parts.append(_bar(axis, y, share.start_s, share.end_s, "theirs", f"AWS's: {share.end_s - share.start_s:.2f} s"))
+    words = f"AWS's {result.aws_s:.1f} s, ours {result.ours_s or 0.0:.1f} s"
+    after = axis.x(gap.end_s) + 8
+    if WIDTH - _RIGHT - after > len(words) * _CHAR:
+        return [*parts, _text(after, y + 16, words, "said")]
+    return [*parts, _text(axis.x(gap.start_s) + 8, y + 16, words, "ongap")]
 
 
 def _lane(who: str, moments: Sequence[Moment], axis: _Axis, y: float) -> list[str]:

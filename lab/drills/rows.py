@@ -19,6 +19,7 @@ def result_of(row: Mapping[str, Any]) -> Result:
         timeline=tuple(Moment(**moment) for moment in row["timeline"]),
         gap=Span(**gap) if gap else None,
         spans=tuple(Span(**span) for span in row.get("spans", ())),
+        aws_shares=tuple(Span(**span) for span in row.get("aws_shares", ())),
         client_gap_s=row["client_gap_s"],
         aws_s=float(row["aws_s"]),
         ours_s=row["ours_s"],

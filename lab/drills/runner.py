@@ -68,6 +68,7 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
         timeline=_story(timeline.moments([*lines, *teller.heard], since=since, until=outcome.until), gap, since),
         gap=Span("gap", "client", gap.start - since, gap.end - since) if gap else None,
         spans=timeline.spans(lines, since=since, until=outcome.until),
+        aws_shares=tuple(Span("aws", "gap", a - since, b - since) for a, b in stage.aws_shares(gap)) if gap else (),
         client_gap_s=round(gap.seconds, 3) if gap else None,
         aws_s=aws,
         ours_s=ours,

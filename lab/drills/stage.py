@@ -134,10 +134,18 @@ class Stage:
         return [(at, what[what.index(about) :]) for at, what in told if about in what]
 
     def split(self, gap: Gap) -> tuple[float, float, tuple[tuple[str, float], ...]]:
-        """(AWS's seconds, ours, each delay's own): what AWS does about assemblies that nobody struck is no part of the gap."""
+        """(AWS's seconds, ours, each delay's own)."""
+        return measure.split(self.lines(gap.start - 1.0), gap, self._others())
+
+    def aws_shares(self, gap: Gap) -> list[tuple[float, float]]:
+        """From when to when the gap was AWS's, seconds since the epoch."""
+        return measure.shares(self.lines(gap.start - 1.0), gap, self._others())
+
+    def _others(self) -> frozenset[str]:
+        """What belongs to assemblies that nobody struck: what AWS does about it is no part of a gap."""
         own = self.cloud.belongings(self.slot)
         others = [self.cloud.belongings(slot) for slot in self.cloud.slots() if slot.assembly not in (self.slot.assembly, *self.struck)]
-        return measure.split(self.lines(gap.start - 1.0), gap, frozenset().union(*others) - own)
+        return frozenset().union(*others) - own
 
     def terminated_at(self, instance: str, *, since: float) -> float | None:
         """When EC2 said that the instance is `terminated`."""

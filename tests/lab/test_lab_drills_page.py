@@ -26,6 +26,7 @@ RESULT = Result(
     ),
     gap=Span("gap", "client", 0.1, 10.0),
     spans=(Span("boot", "i-0def..", 2.0, 8.0), Span("pending", "i-0def..", 1.0, 2.0)),
+    aws_shares=(Span("aws", "gap", 1.0, 7.7),),
     client_gap_s=9.9,
     aws_s=6.7,
     ours_s=3.2,
@@ -54,7 +55,7 @@ def test_each_who_has_a_lane_ours_above_awss_and_each_delay_a_row() -> None:
     svg = drawn(RESULT)
 
     assert [text.text for text in svg.iter(f"{_SVG}text") if text.get("class") == "lane"] == [
-        *("client", "drill", "recover_assembly", "ec2"),
+        *("client", "whose time", "drill", "recover_assembly", "ec2"),
         *("AWS: pending", "AWS: boot"),
     ]
     assert kinds(svg, "circle") == ["fault", "ours", "theirs"]

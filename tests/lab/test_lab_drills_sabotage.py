@@ -13,6 +13,7 @@ from core.settings import node_settings_to_json, parse_node_settings
 from lab.drills.cloud import Cloud
 from lab.drills.node_sabotage import in_settings, in_unit
 from lab.drills.sabotage import SABOTAGES
+from lab.drills.scenes import DRILLS
 from lab.machines.units import parse
 from spec import load
 
@@ -106,3 +107,7 @@ def test_a_machine_without_a_permit_or_on_its_way_out_is_left_as_it_is(machine: 
     SABOTAGES["no-probes"].undo(cast(Cloud, machine))
 
     assert json.dumps(machine.files) == before
+
+
+def test_what_a_drill_is_said_to_find_out_is_a_sabotage_that_there_is() -> None:
+    assert {name for drill in DRILLS.values() for name in drill.broken_by} <= set(SABOTAGES)

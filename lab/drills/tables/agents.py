@@ -21,6 +21,7 @@ DRILLS: tuple[Drill, ...] = (
         "its next run adopts the application, whose process and clients notice nothing; no incident",
         6.0,
         kill_agent,
+        broken_by=("kill-group",),
     ),
     Drill(
         "freeze-agent",
@@ -28,6 +29,7 @@ DRILLS: tuple[Drill, ...] = (
         "systemd's watchdog ends it, its next run adopts the application; no restart, no incident",
         16.0,
         freeze_agent,
+        broken_by=("no-watchdog",),
     ),
     Drill(
         "wedge-agent",
@@ -36,5 +38,6 @@ DRILLS: tuple[Drill, ...] = (
         16.0,
         wedge_agent,
         penalty_max=FEW,
+        broken_by=("no-watchdog",),
     ),
 )

@@ -23,6 +23,7 @@ DRILLS: tuple[Drill, ...] = (
         4.0,
         hang_application,
         penalty_max=FEW,
+        broken_by=("no-probes",),
     ),
     Drill(
         "leak-memory",
@@ -32,6 +33,7 @@ DRILLS: tuple[Drill, ...] = (
         leak_memory,
         penalty_max=FEW,
         unit="MB",
+        broken_by=("no-thresholds",),
     ),
     Drill(
         "starve-application",
@@ -39,6 +41,7 @@ DRILLS: tuple[Drill, ...] = (
         "it is busy, not failing: neither restarted nor replaced, and well again afterwards",
         15.0,
         starve_application,
+        broken_by=("no-patience",),
     ),
     Drill(
         "grandchild-holds-port",
@@ -55,5 +58,6 @@ DRILLS: tuple[Drill, ...] = (
         30.0,
         flap,
         penalty_max=NONE,
+        broken_by=("no-tolerance",),
     ),
 )

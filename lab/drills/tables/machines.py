@@ -13,6 +13,7 @@ DRILLS: tuple[Drill, ...] = (
         "another machine serves at the same address under the next epoch",
         15.0,
         kill_instance,
+        broken_by=("recover-code", "recover-role", "recover-hangs"),
     ),
     Drill(
         "freeze-instance",
@@ -20,6 +21,7 @@ DRILLS: tuple[Drill, ...] = (
         "noticed from outside, fenced, replaced; the evidence is kept first",
         60.0,
         freeze_instance,
+        broken_by=("recover-role", "alarm-action"),
     ),
     Drill(
         "lost-events",

@@ -12,6 +12,7 @@ DRILLS: tuple[Drill, ...] = (
         "the node says that it is well, so nobody is killed; people are told; clients notice nothing",
         130.0,
         partition_from_probes,
+        broken_by=("recover-believes",),
     ),
     Drill(
         "disagreement",
@@ -19,6 +20,7 @@ DRILLS: tuple[Drill, ...] = (
         "one signal is none: nobody is killed, people are told; mended, the same machine serves on",
         130.0,
         disagreement,
+        broken_by=("recover-believes",),
     ),
     Drill(
         "partition-from-table",
@@ -26,6 +28,7 @@ DRILLS: tuple[Drill, ...] = (
         "it answers, so nobody is killed; people are told; clients notice nothing",
         130.0,
         partition_from_table,
+        broken_by=("recover-believes",),
     ),
     Drill(
         "partition-all",
@@ -33,5 +36,6 @@ DRILLS: tuple[Drill, ...] = (
         "fenced and replaced; the old applications are stopped before the new ones are started",
         60.0,
         partition_all,
+        broken_by=("recover-role", "recover-code"),
     ),
 )

@@ -12,6 +12,7 @@ DRILLS: tuple[Drill, ...] = (
         "an outage of the watchers is none of the fleet: no incident, no restart, clients notice nothing",
         75.0,
         monitor_outage,
+        broken_by=("recover-believes",),
     ),
     Drill(
         "duplicate-events",
@@ -19,6 +20,7 @@ DRILLS: tuple[Drill, ...] = (
         "one incident, one replacement, one message at its beginning and one at its end",
         60.0,
         duplicate_events,
+        broken_by=("recover-believes", "recover-role"),
     ),
     Drill(
         "lambda-crash",
@@ -26,6 +28,7 @@ DRILLS: tuple[Drill, ...] = (
         "the next call goes on where it stood: one replacement, its evidence kept first",
         300.0,
         lambda_crash,
+        broken_by=("one-try", "recover-role"),
     ),
     Drill(
         "fence-unconfirmed",
