@@ -24,7 +24,8 @@ a { color: inherit; } section { border-top: 1px solid var(--line); margin-top: 3
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 14px; margin: 12px 0; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: 4px 10px 4px 0; text-align: left; vertical-align: top; }
-th { color: var(--soft); font-weight: 500; } td.number { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
+th { color: var(--soft); font-weight: 500; }
+th.number, td.number { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
 .picture { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; margin: 14px 0; overflow-x: auto; }
 svg { display: block; min-width: 860px; width: 100%; height: auto; }
 svg text { fill: var(--soft); font: 10.5px system-ui, sans-serif; } svg text.lane { fill: var(--ink); font-size: 11.5px; }
@@ -36,6 +37,7 @@ svg .delay { opacity: .6; } svg .served { fill: var(--served); } svg .gap { fill
   width: 9px; }
 details { margin: 8px 0; } summary { cursor: pointer; color: var(--soft); } code { font: 13px ui-monospace, monospace; }
 """
+_NUMBERS = ("client's gap, s", "AWS, s", "ours, s", "measured", "limit", "s")  # columns, set to the right
 _KEY = (
     ("fault", "what the drill does"),
     ("ours", "Understudy: agent and functions"),
@@ -114,5 +116,5 @@ def _number(value: float | None) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[str]) -> str:
-    cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    cells = "".join(f"<th{' class=number' if cell in _NUMBERS else ''}>{escape(cell)}</th>" for cell in head)
     return f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'

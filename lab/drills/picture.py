@@ -7,7 +7,7 @@ from html import escape
 
 from lab.drills.model import Moment, Result, Span
 
-WIDTH, _LEFT, _RIGHT = 1080, 140, 20  # of the drawing, in its own units; the page scales it
+WIDTH, _LEFT, _RIGHT = 1080, 150, 20  # of the drawing, in its own units; the page scales it
 _ROW, _BAR, _DOT, _AXIS = 24, 12, 4, 26
 _CHAR = 5.9  # of a label at 10.5 units, on average
 _LABEL_MIN = 6  # characters: with room for fewer, a dot has none, and tells it when pointed at
