@@ -1,0 +1,233 @@
+"""One history: drawn from a seed, lived through, and held to the promises."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from core import names
+from core.model import FrontKind
+from simulation.agent import Agent, Health
+from simulation.faults import KINDS, Fault, begin, drawn
+from simulation.groups import Group
+from simulation.machines import ALIVE, Machine, Pace
+from simulation.watch import Broken
+from simulation.world import Post, World
+
+FIRST_S = 900.0  # by when all serve for the first time
+# After the last fault: a minute's tick that finds it, an incident's verification and its page, a hook's own limit, and as much again.
+SERVES_WITHIN_S = 2400.0
+PERSON_S = 900.0  # who was told acts so long after the last fault
+HELD_STILL = {"HealthCheck", "ReplaceUnhealthy", "AZRebalance", "AlarmNotification", "ScheduledActions"}  # stacks.rollout
+DEPLOY_S = 1500.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a seed decides beforehand; the rest is drawn as it comes."""
+
+    seed: int
+    assemblies: int
+    minutes: float
+    faults: tuple[Fault, ...]
+    traits: dict[str, float]
+
+    def __str__(self) -> str:
+        traits = ", ".join(f"{name} {value:g}" for name, value in self.traits.items() if value)
+        lines = [f"seed {self.seed}: {self.assemblies} assemblies, {self.minutes:.1f} min; {traits or 'calm'}"]
+        return "\n  ".join(lines + [str(fault) for fault in self.faults])
+
+
+def plan_of(seed: int) -> Plan:
+    chance = Random(f"plan {seed}")  # noqa: S311 - a made-up world, not a secret
+    size = chance.random()
+    assemblies = 200 if size < 0.001 else chance.randrange(4, 13) if size < 0.03 else chance.randrange(2, 4) if size < 0.25 else 1
+    minutes = chance.uniform(0.5, 3.0 if assemblies < 100 else 2.0)
+    kinds = list(KINDS)
+    count = chance.choice((1, 1, 2, 2, 3, 4, 6)) if assemblies < 100 else chance.randrange(5, 40)
+    faults = [drawn(chance, kinds[(seed + 7 * n) % len(kinds)] if n == 0 else chance.choice(kinds), assemblies, minutes) for n in range(count)]
+    if seed % 101 == 0:
+        faults = []
+    traits = {
+        "latency": chance.choice((0.0, 0.0, 0.0, 0.05, 0.3)),
+        "lost": chance.choice((0.0, 0.0, 0.0, 0.3, 1.0)),
+        "twice": chance.choice((0.0, 0.0, 0.0, 0.5)),
+        "late": chance.choice((0.0, 0.0, 0.0, 0.4)),
+        "skew": chance.choice((0.0, 0.0, 0.0, 0.5, 3.0)),
+        "stale": chance.choice((0.0, 0.0, 0.5)),
+        "hidden": chance.choice((0.0, 0.0, 6.0)),
+        "no front": chance.choice((0.0, 0.0, 0.0, 1.0)),
+    }
+    return Plan(seed, assemblies, minutes, tuple(sorted(faults, key=lambda fault: fault.at_s)), traits)
+
+
+@dataclass
+class Result:
+    seed: int
+    broken: str
+    counted: Counter[str]
+    outcomes: Counter[str]
+    virtual_s: float
+    calls: int
+    lines: list[str]
+
+
+@dataclass
+class History:
+    plan: Plan
+    tells: bool = False
+    births: dict[tuple[str, str], list[tuple[Health, float]]] = field(default_factory=dict)
+    _bad: dict[tuple[str, str], int] = field(default_factory=dict)  # a version whose application is never ready
+
+    def __post_init__(self) -> None:
+        plan, self.chance = self.plan, Random(f"history {self.plan.seed}")  # noqa: S311
+        draw = self.chance.uniform
+        pace = Pace(launch=draw(0.5, 4), run=draw(1, 6), boot=draw(2, 15), off=draw(0.5, 6), detect=draw(2, 60), event=draw(0.1, 2))
+        traits = plan.traits
+        self.world = World(
+            plan.seed, plan.assemblies, FrontKind.NONE if traits["no front"] else FrontKind.ELASTIC_IP, tells=self.tells, pace=pace,
+            post=Post(lost=traits["lost"], twice=traits["twice"], late=traits["late"]),
+        )  # fmt: skip
+        world = self.world
+        world.weather.latency_s, world.skews_s = traits["latency"], traits["skew"]
+        world.stale_reads, world.hidden_s = traits["stale"], traits["hidden"]
+        world.groups.signalled = self._signalled
+        world.born = self._born  # type: ignore[method-assign]
+        for name in ("skew", "late", "twice", "lost"):
+            if traits[name]:
+                world.counted[f"whole history: {name}"] += 1
+
+    def live(self) -> Result:
+        """All of it. What broke is in the result, with the timeline where it is told."""
+        world = self.world
+        began_ms = world.schedule.now_ms
+        try:
+            self._live()
+        except (Broken, AssertionError) as error:
+            world.watch.faults.append(error)
+        finally:
+            self._cut_short()
+        broken = str(world.watch.faults[0]) if world.watch.faults else ""
+        virtual_s = (world.schedule.now_ms - began_ms) / 1000
+        return Result(self.plan.seed, broken, world.counted, Counter(world.watch.outcomes), virtual_s, world.weather.calls, world.lines)
+
+    def _live(self) -> None:
+        world, schedule = self.world, self.world.schedule
+        world.build()
+        self._until_well(FIRST_S, "for the first time")
+        before = len(world.watch.outcomes)
+        began_ms = schedule.now_ms
+        for fault in self.plan.faults:
+            schedule.later(fault.at_s, lambda fault=fault: begin(self, fault))  # type: ignore[misc]
+        last_s = max((fault.at_s + fault.for_s for fault in self.plan.faults), default=self.plan.minutes * 60)
+        schedule.run(began_ms + int(last_s * 1000) + 1, lambda: bool(world.watch.faults))
+        self._settle()
+        self._afterwards(before)
+
+    def _until_well(self, within_s: float, when: str) -> None:
+        world = self.world
+        end_ms = world.schedule.now_ms + int(within_s * 1000)
+        world.schedule.run(end_ms, lambda: bool(world.watch.faults) or not world.troubles())
+        if not world.watch.faults and world.troubles():
+            raise Broken(f"not well {within_s:g} s after {when}: {'; '.join(world.troubles()[:3])}")
+
+    def _settle(self) -> None:
+        """No fault is left but machines that hang: they are to be replaced. People who were told act, once it has gone on for long."""
+        world = self.world
+        world.say("fault", "all are over")
+        world.weather.die_at.clear()
+        schedule, end_ms = world.schedule, world.schedule.now_ms + int(PERSON_S * 1000)
+        schedule.run(end_ms, lambda: bool(world.watch.faults) or not world.troubles())
+        if world.watch.faults or not world.troubles():
+            return
+        for place in world.groups.all:
+            self._person(place)
+        self._until_well(SERVES_WITHIN_S, "the last fault")
+
+    def _person(self, place: tuple[str, str]) -> None:
+        """Replaces a node that was left to people; whatever else they might do is no concern of ours."""
+        incident, agent = self.world.watch.incident(place), self.world.holder(place)
+        if incident is None or not incident.ended or incident.escalated_to != "person" or agent is None:
+            return
+        if agent.machine.state in ALIVE and not agent.serves:
+            self.world.say("person", f"replaces {agent.machine.id}, as incident {incident.id} asks")
+            self.world.counted["a person acts"] += 1
+            self.world.watch.of(agent.machine.id).meant = True
+            self.world.machines.terminate(agent.machine, skip_os=True)
+
+    def _afterwards(self, before: int) -> None:
+        """The record as it is kept, when all is over."""
+        world = self.world
+        if not self.plan.faults and len(world.watch.outcomes) > before:
+            world.watch.broken(f"nothing failed, and there are incidents: {world.watch.outcomes}")
+        for incident in world.watch.ended.values():
+            kept = world.table.items.get(names.incident_pk(incident.deployable, incident.assembly), {})
+            if incident.id not in kept:
+                # A function that dies right after it ended one leaves it where it is, and whoever opens the next one keeps it.
+                if kept[names.OPEN]["id"]["S"] != incident.id:
+                    world.watch.broken(f"incident {incident.id} is {incident.state.value}, and history does not know it")
+            elif kept[incident.id]["state"]["S"] != incident.state.value:
+                world.watch.broken(f"incident {incident.id} is {incident.state.value}, and history says {kept[incident.id]['state']['S']}")
+
+    def _cut_short(self) -> None:
+        """Tasks that still wait are let go, or they would be kept alive by each other."""
+        self.world.schedule.clear()
+
+    # --- machines that are not good, and deploys ---------------------------------------------------------------------------
+
+    def _born(self, agent: Agent, version: int) -> None:
+        place = agent.machine.place
+        if self.births.get(place):
+            health, dies_after_s = self.births[place].pop()
+            agent.health = health
+            if dies_after_s:
+                self.world.schedule.later(dies_after_s, lambda: self._dies(agent.machine))
+        elif self._bad.get(place) == version:
+            agent.health = Health(never_ready=True)
+
+    def _dies(self, machine: Machine) -> None:
+        self.world.machines.fail(machine)
+
+    def deploy(self, group: Group, *, bad: bool) -> None:
+        """CloudFormation's rolling update of a group of one: held still, the old one goes, and the new one is to be heard of."""
+        if group.waits_for_signal:
+            return
+        group.version += 1
+        group.row, group.waits_for_signal = None, True
+        group.suspended |= HELD_STILL
+        if bad:
+            self._bad[group.place] = group.version
+        version = group.version
+        self._replace_members(group)
+        self.world.schedule.later(DEPLOY_S, lambda: self._over(group, version, "no signal came in time"))
+
+    def _replace_members(self, group: Group) -> None:
+        for member in list(group.members.values()):
+            if member.version != group.version:
+                self.world.watch.of(member.machine.id).meant = True
+                self.world.groups.retire(group, member)
+
+    def _signalled(self, group: Group, instance: str, status: str) -> None:
+        self.world.say("deploy", f"{instance} says {status}")
+        if status == "SUCCESS":
+            self._over(group, group.version, "")
+            return
+        group.version -= 1  # the former version is taken up again, under its own number
+        group.row = None
+        self._replace_members(group)
+
+    def _over(self, group: Group, version: int, why: str) -> None:
+        if group.waits_for_signal and version >= group.version:
+            self.world.say("deploy", why or "done")
+            group.waits_for_signal = False
+            self.world.groups.resume(group, set(HELD_STILL))
+
+
+def live(seed: int, *, tells: bool = False) -> Result:
+    return History(plan_of(seed), tells).live()
+
+
+def told(result: Result, **_: Any) -> str:
+    return "\n".join(result.lines)

@@ -1,0 +1,128 @@
+"""Where the shipped functions meet the made-up world: boto3's clients, the clock, what they print, and two ways to try a port."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from core.outlook import judge_look
+from core.records import Look
+from lambdas import probe_nodes
+from lambdas.adapters import asking, clients, clock, dns, emf, environment, fronts, log, register, table
+from simulation.schedule import task
+
+if TYPE_CHECKING:
+    from simulation.world import World
+
+LOOK_TIMEOUT_S = asking.TIMEOUT_S
+_world: World | None = None
+
+
+def current() -> World:
+    assert _world is not None, "no world is installed"
+    return _world
+
+
+class Client:
+    """One of boto3's: its methods go to whichever world is there at the time."""
+
+    def __init__(self, service: str, config: Any) -> None:
+        self._service = service
+        self._attempts = int((config.retries or {}).get("total_max_attempts", 1)) if config is not None else 1
+        self._timeout_s = float(config.read_timeout) if config is not None else 60.0
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def call(**arguments: Any) -> Any:
+            return current().call(self._service, operation, arguments, attempts=self._attempts, timeout_s=self._timeout_s)
+
+        self.__dict__[operation] = call
+        return call
+
+
+class Boto3:
+    """Stands where the adapters have their module boto3."""
+
+    @staticmethod
+    def client(service: str, config: Any = None, **_: Any) -> Client:
+        return Client(service, config)
+
+
+def _remembered(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same function; an item that was read already is not read again. Nobody changes one."""
+    known: dict[int, tuple[Any, Any]] = {}
+
+    def once(item: Any) -> Any:
+        found = known.get(id(item))
+        if found is None or found[0] is not item:
+            if len(known) > 2000:
+                known.clear()
+            found = known[id(item)] = (item, work(item))
+        return found[1]
+
+    return once
+
+
+async def _look(address: asking.Address, *, now_ms: Callable[[], int]) -> Look:
+    """core.outlook's words for what the node at the address says; silence costs its whole timeout, once for all of a sweep."""
+    world = current()
+    answers = world.ask_node(address.host)
+    caller = task()
+    if answers is None:
+        if caller is not None:
+            caller.owes_s = LOOK_TIMEOUT_S
+        said = f"no answer within {LOOK_TIMEOUT_S:g} s"
+        answers = (said, said)
+    look = Look(at_ms=now_ms(), verdict=judge_look(*answers), ha=answers[0], http=answers[1])
+    world.watch.looked(address.host, look)
+    return look
+
+
+_patched = False
+
+
+def _patch() -> None:
+    """Once a process. What is patched is I/O alone; plain_item and the parsers are the shipped ones, remembered."""
+    global _patched
+    if _patched:
+        return
+    _patched = True
+    everywhere: Any = None
+    for module, name, value in (
+        (clients, "boto3", Boto3),
+        (clock, "now_ms", lambda: current().now_ms()),
+        (clock, "sleep", lambda seconds: current().sleep(seconds)),
+        (log, "print", lambda text, **_: current().heard(text)),
+        (emf, "print", lambda text, **_: current().heard(text)),
+        (probe_nodes, "look_from_outside", _look),
+        (fronts, "accepts", lambda front: current().front_accepts(front.allocation_id)),
+        (table, "plain_item", _remembered(table.plain_item)),
+        *((table, name, _remembered(getattr(table, name))) for name in ("parse_report", "parse_looks", "parse_permit", "parse_incident", "parse_budget")),
+    ):
+        everywhere = module
+        setattr(everywhere, name, value)
+    clients.client.cache_clear()
+
+
+def keep_register() -> Callable[[], None]:
+    """What the register's module holds of one function's process, where several functions take turns in this one."""
+    held = (register._read, register._read_ms, register._told)
+
+    def back() -> None:
+        register._read, register._read_ms, register._told = held
+
+    return back
+
+
+def install(world: World, variables: Mapping[str, str]) -> None:
+    """Make it the world that the functions are in, each of them as a new process would begin."""
+    global _world
+    _patch()
+    _world = world
+    for name in [name for name in os.environ if name.startswith("UNDERSTUDY_")]:
+        del os.environ[name]
+    os.environ.update(variables)
+    for cached in (environment.fleet, environment.databases, environment._volumes, environment._fronts):
+        cached.cache_clear()
+    register.forget()
+    dns._on_their_way.clear()

@@ -1,0 +1,256 @@
+"""Who watches: the promises of the design, held against what the world really did, at every step."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from core import names
+from core.guards import Policy
+from core.incident import Cause, Incident, State, parse_incident
+from core.model import FrontKind, Verdict
+from core.records import Look, Phase
+from lambdas.adapters.table import plain_item
+from simulation.machines import ALIVE, Machine
+from simulation.schedule import task
+from simulation.table import Item
+
+if TYPE_CHECKING:
+    from simulation.agent import Agent
+    from simulation.world import World
+
+POLICY = Policy()
+# A decision is made on what was so a moment ago. A function has a minute; a look may be 5 s old when it decides, keeping the
+# evidence may take 8, and each call on the way some.
+STALE_S = 45.0
+SKEW_S = 12.0  # what two functions' clocks may be apart in a history, at most
+
+
+class Broken(AssertionError):
+    """A promise is not kept: says which, and when."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the world knows of one machine. Times in ms: when it was last not well; when its word of itself was last bad."""
+
+    unwell_ms: int = 0
+    gone_ms: int = 0  # when EC2 last began to say that it does not run
+    inside_bad_ms: int = 0
+    looks: deque[Look] = field(default_factory=lambda: deque(maxlen=12))
+    asked: set[int] = field(default_factory=set)
+    warned: bool = False  # EC2 takes it back
+    meant: bool = False  # a deploy or a person takes it away
+    permit_epoch: int = 0
+
+
+@dataclass
+class Watch:
+    world: World
+    seen: dict[str, Seen] = field(default_factory=dict)
+    running: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)  # place -> instance -> epoch
+    kills: dict[str, tuple[int, str]] = field(default_factory=dict)  # incident -> when, instance; of nodes that EC2 said were running
+    told: list[tuple[int, str, str]] = field(default_factory=list)
+    ended: dict[str, Incident] = field(default_factory=dict)
+    outcomes: list[str] = field(default_factory=list)
+    served: dict[str, int] = field(default_factory=dict)  # instance -> when it was last seen to serve
+    fronts: dict[str, int] = field(default_factory=dict)  # instance -> when it last had the front
+    faults: list[BaseException] = field(default_factory=list)
+
+    def of(self, instance: str) -> Seen:
+        return self.seen.setdefault(instance, Seen())
+
+    def broken(self, what: str, cause: BaseException | None = None) -> None:
+        self.world.say("watch", f"BROKEN: {what}")
+        error = Broken(what)
+        error.__cause__ = cause
+        self.faults.append(error)
+
+    # --- never two ------------------------------------------------------------------------------------------------------
+
+    def started(self, agent: Agent, epoch: int) -> None:
+        machine = agent.machine
+        there = self.running.setdefault(machine.place, {})
+        self.world.say(machine.id, f"starts its application under epoch {epoch}")
+        others = [i for i in there if i != machine.id]
+        if others:
+            self.broken(f"two nodes of {machine.place[1]} run applications: {machine.id} (epoch {epoch}) beside {others}")
+        there[machine.id] = epoch
+
+    def stopped(self, agent: Agent, epoch: int) -> None:
+        self.running.get(agent.machine.place, {}).pop(agent.machine.id, None)
+
+    # --- what was so ------------------------------------------------------------------------------------------------------
+
+    def asked(self, agent: Agent, epoch: int) -> None:
+        self.of(agent.machine.id).asked.add(epoch)
+        self.world.say(agent.machine.id, f"asks to be replaced under epoch {epoch}")
+
+    def looked(self, address: str, look: Look) -> None:
+        machine = self.world.machines.by_address.get(address)
+        if machine is not None:
+            self.of(machine.id).looks.append(look)
+
+    def notice(self, agent: Agent) -> None:
+        """From time to time, and at each change: what it is like now."""
+        machine, now_ms = agent.machine, self.world.schedule.now_ms
+        seen = self.of(machine.id)
+        well = agent.serves and not agent.probes_cut and agent.reaches_table
+        if well:
+            self.served[machine.id] = now_ms
+        else:
+            seen.unwell_ms = now_ms
+        if self.world.front_holder(machine.place) == machine.id:
+            self.fronts[machine.id] = now_ms
+        said = agent.said
+        silent = now_ms - agent.reported_ms >= (POLICY.report_silent_s - 1) * 1000
+        if silent or said is None or said.verdict is Verdict.FAILING or said.phase is Phase.WAITING:
+            seen.inside_bad_ms = now_ms
+
+    # --- no kill without its reason ---------------------------------------------------------------------------------------
+
+    def before(self, operation: str, arguments: Item) -> None:
+        """A function is about to change something."""
+        caller = task()
+        if caller is None:
+            return
+        if operation == "terminate_instances":
+            for instance in arguments["InstanceIds"]:
+                self._kill(instance, caller.name)
+        elif operation == "terminate_instance_in_auto_scaling_group":
+            self._kill(arguments["InstanceId"], caller.name)
+        elif operation == "complete_lifecycle_action" and arguments["LifecycleActionResult"] == "ABANDON":
+            self._abandon(arguments["InstanceId"])
+
+    def _kill(self, instance: str, who: str) -> None:
+        machine = self.world.machines.all.get(instance)
+        if machine is None or machine.state not in ALIVE:
+            return  # EC2's word
+        if who != "recover_assembly":
+            self.broken(f"{who} terminates {instance}")
+            return
+        seen, incident = self.of(instance), self.incident(machine.place)
+        if seen.warned or seen.meant:
+            return
+        if incident is None or incident.ended or incident.instance != instance:
+            self.broken(f"{instance} is terminated, and no open incident is about it")
+            return
+        self.world.say("watch", f"{instance} is terminated: {incident.cause.value}: {incident.reason}")
+        self._justified(machine, seen, incident)
+        if incident.id not in self.kills:
+            self.kills[incident.id] = (self.world.schedule.now_ms, instance)
+            self._within_budget()
+
+    def _justified(self, machine: Machine, seen: Seen, incident: Incident) -> None:
+        now_ms, agent = self.world.schedule.now_ms, self.world.agent_of(machine)
+        self.notice(agent)
+        if not incident.evidence_done:
+            self.broken(f"{machine.id} is terminated before its evidence was kept")
+        if incident.cause is Cause.REQUEST:
+            if incident.epoch not in seen.asked:
+                self.broken(f"{machine.id} is terminated on a request that it never made under epoch {incident.epoch}")
+        elif incident.cause is Cause.GONE:
+            if seen.gone_ms < incident.opened_ms - 120_000:
+                self.broken(f"{machine.id} is terminated as gone, and EC2 says {machine.state}")
+        else:
+            self._two_signals(machine, seen, now_ms)
+        if now_ms - seen.unwell_ms > STALE_S * 1000:
+            self.broken(f"{machine.id} is terminated, and has been well for {(now_ms - seen.unwell_ms) / 1000:.0f} s: {incident.reason}")
+
+    def _two_signals(self, machine: Machine, seen: Seen, now_ms: int) -> None:
+        if now_ms - seen.inside_bad_ms > STALE_S * 1000:
+            self.broken(f"{machine.id} is terminated, and its word of itself was not bad lately")
+        failing: list[int] = []  # the newest unbroken run of failing looks; one that came since may be better already
+        for look in reversed(seen.looks):
+            if look.verdict is Verdict.FAILING:
+                failing.append(look.at_ms)
+            elif failing:
+                break
+        if not failing or now_ms - max(failing) > (STALE_S + SKEW_S) * 1000:
+            self.broken(f"{machine.id} is terminated without a look that failed lately")
+        elif len(failing) < 2:
+            self.broken(f"{machine.id} is terminated after one failing look")
+
+    def _within_budget(self) -> None:
+        now_ms = self.world.schedule.now_ms
+        recent = [at_ms for at_ms, _ in self.kills.values() if now_ms - at_ms < (POLICY.budget_window_s - SKEW_S - STALE_S) * 1000]
+        if len(recent) > POLICY.budget_replacements:
+            self.broken(f"{len(recent)} replacements within {POLICY.budget_window_s:g} s, at most {POLICY.budget_replacements}")
+
+    def _abandon(self, instance: str) -> None:
+        machine = self.world.machines.all.get(instance)
+        if machine is None or machine.state not in ALIVE:
+            return
+        agent = self.world.agent_of(machine)
+        self.notice(agent)
+        well_s = (self.world.schedule.now_ms - self.of(instance).unwell_ms) / 1000
+        if well_s > STALE_S:
+            self.broken(f"{instance} is not let in, and has served for {well_s:.0f} s")
+
+    # --- the record tells the truth -----------------------------------------------------------------------------------------
+
+    def incident(self, place: tuple[str, str]) -> Incident | None:
+        item = self.world.table.items.get(names.incident_pk(*place), {}).get(names.OPEN)
+        return parse_incident(plain_item(item)) if item is not None else None
+
+    def written(self, pk: str, sk: str, new: Item, old: Item | None) -> None:
+        if pk.startswith("INCIDENT#") and sk == names.OPEN:
+            incident, before = parse_incident(plain_item(new)), parse_incident(plain_item(old)) if old else None
+            if before is not None and before.id == incident.id and before.state is incident.state:
+                return
+            self.world.say("incident", f"{incident.id} {incident.state.value}: {incident.notes[-1].what if incident.notes else ''}")
+            if before is not None and before.id != incident.id and not before.ended:
+                self.broken(f"incident {incident.id} is written over {before.id}, which is {before.state.value}")
+            if before is not None and before.id == incident.id and before.ended:
+                self.broken(f"incident {incident.id} was {before.state.value} and is {incident.state.value}")
+            if incident.state is State.RECREATING:
+                self._fenced(incident)
+            if incident.ended:
+                self.ended[incident.id] = incident
+                self.outcomes.append(incident.state.value)
+                self._true(incident)
+        elif pk.startswith("PERMIT#"):
+            self.of(new["instance"]["S"]).permit_epoch = int(new["epoch"]["N"])
+            if old is not None and int(new["epoch"]["N"]) <= int(old["epoch"]["N"]):
+                self.broken(f"the permit's epoch goes from {old['epoch']['N']} to {new['epoch']['N']}")
+            self.world.say("permit", f"{new['instance']['S']} under epoch {new['epoch']['N']}")
+
+    def _fenced(self, incident: Incident) -> None:
+        machine = self.world.machines.all.get(incident.instance)
+        if machine is not None and machine.state not in ("terminated",) and incident.isolated_ms and incident.cause is not Cause.GONE:
+            self.broken(f"incident {incident.id} says that {incident.instance} is fenced, and EC2 says {machine.state}")
+
+    def _true(self, incident: Incident) -> None:
+        for key in incident.evidence:
+            if key not in self.world.bucket.objects:
+                self.broken(f"incident {incident.id} names evidence that is not there: {key}")
+        if incident.state is State.RECOVERED:
+            self._recovered(incident)
+        if incident.fence and incident.cause is Cause.NONE:
+            self.broken(f"incident {incident.id} fenced {incident.instance} without a cause")
+
+    def _recovered(self, incident: Incident) -> None:
+        now_ms, place = self.world.schedule.now_ms, (incident.deployable, incident.assembly)
+        new, old = self.world.machines.all[incident.new_instance], self.world.machines.all[incident.instance]
+        if old.state != "terminated" and not self.world.agent_of(old).given_up >= incident.epoch:
+            self.broken(f"incident {incident.id} is recovered, and EC2 says that {old.id} is {old.state}")
+        if self.of(new.id).permit_epoch != incident.new_epoch or incident.new_epoch <= incident.epoch:
+            self.broken(f"incident {incident.id} is recovered under epoch {incident.new_epoch}, which {new.id} never had")
+        self.notice(self.world.agent_of(new))
+        if now_ms - self.served.get(new.id, 0) > STALE_S * 1000:
+            self.broken(f"incident {incident.id} is recovered, and {new.id} does not serve")
+        if self.world.front_kind(place) is not FrontKind.NONE:
+            holder = self.world.front_holder(place)
+            if holder != new.id and now_ms - self.fronts.get(new.id, 0) > STALE_S * 1000:
+                self.broken(f"incident {incident.id} is recovered, and the front is on {holder}")
+        if self.world.kept_by_budget and not self._spent(incident):
+            self.broken(f"incident {incident.id} is recovered, and the budget does not know it")
+
+    def _spent(self, incident: Incident) -> bool:
+        item: Any = self.world.table.items.get(names.BUDGET_PK, {}).get("REPLACEMENTS")
+        return item is not None and incident.id in str(item)
+
+    def message(self, subject: str, text: str) -> None:
+        self.told.append((self.world.schedule.now_ms, subject, text))
+        self.world.say("people", subject)

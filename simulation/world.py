@@ -1,0 +1,324 @@
+"""One made-up world: everything of AWS that the functions reach, the nodes, and the functions themselves, under one clock."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from botocore.exceptions import ReadTimeoutError
+
+from core import names
+from core.application import Run
+from core.fleet import fleet_to_json
+from core.model import Application, Assembly, Deployable, Front, FrontKind, Tolerance
+from lambdas import admit_node, move_front, probe_nodes, recover_assembly, retire_node, tick
+from simulation import seam
+from simulation.agent import Agent
+from simulation.functions import Function, Functions, Queue
+from simulation.groups import Group, Groups
+from simulation.machines import ALIVE, Machine, Machines, Pace
+from simulation.schedule import Ended, Schedule, task
+from simulation.services import Alarms, Bucket, Parameters, Queues, Topic, alarm_event
+from simulation.table import Table, refused
+from simulation.watch import Watch
+from simulation.weather import Trouble, Weather
+
+OWN_MAX = 12  # assemblies of one deployable with a foundation of its own; more share one
+DEPLOYABLE, ZONES = "made-up", ("a", "b")
+_WATCHED = {"terminate_instances", "terminate_instance_in_auto_scaling_group", "complete_lifecycle_action"}
+# What wakes whom: stacks.wakes.
+_STATES = ("shutting-down", "stopping", "stopped", "terminated")
+_TO_RECOVER = ("EC2 Instance Launch Unsuccessful", "EC2 Instance Terminate Successful", "EC2 Instance Terminate Unsuccessful")
+_HOOKS = {"EC2 Instance-launch Lifecycle Action": "admit_node", "EC2 Instance-terminate Lifecycle Action": "retire_node"}
+
+
+@dataclass
+class Post:
+    """How well events travel: shares of those that are lost, that come twice, and that come late, by up to late_s."""
+
+    lost: float = 0.0
+    twice: float = 0.0
+    late: float = 0.0
+    late_s: float = 90.0
+
+
+@dataclass
+class World:
+    seed: int
+    assemblies: int = 1
+    front: FrontKind = FrontKind.ELASTIC_IP
+    start_grace_s: float = 60.0
+    tells: bool = False  # keep a timeline
+    pace: Pace = field(default_factory=Pace)
+    post: Post = field(default_factory=Post)
+
+    def __post_init__(self) -> None:
+        self.chance = Random(self.seed)  # noqa: S311 - a made-up world, not a secret
+        self.counted: Counter[str] = Counter()
+        self.lines: list[str] = []
+        self.schedule = Schedule()
+        self.weather = Weather(Random(self.seed + 1), self.counted)  # noqa: S311
+        self.skews_s, self.stepped_ms = 0.0, 0
+        self.table_down = False
+        self.kept_by_budget = True
+        self.stale_reads = self.hidden_s = 0.0
+        self.watch = Watch(self)
+        self.table = Table(lambda: self.schedule.now_ms, lambda: self._draws(self.stale_reads, "eventually consistent read"))
+        self.machines = Machines(self.schedule, self.chance, self.pace, self.emit, self._machine_changed, self._shadow)
+        self.groups = Groups(self.schedule, self.chance, self.machines, self.emit)
+        self.functions = Functions(self)
+        self.queues = Queues(self.schedule, self.functions.receive, self._copies, self._late_s)
+        self.bucket, self.parameters, self.topic = Bucket(), Parameters(), Topic(self.watch.message)
+        self.alarms = Alarms(self.schedule, self.chance, self._rings)
+        self._services: dict[str, tuple[Any, ...]] = {
+            "dynamodb": (self.table,), "ec2": (self.machines,), "autoscaling": (self.groups,), "cloudformation": (self.groups,),
+            "s3": (self.bucket,), "sqs": (self.queues,), "sns": (self.topic,), "lambda": (self.functions,), "cloudwatch": (self.alarms,),
+            "ssm": (self.parameters,),
+        }  # fmt: skip
+        self.table.written += [self.watch.written, self._written]
+        self._install()
+
+    # --- making it ---------------------------------------------------------------------------------------------------------
+
+    def _install(self) -> None:
+        self.models = tuple(self._assembly(f"a{number}") for number in range(self.assemblies))
+        for name, handler, timeout_s, retries, age_s in (
+            ("tick", lambda: tick.handler, 50, 0, 60), ("probe_nodes", lambda: probe_nodes.handler, 20, 0, 60),
+            ("recover_assembly", lambda: recover_assembly.handler, 60, 2, 600), ("admit_node", lambda: admit_node.handler, 60, 2, 600),
+            ("retire_node", lambda: retire_node.handler, 60, 2, 600), ("move_front", lambda: move_front.handler, 30, 2, 600),
+        ):  # fmt: skip
+            self.functions.all[name] = Function(handler, timeout_s, retries, age_s)  # type: ignore[arg-type]
+        self.functions.queues = {"tick-queue": Queue("probe_nodes", 60, 2), "recover-queue": Queue("recover_assembly", 75, 3)}
+        seam.install(self, self._variables())
+        if self.assemblies > OWN_MAX:
+            self.schedule.keep = seam.keep_register
+        self.schedule.later(self.chance.uniform(0.5, 20), self._minute)
+
+    def _assembly(self, name: str) -> Assembly:
+        application = Application(name="app", run=Run(exec=("/bin/app",)), tolerance=Tolerance(3, 300.0), start_timeout_s=30.0)
+        return Assembly(
+            name=name, image="debian-12", instances=("t4g.small",), applications=(application,), front=Front(kind=self.front, ports=(80,)),
+            ha_port=7810, http_port=7880, start_grace_s=self.start_grace_s,
+        )  # fmt: skip
+
+    def _variables(self) -> Mapping[str, str]:
+        """As stacks.functions sets them; of many assemblies each registers at a shared foundation, as they then must."""
+        names_of = {names.ENV_TABLE: "state", names.ENV_BUCKET: "bucket", names.ENV_TOPIC: "topic", names.ENV_TICK_QUEUE: "tick-queue"}
+        names_of |= {names.ENV_RECOVER_QUEUE: "recover-queue", names.ENV_FUNCTION_PROBE: "probe_nodes"}
+        names_of |= {names.ENV_FUNCTION_RECOVER: "recover_assembly", names.ENV_FUNCTION_ADMIT: "admit_node"}
+        names_of |= {names.ENV_FUNCTION_RETIRE: "retire_node", names.ENV_FUNCTION_MOVE_FRONT: "move_front"}
+        kind = {"kind": self.front.value, "address": "192.0.2.1", "ports": [80]}
+        if self.assemblies <= OWN_MAX:
+            fleet = fleet_to_json(Deployable(name=DEPLOYABLE, assemblies=self.models))
+            fronts = {m.name: {**kind, "allocation_id": m.name} for m in self.models}
+            return {**names_of, names.ENV_FLEET: fleet, names.ENV_FRONTS: json.dumps(fronts)}
+        path = names.register_path("shared")
+        for number in range(0, self.assemblies, 10):
+            name, some = f"{DEPLOYABLE}-{number}", self.models[number : number + 10]
+            fronts = {m.name: {**kind, "allocation_id": m.name} for m in some}
+            self.parameters.all[f"{path}/{name}/fleet"] = fleet_to_json(Deployable(name=name, assemblies=some))
+            self.parameters.all[f"{path}/{name}/fronts"] = json.dumps(fronts)
+        return {**names_of, names.ENV_FOUNDATION: "shared"}
+
+    def place(self, number: int) -> tuple[str, str]:
+        name = DEPLOYABLE if self.assemblies <= OWN_MAX else f"{DEPLOYABLE}-{number // 10 * 10}"
+        return name, self.models[number].name
+
+    def build(self) -> None:
+        """The stack is deployed: each group launches its first node."""
+        for number, model in enumerate(self.models):
+            zones = ZONES if number % 2 == 0 else ZONES[::-1]
+            group = Group(f"group-{model.name}", self.place(number), self._guest(model), zones)
+            self.groups.add(group)
+
+    def _guest(self, model: Assembly) -> Callable[[Machine, int], Agent]:
+        def guest(machine: Machine, version: int) -> Agent:
+            agent = Agent(self, machine, model)
+            self.born(agent, version)
+            return agent
+
+        return guest
+
+    def born(self, agent: Agent, version: int) -> None:
+        """A history may say what is wrong with a new machine."""
+
+    # --- asked by all of it ----------------------------------------------------------------------------------------------
+
+    def agent_of(self, machine: Machine) -> Agent:
+        guest = machine.guest
+        assert isinstance(guest, Agent)
+        return guest
+
+    def holder(self, place: tuple[str, str]) -> Agent | None:
+        item = self.table.items.get(names.permit_pk(*place), {}).get(names.CURRENT)
+        machine = self.machines.all.get(item["instance"]["S"]) if item else None
+        return self.agent_of(machine) if machine is not None else None
+
+    def front_kind(self, place: tuple[str, str]) -> FrontKind:
+        return self.front
+
+    def front_holder(self, place: tuple[str, str]) -> str | None:
+        return self.machines.associations.get(place[1])
+
+    def front_accepts(self, allocation: str) -> bool:
+        holder = self.machines.associations.get(allocation)
+        return holder is not None and self.agent_of(self.machines.all[holder]).serves
+
+    def ask_node(self, address: str) -> tuple[str, str] | None:
+        machine = self.machines.by_address.get(address)
+        return self.agent_of(machine).answers() if machine is not None else None
+
+    def now_ms(self) -> int:
+        caller = task()
+        return self.schedule.now_ms + self.stepped_ms + (caller.skew_ms if caller is not None else 0)
+
+    def skew(self) -> int:
+        return int(self.chance.uniform(-self.skews_s, self.skews_s) * 1000) if self.skews_s else 0
+
+    def sleep(self, seconds: float) -> None:
+        caller = task()
+        assert caller is not None, "only a function sleeps"
+        caller.sleep(max(0.001, seconds))  # the world counts in milliseconds, and no sleep takes none
+
+    def say(self, who: str, what: str, **more: Any) -> None:
+        if self.tells:
+            at_s = (self.schedule.now_ms - 1_800_000_000_000) / 1000
+            rest = " ".join(f"{k}={v}" for k, v in more.items())
+            self.lines.append(f"{at_s:9.3f}  {who:18} {what} {rest}".rstrip())
+
+    def heard(self, line: str) -> None:
+        """What a function prints: a metric, or a word for the log."""
+        if line.startswith('{"_aws"'):
+            said = json.loads(line)
+            (metric,) = said["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+            if metric["Name"] == names.METRIC_HEALTHY:
+                self.alarms.heard(said, int(said[metric["Name"]]), int(said["_aws"]["Timestamp"]))
+        elif self.tells:
+            caller = task()
+            said = json.loads(line)
+            self.say(caller.name if caller else "?", said.pop("what"), **{k: v for k, v in said.items() if k != "who"})
+
+    # --- calls of AWS ----------------------------------------------------------------------------------------------------
+
+    def call(self, service: str, operation: str, arguments: dict[str, Any], *, attempts: int, timeout_s: float) -> Any:
+        act = next(getattr(part, operation) for part in self._services[service] if hasattr(part, operation))
+        caller = task()
+        if caller is None:
+            return act(**arguments)
+        weather = self.weather
+        if caller.owes_s:
+            owes_s, caller.owes_s = caller.owes_s, 0.0
+            caller.sleep(owes_s)
+        if weather.latency_s:
+            caller.sleep(self.chance.uniform(0, weather.latency_s))
+        trouble = weather.of(service)
+        if trouble is not None:
+            return self._troubled(trouble, service, operation, act, arguments, attempts, timeout_s)
+        if operation in _WATCHED:
+            self.watch.before(operation, arguments)
+        return act(**arguments)
+
+    def _troubled(self, trouble: Trouble | None, service: str, operation: str, act: Any, arguments: dict[str, Any], attempts: int, timeout_s: float) -> Any:
+        caller = task()
+        assert caller is not None
+        error: Exception | None = None
+        for attempt in range(attempts):
+            if attempt:
+                caller.sleep(self.chance.uniform(0, 2.0**attempt))  # botocore's standard mode
+                trouble = self.weather.of(service)
+            if trouble is not None and trouble.slow_s:
+                caller.sleep(trouble.slow_s)
+            if trouble is None or trouble.slow_s or trouble.lands:
+                if operation in _WATCHED:
+                    self.watch.before(operation, arguments)
+                answer = act(**arguments)
+                if trouble is None or trouble.slow_s:
+                    return answer
+            if trouble is not None and trouble.dies:
+                raise Ended(f"the process died at {service}.{operation}, {'done' if trouble.lands else 'not done'}")
+            self.say("weather", f"{caller.name}: {service}.{operation}: {trouble}")
+            if trouble is not None and trouble.code:
+                error = refused(trouble.code, operation)
+            else:
+                caller.sleep(min(timeout_s, 5.0))
+                error = ReadTimeoutError(endpoint_url=service)
+        assert error is not None
+        raise error
+
+    # --- what wakes the functions ------------------------------------------------------------------------------------------
+
+    def _minute(self) -> None:
+        self.schedule.later(60.0, self._minute)
+        if not self.functions.down:
+            self.functions.wake("tick", {"source": "aws.events", "detail": {}}, "schedule")
+
+    def emit(self, source: str, kind: str, detail: dict[str, Any]) -> None:
+        """EventBridge: best effort."""
+        function = _HOOKS.get(kind)
+        if function is None and (source == "aws.ec2" and detail.get("state") in _STATES or kind in _TO_RECOVER or "Spot" in kind):
+            function = "recover_assembly"
+        self.say(source, kind, **detail)
+        if function is None or self._draws(self.post.lost, "lost event"):
+            return
+        event = {"source": source, "detail-type": kind, "detail": detail}
+        for _ in range(self._copies()):
+            self.schedule.later(self.pace.event + self._late_s(), lambda: self.functions.wake(function, event, source))
+
+    def _copies(self) -> int:
+        return 2 if self._draws(self.post.twice, "duplicate event") else 1
+
+    def _late_s(self) -> float:
+        return self.chance.uniform(1.0, self.post.late_s) if self._draws(self.post.late, "late event") else 0.0
+
+    def _draws(self, share: float, what: str) -> bool:
+        if share and self.chance.random() < share:
+            self.counted[what] += 1
+            return True
+        return False
+
+    def _shadow(self) -> float:
+        return self.chance.uniform(1.0, self.hidden_s) if self.hidden_s else 0.0
+
+    def _rings(self, place: tuple[str, str]) -> None:
+        self.say("alarm", f"{place[1]} is in ALARM")
+        if not self._draws(self.post.lost, "lost event"):
+            self.schedule.later(self.pace.event, lambda: self.functions.wake("recover_assembly", alarm_event(place), "alarm"))
+
+    def _machine_changed(self, machine: Machine) -> None:
+        if machine.state not in ALIVE:
+            self.watch.of(machine.id).gone_ms = self.schedule.now_ms
+        if hasattr(self, "groups"):
+            self.groups.machine_changed(machine)
+
+    def _written(self, pk: str, sk: str, new: dict[str, Any], _: dict[str, Any] | None) -> None:
+        if sk.startswith(names.REQUEST_PREFIX):
+            if not self._draws(self.post.lost, "lost event"):
+                self.schedule.later(self.pace.event + self._late_s(), lambda: self.functions.stream(new))
+        elif pk.startswith("PERMIT#"):
+            place = tuple(pk.split("#")[1:])
+            for machine in self.machines.owned.get((place[0], place[1]), []):
+                agent = self.agent_of(machine)
+                if machine.state in ALIVE and agent.up:
+                    agent.permit_changed()
+
+    # --- is all well? ----------------------------------------------------------------------------------------------------
+
+    def troubles(self) -> list[str]:
+        """Why not; empty when every assembly serves and nothing is pending."""
+        found = []
+        for place, group in self.groups.all.items():
+            agent, incident = self.holder(place), self.watch.incident(place)
+            lifecycles = [m.lifecycle for m in group.members.values()]
+            if agent is None or not agent.serves or agent.seen.epoch != self.watch.of(agent.machine.id).permit_epoch:
+                found.append(f"{place[1]} is not served")
+            elif lifecycles != ["InService"]:
+                found.append(f"{place[1]}'s group has {lifecycles}")
+            elif self.front is not FrontKind.NONE and self.front_holder(place) != agent.machine.id:
+                found.append(f"{place[1]}'s front is on {self.front_holder(place)}")
+            if incident is not None and (not incident.ended or incident.untold_end):
+                found.append(f"incident {incident.id} is {incident.state.value}")
+        return found
