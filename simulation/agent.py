@@ -176,7 +176,9 @@ class Agent:
     def _compose(self, told: Concluded) -> Report:
         now_ms = self.world.schedule.now_ms
         assembly = self.assembly
-        applications = tuple((n, ApplicationReport(verdict=v, restarts=max(0, self.seen.run - 1), reason=r)) for n, (v, r) in told.applications.items())
+        applications = tuple(
+            (n, ApplicationReport(verdict=v, restarts=max(0, self.seen.run - 1), reason=r)) for n, (v, r) in told.applications.items()
+        )
         return Report(
             deployable=self.machine.place[0], assembly=self.machine.place[1], instance=self.machine.id, boot=f"b{self.boots}", seq=self.seq,
             epoch=told.epoch, at_ms=now_ms, phase=told.phase, verdict=told.verdict, applications=applications, address=self.machine.address,

@@ -166,9 +166,14 @@ def _next_machines(health: Health, dies_after_s: float = 0.0) -> Callable[[Histo
     """So many of the assembly's next machines are so; and one is needed, for this one goes."""
 
     def begin(history: History, fault: Fault, agent: Agent) -> Undo:
-        history.births[history.world.place(fault.target)] = [(replace(health), dies_after_s)] * history.chance.choice((1, 1, 2, 4))
+        place = history.world.place(fault.target)
+        history.births[place] = [(replace(health), dies_after_s) for _ in range(history.chance.choice((1, 1, 2, 4)))]
         history.world.machines.fail(agent.machine)
-        return lambda: history.births.pop(history.world.place(fault.target), None) and None
+
+        def over() -> None:
+            history.births.pop(place, None)
+
+        return over
 
     return begin
 
@@ -201,7 +206,12 @@ def all_cut(history: History, fault: Fault, agent: Agent) -> Undo:
     cut = [a for a in (history.world.holder(place) for place in history.world.groups.all) if a is not None]
     for one in cut:
         one.probes_cut = True
-    return lambda: [_mended(one, probes=True) for one in cut] and None
+
+    def over() -> None:
+        for one in cut:
+            one.probes_cut = False
+
+    return over
 
 
 # --- of the functions' calls ---------------------------------------------------------------------------------------------

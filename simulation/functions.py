@@ -69,7 +69,12 @@ class Functions:
     def start(self, name: str, event: Any, request: str, done: Callable[[Any, BaseException | None], None], who: str) -> Task:
         world, function = self.world, self.all[name]
         context = Context(world, name, request, world.schedule.now_ms + int(function.timeout_s * 1000))
-        running = Task(world.schedule, name, lambda: function.handler()(event, context), lambda answer, error: self._over(name, request, answer, error, done))
+        running = Task(
+            world.schedule,
+            name,
+            lambda: function.handler()(event, context),
+            lambda answer, error: self._over(name, request, answer, error, done),
+        )
         running.skew_ms = world.skew()
         world.say(name, f"called by {who}", request=request)
         if world.schedule.keep is not None:
@@ -78,7 +83,9 @@ class Functions:
         running.begin()
         return running
 
-    def _over(self, name: str, request: str, answer: Any, error: BaseException | None, done: Callable[[Any, BaseException | None], None]) -> None:
+    def _over(
+        self, name: str, request: str, answer: Any, error: BaseException | None, done: Callable[[Any, BaseException | None], None]
+    ) -> None:
         if error is not None:
             self.world.say(name, f"failed: {type(error).__name__}: {error}", request=request)
             if isinstance(error, AssertionError | KeyError | TypeError | AttributeError):
@@ -113,7 +120,12 @@ class Functions:
         if self.down:
             schedule.later(5.0, lambda: self.receive(queue, body, number, received))
             return
-        record = {"messageId": f"m-{number}", "body": body, "eventSource": "aws:sqs", "attributes": {"ApproximateReceiveCount": str(received)}}
+        record = {
+            "messageId": f"m-{number}",
+            "body": body,
+            "eventSource": "aws:sqs",
+            "attributes": {"ApproximateReceiveCount": str(received)},
+        }
 
         def done(answer: Any, error: BaseException | None) -> None:
             if error is None and not (answer or {}).get("batchItemFailures"):
@@ -159,5 +171,8 @@ class Functions:
         if self.down:
             give((None, RuntimeError("Lambda is down")))
             return
-        start = lambda: self.start(name, event, self.new_request(), lambda answer, error: give((answer, error)), who)  # noqa: E731
-        self.world.schedule.at(self.world.schedule.now_ms, lambda: start() and None)
+
+        def start() -> None:
+            self.start(name, event, self.new_request(), lambda answer, error: give((answer, error)), who)
+
+        self.world.schedule.at(self.world.schedule.now_ms, start)

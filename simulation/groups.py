@@ -17,7 +17,17 @@ from simulation.table import Item, refused
 
 HEARTBEAT_S = {names.LAUNCH_HOOK: 600.0, names.TERMINATE_HOOK: 180.0}  # stacks.group
 IMPAIRED_S = 420.0  # two missed status checks, and the few minutes that Auto Scaling leaves to AWS
-PROCESSES = ("Launch", "Terminate", "HealthCheck", "ReplaceUnhealthy", "AZRebalance", "AlarmNotification", "ScheduledActions", "AddToLoadBalancer", "InstanceRefresh")  # fmt: skip
+PROCESSES = (
+    "Launch",
+    "Terminate",
+    "HealthCheck",
+    "ReplaceUnhealthy",
+    "AZRebalance",
+    "AlarmNotification",
+    "ScheduledActions",
+    "AddToLoadBalancer",
+    "InstanceRefresh",
+)
 
 
 @dataclass(slots=True)
@@ -200,7 +210,9 @@ class Groups:
         group = self.all.get((tags[names.TAG_DEPLOYABLE], tags[names.TAG_ASSEMBLY]))
         return {"AutoScalingGroups": [_row(group)] if group is not None else []}
 
-    def complete_lifecycle_action(self, *, AutoScalingGroupName: str, LifecycleHookName: str, InstanceId: str, LifecycleActionResult: str) -> Item:  # fmt: skip
+    def complete_lifecycle_action(
+        self, *, AutoScalingGroupName: str, LifecycleHookName: str, InstanceId: str, LifecycleActionResult: str
+    ) -> Item:
         group, member = self._waiting(AutoScalingGroupName, LifecycleHookName, InstanceId, "CompleteLifecycleAction")
         self._answered(group, member, LifecycleHookName, LifecycleActionResult)
         return {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
 
 from core import names
 from core.model import FrontKind
@@ -47,7 +46,9 @@ def plan_of(seed: int) -> Plan:
     minutes = chance.uniform(0.5, 3.0 if assemblies < 100 else 2.0)
     kinds = list(KINDS)
     count = chance.choice((1, 1, 2, 2, 3, 4, 6)) if assemblies < 100 else chance.randrange(5, 40)
-    faults = [drawn(chance, kinds[(seed + 7 * n) % len(kinds)] if n == 0 else chance.choice(kinds), assemblies, minutes) for n in range(count)]
+    faults = [
+        drawn(chance, kinds[(seed + 7 * n) % len(kinds)] if n == 0 else chance.choice(kinds), assemblies, minutes) for n in range(count)
+    ]
     if seed % 101 == 0:
         faults = []
     traits = {
@@ -184,8 +185,8 @@ class History:
             agent.health = health
             if dies_after_s:
                 self.world.schedule.later(dies_after_s, lambda: self._dies(agent.machine))
-        elif self._bad.get(place) == version:
-            agent.health = Health(never_ready=True)
+        if self._bad.get(place) == version:
+            agent.health.never_ready = True
 
     def _dies(self, machine: Machine) -> None:
         self.world.machines.fail(machine)
@@ -201,7 +202,7 @@ class History:
             self._bad[group.place] = group.version
         version = group.version
         self._replace_members(group)
-        self.world.schedule.later(DEPLOY_S, lambda: self._over(group, version, "no signal came in time"))
+        self.world.schedule.later(DEPLOY_S, lambda: self._back(group, version, "no signal came in time"))
 
     def _replace_members(self, group: Group) -> None:
         for member in list(group.members.values()):
@@ -212,22 +213,25 @@ class History:
     def _signalled(self, group: Group, instance: str, status: str) -> None:
         self.world.say("deploy", f"{instance} says {status}")
         if status == "SUCCESS":
-            self._over(group, group.version, "")
+            self._over(group)
             return
-        group.version -= 1  # the former version is taken up again, under its own number
-        group.row = None
-        self._replace_members(group)
+        self._back(group, group.version, f"{instance} is no good")
 
-    def _over(self, group: Group, version: int, why: str) -> None:
-        if group.waits_for_signal and version >= group.version:
-            self.world.say("deploy", why or "done")
+    def _back(self, group: Group, version: int, why: str) -> None:
+        """The former version is taken up again, under its own number."""
+        if group.waits_for_signal and group.version == version:
+            self.world.say("deploy", f"goes back: {why}")
+            group.version -= 1
+            group.row = None
+            self._replace_members(group)
+            self.world.schedule.later(DEPLOY_S, lambda: self._over(group))
+
+    def _over(self, group: Group) -> None:
+        if group.waits_for_signal:
+            self.world.say("deploy", "is over")
             group.waits_for_signal = False
             self.world.groups.resume(group, set(HELD_STILL))
 
 
 def live(seed: int, *, tells: bool = False) -> Result:
     return History(plan_of(seed), tells).live()
-
-
-def told(result: Result, **_: Any) -> str:
-    return "\n".join(result.lines)

@@ -50,7 +50,7 @@ class Schedule:
         self.now_ms = max(self.now_ms, until_ms)
 
 
-class Task(greenlet):
+class Task(greenlet):  # type: ignore[misc]  # it ships no types of its own
     """One call of one function. skew_ms: what its machine's clock is ahead of the world's."""
 
     def __init__(self, schedule: Schedule, name: str, work: Callable[[], Any], done: Callable[[Any, BaseException | None], None]) -> None:

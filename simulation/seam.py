@@ -78,17 +78,16 @@ async def _look(address: asking.Address, *, now_ms: Callable[[], int]) -> Look:
     return look
 
 
-_patched = False
+_before: list[tuple[Any, str, Any]] = []  # module, name, what stood there; None where nothing did
+_variables_before: dict[str, str] = {}
 
 
 def _patch() -> None:
-    """Once a process. What is patched is I/O alone; plain_item and the parsers are the shipped ones, remembered."""
-    global _patched
-    if _patched:
+    """What is patched is I/O alone; plain_item and the parsers are the shipped ones, remembered."""
+    if _before:
         return
-    _patched = True
-    everywhere: Any = None
-    for module, name, value in (
+    _variables_before.update({name: value for name, value in os.environ.items() if name.startswith("UNDERSTUDY_")})
+    patches: tuple[tuple[Any, str, Any], ...] = (
         (clients, "boto3", Boto3),
         (clock, "now_ms", lambda: current().now_ms()),
         (clock, "sleep", lambda seconds: current().sleep(seconds)),
@@ -97,10 +96,30 @@ def _patch() -> None:
         (probe_nodes, "look_from_outside", _look),
         (fronts, "accepts", lambda front: current().front_accepts(front.allocation_id)),
         (table, "plain_item", _remembered(table.plain_item)),
-        *((table, name, _remembered(getattr(table, name))) for name in ("parse_report", "parse_looks", "parse_permit", "parse_incident", "parse_budget")),
-    ):
-        everywhere = module
-        setattr(everywhere, name, value)
+        *(
+            (table, name, _remembered(getattr(table, name)))
+            for name in ("parse_report", "parse_looks", "parse_permit", "parse_incident", "parse_budget")
+        ),
+    )
+    for module, name, value in patches:
+        _before.append((module, name, vars(module).get(name)))
+        setattr(module, name, value)
+    clients.client.cache_clear()
+
+
+def remove() -> None:
+    """All as it was before the first world."""
+    global _world
+    while _before:
+        module, name, value = _before.pop()
+        if value is None:
+            delattr(module, name)
+        else:
+            setattr(module, name, value)
+    _world = None
+    _forget()
+    os.environ.update(_variables_before)
+    _variables_before.clear()
     clients.client.cache_clear()
 
 
@@ -119,9 +138,13 @@ def install(world: World, variables: Mapping[str, str]) -> None:
     global _world
     _patch()
     _world = world
+    _forget()
+    os.environ.update(variables)
+
+
+def _forget() -> None:
     for name in [name for name in os.environ if name.startswith("UNDERSTUDY_")]:
         del os.environ[name]
-    os.environ.update(variables)
     for cached in (environment.fleet, environment.databases, environment._volumes, environment._fronts):
         cached.cache_clear()
     register.forget()

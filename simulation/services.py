@@ -116,5 +116,9 @@ class Alarms:
 def alarm_event(place: tuple[str, str]) -> Item:
     """As in tests/events/alarm_action.json."""
     metric = {"dimensions": {names.DIM_DEPLOYABLE: place[0], names.DIM_ASSEMBLY: place[1]}}
-    data = {"alarmName": f"Healthy-{place[1]}", "state": {"value": "ALARM"}, "configuration": {"metrics": [{"metricStat": {"metric": metric}}]}}
+    data = {
+        "alarmName": f"Healthy-{place[1]}",
+        "state": {"value": "ALARM"},
+        "configuration": {"metrics": [{"metricStat": {"metric": metric}}]},
+    }
     return {"source": "aws.cloudwatch", "alarmData": data}

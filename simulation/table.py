@@ -11,7 +11,9 @@ from core import names
 from simulation.conditions import compiled
 
 Item = dict[str, Any]
-STALE_MS = 1000  # "usually one second or less": https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html
+STALE_MS = (
+    1000  # "usually one second or less": https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.ReadConsistency.html
+)
 
 
 def refused(code: str, operation: str, said: str = "") -> ClientError:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core import names
-from core.guards import Policy
 from core.incident import Cause, Incident, State, parse_incident
 from core.model import FrontKind, Verdict
+from core.policy import Policy
 from core.records import Look, Phase
 from lambdas.adapters.table import plain_item
 from simulation.machines import ALIVE, Machine

@@ -8,8 +8,9 @@ from random import Random
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html, and the other services' common errors
 THROTTLED = {
-    "dynamodb": "ThrottlingException", "ec2": "RequestLimitExceeded", "autoscaling": "Throttling", "s3": "SlowDown", "sqs": "RequestThrottled",
-    "sns": "Throttling", "lambda": "TooManyRequestsException", "cloudwatch": "Throttling", "cloudformation": "Throttling", "ssm": "ThrottlingException",
+    "dynamodb": "ThrottlingException", "ec2": "RequestLimitExceeded", "autoscaling": "Throttling", "s3": "SlowDown",
+    "sqs": "RequestThrottled", "sns": "Throttling", "lambda": "TooManyRequestsException", "cloudwatch": "Throttling",
+    "cloudformation": "Throttling", "ssm": "ThrottlingException",
 }  # fmt: skip
 
 

@@ -91,7 +91,7 @@ class World:
             ("recover_assembly", lambda: recover_assembly.handler, 60, 2, 600), ("admit_node", lambda: admit_node.handler, 60, 2, 600),
             ("retire_node", lambda: retire_node.handler, 60, 2, 600), ("move_front", lambda: move_front.handler, 30, 2, 600),
         ):  # fmt: skip
-            self.functions.all[name] = Function(handler, timeout_s, retries, age_s)  # type: ignore[arg-type]
+            self.functions.all[name] = Function(handler, timeout_s, retries, age_s)
         self.functions.queues = {"tick-queue": Queue("probe_nodes", 60, 2), "recover-queue": Queue("recover_assembly", 75, 3)}
         seam.install(self, self._variables())
         if self.assemblies > OWN_MAX:
@@ -218,11 +218,16 @@ class World:
         trouble = weather.of(service)
         if trouble is not None:
             return self._troubled(trouble, service, operation, act, arguments, attempts, timeout_s)
+        return self._done(operation, act, arguments)
+
+    def _done(self, operation: str, act: Callable[..., Any], arguments: dict[str, Any]) -> Any:
         if operation in _WATCHED:
             self.watch.before(operation, arguments)
         return act(**arguments)
 
-    def _troubled(self, trouble: Trouble | None, service: str, operation: str, act: Any, arguments: dict[str, Any], attempts: int, timeout_s: float) -> Any:
+    def _troubled(
+        self, trouble: Trouble | None, service: str, operation: str, act: Any, arguments: dict[str, Any], attempts: int, timeout_s: float
+    ) -> Any:
         caller = task()
         assert caller is not None
         error: Exception | None = None
@@ -230,18 +235,17 @@ class World:
             if attempt:
                 caller.sleep(self.chance.uniform(0, 2.0**attempt))  # botocore's standard mode
                 trouble = self.weather.of(service)
-            if trouble is not None and trouble.slow_s:
+            if trouble is None:
+                return self._done(operation, act, arguments)
+            if trouble.slow_s:
                 caller.sleep(trouble.slow_s)
-            if trouble is None or trouble.slow_s or trouble.lands:
-                if operation in _WATCHED:
-                    self.watch.before(operation, arguments)
-                answer = act(**arguments)
-                if trouble is None or trouble.slow_s:
-                    return answer
-            if trouble is not None and trouble.dies:
+            answer = self._done(operation, act, arguments) if trouble.slow_s or trouble.lands else None
+            if trouble.slow_s:
+                return answer
+            if trouble.dies:
                 raise Ended(f"the process died at {service}.{operation}, {'done' if trouble.lands else 'not done'}")
             self.say("weather", f"{caller.name}: {service}.{operation}: {trouble}")
-            if trouble is not None and trouble.code:
+            if trouble.code:
                 error = refused(trouble.code, operation)
             else:
                 caller.sleep(min(timeout_s, 5.0))
@@ -259,7 +263,7 @@ class World:
     def emit(self, source: str, kind: str, detail: dict[str, Any]) -> None:
         """EventBridge: best effort."""
         function = _HOOKS.get(kind)
-        if function is None and (source == "aws.ec2" and detail.get("state") in _STATES or kind in _TO_RECOVER or "Spot" in kind):
+        if function is None and ((source == "aws.ec2" and detail.get("state") in _STATES) or kind in _TO_RECOVER or "Spot" in kind):
             function = "recover_assembly"
         self.say(source, kind, **detail)
         if function is None or self._draws(self.post.lost, "lost event"):

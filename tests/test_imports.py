@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-OURS = {"core", "spec", "stacks", "lambdas", "agent", "cli", "lab", "bench", "tools", "examples", "app", "tests"}
+OURS = {"core", "spec", "stacks", "lambdas", "agent", "cli", "lab", "bench", "simulation", "tools", "examples", "app", "tests"}
 MAY_IMPORT = {  # package: ours, others'
     "core": (set(), set()),
     "spec": ({"core"}, {"defusedxml", "pydantic", "pydantic_core", "xmlschema", "yaml"}),
@@ -21,6 +21,7 @@ MAY_IMPORT = {  # package: ours, others'
     "cli": ({"core", "spec"}, {"boto3", "botocore"}),  # to ask what a parameter holds
     "lab": (set(), {"awslambdaric", "boto3", "botocore", "cryptography", "flask", "moto", "requests", "responses", "werkzeug", "yaml"}),
     "bench": ({"core", "tests"}, {"boto3", "botocore", "h11"}),  # for the floors; decisions are measured over the views of their tests
+    "simulation": ({"core", "lambdas"}, {"boto3", "botocore", "greenlet"}),  # boto3: how items look on the wire
     "tools": ({"spec", "core", "agent", "lab"}, {"cfnlint"}),  # tables of the docs are made from the code
     "deployables": (set(), {"postgres"}),  # a file beside the programs that use it
     "examples": ({"stacks"}, {"aws_cdk", "constructs"}),

@@ -1,0 +1,118 @@
+"""A rule taken out of the shipped decisions is found out by the histories: the simulation can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from core import admission, recovery, sweep
+from core.case import Case
+from core.incident import State
+from simulation.faults import KINDS, Fault
+from simulation.history import History, Plan, plan_of
+
+pytestmark = pytest.mark.heavy
+
+HISTORIES = 60  # by which a broken rule must have shown
+
+
+def without(monkeypatch: pytest.MonkeyPatch, state: str, *names: str) -> None:
+    """The table of rules without these."""
+    left = tuple(rule for rule in recovery._BY_STATE[state] if rule[0] not in names)
+    assert len(left) == len(recovery._BY_STATE[state]) - len(names), "no such rule"
+    monkeypatch.setitem(recovery._BY_STATE, state, left)
+
+
+def beginning_with(kind: str, **traits: float) -> Iterator[Plan]:
+    """Histories whose first fault is of that kind."""
+    for number in range(HISTORIES):
+        plan = plan_of(list(KINDS).index(kind) + number * len(KINDS))
+        yield replace(plan, traits={**plan.traits, **traits}) if traits else plan
+
+
+def all_hang() -> Iterator[Plan]:
+    for number in range(5):
+        plan = plan_of(number)
+        yield replace(plan, assemblies=12, faults=(Fault("all hang at once", 10.0, 1.0, 0),))
+
+
+def found(plans: Iterator[Plan]) -> str:
+    """What the first history says that breaks a promise."""
+    return next((broken for plan in plans if (broken := History(plan).live().broken)), "")
+
+
+def test_a_permit_that_does_not_wait_for_terminated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "predecessor_blocks", lambda view, permit: None)
+
+    assert "run applications" in found(beginning_with("termination not confirmed, and it goes on"))
+
+
+def test_a_budget_that_nobody_heeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, State.CONFIRMED, "meltdown", "budget-spent")
+
+    assert "replacements within 600 s" in found(all_hang())
+
+
+def test_one_signal_that_kills(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Case, "two_signals", property(lambda case: case.fails_outside and case._fails_for_long()))
+
+    assert "its word of itself was not bad" in found(beginning_with("prober blind"))
+
+
+def test_the_other_signal_that_kills(monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, State.SUSPECTED, "agent-at-it")
+    with_looks = Case._fails_for_long
+
+    def silent_is_enough(case: Case) -> bool:
+        return case.inside.is_bad and (with_looks(case) or case.view.looks.get(case.node) is not None)
+
+    monkeypatch.setattr(Case, "two_signals", property(silent_is_enough))
+
+    assert "is terminated" in found(beginning_with("partition node from table"))
+
+
+def test_evidence_that_nobody_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, State.ISOLATING, "evidence")
+
+    assert "before its evidence was kept" in found(beginning_with("hang"))
+
+
+def test_a_fence_that_is_believed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = recovery._BY_STATE[State.ISOLATING]
+
+    def fenced(case: Case) -> object:
+        return dict(rules)["fenced"](Case(_dead(case), case.policy, case.incident, case.node)) if case.incident.fence else None
+
+    changed = tuple((name, fenced if name == "fenced" else decide) for name, decide in rules)
+    monkeypatch.setitem(recovery._BY_STATE, State.ISOLATING, changed)  # type: ignore[arg-type]
+
+    assert "says that" in found(beginning_with("termination not confirmed"))
+
+
+def _dead(case: Case):  # type: ignore[no-untyped-def]
+    machines = {i: replace(m, state="terminated") for i, m in case.view.machines.items()}
+    return replace(case.view, machines=machines)
+
+
+def test_replacements_that_are_not_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, State.CONFIRMED, "pay")
+
+    assert "the budget does not know it" in found(beginning_with("kill"))
+
+
+def test_recovered_that_is_only_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [name for name, _ in recovery._BY_STATE[State.RECREATING] if name not in ("tell-open", "nudge", "unpermitted", "runs")]
+    without(monkeypatch, State.RECREATING, *[name for name in names if name != "not-up-yet"])
+    rest = [name for name, _ in recovery._BY_STATE[State.VERIFYING] if name != "recovered"]
+    without(monkeypatch, State.VERIFYING, *rest)
+
+    assert "is recovered, and" in found(beginning_with("application never ready on the next"))
+
+
+def test_a_minute_that_wakes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody: Callable[..., None] = lambda *_, **__: None  # noqa: E731
+    monkeypatch.setattr(sweep, "_recovery", nobody)
+
+    assert "not well" in found(beginning_with("hang", lost=1.0))
