@@ -1,7 +1,7 @@
-"""What the functions of one foundation watch: text in their environment, checked when read.
+"""What the functions of one foundation watch: a text, checked when read.
 
-AWS allows 4 KB for all of a function's environment variables together
-(https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html), so keys are short.
+It comes as a file in their archive, or, where several deployables share a foundation, as parameters of Systems Manager of 4 KB each
+(https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html), so that keys are short.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 from core.model import NAME, Deployable, Front, FrontKind, OnDisagreement, Tolerance
 
 VERSION = 1
-FLEET_BYTES_MAX = 3000  # of the 4096 that AWS gives; the rest is for the other variables
-ENVIRONMENT_BYTES_MAX = 4096
+PARAMETER_BYTES_MAX = 4096  # a standard one's, which is free
+ENVIRONMENT_BYTES_MAX = 4096  # of all variables together: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 OTHER_BYTES = 1000  # the longest of the other variables together: tick's, with the names of a table, a bucket, a queue and five functions
 UNKNOWN_BYTES = 12  # an id or an address that only CloudFormation knows is so much longer than what stands for it
 
@@ -60,57 +60,67 @@ class Fleet:
         return tuple(dict.fromkeys(w.deployable for w in self.assemblies))
 
 
+def fleet_file(deployable: Deployable) -> str:
+    """Of one deployable, without the range of its network, which may be known only when it is deployed: for the functions' archive."""
+    return _compact({"v": VERSION, "d": _told(deployable)})
+
+
 def fleet_to_json(deployable: Deployable) -> str:
-    """Compact text for one deployable. Raises ValueError when it would not fit a function's environment."""
-    body = {
-        "v": VERSION,
-        "c": {deployable.name: deployable.network.cidr},
-        "d": {
-            deployable.name: [
-                {
-                    "n": assembly.name,
-                    "ha": assembly.ha_port,
-                    "http": assembly.http_port,
-                    "f": assembly.front.kind.value,
-                    "p": list(assembly.front.ports),
-                    "g": assembly.start_grace_s,
-                    "t": [assembly.tolerance.failures, assembly.tolerance.window_s],
-                    "o": assembly.on_disagreement.value,
-                    **({"a": list(assembly.after)} if assembly.after else {}),
-                    **({"s": True} if assembly.state.on_volume else {}),
-                }
-                for assembly in deployable.assemblies
-            ]
-        },
-    }
-    text = json.dumps(body, separators=(",", ":"))
-    if len(text.encode()) > FLEET_BYTES_MAX:
+    """Compact text of one deployable, for a parameter. Raises ValueError when it would not fit."""
+    text = _compact({"v": VERSION, "c": {deployable.name: deployable.network.cidr}, "d": _told(deployable)})
+    if len(text.encode()) > PARAMETER_BYTES_MAX:
         raise ValueError(
-            f"{deployable.name}: {len(deployable.assemblies)} assemblies take {len(text.encode())} bytes of the functions' "
-            f"environment and at most {FLEET_BYTES_MAX} fit: use fewer assemblies in one deployable"
+            f"{deployable.name}: what is told of {len(deployable.assemblies)} assemblies takes {len(text.encode())} bytes of a parameter, "
+            f"and AWS gives {PARAMETER_BYTES_MAX}: use fewer assemblies in one deployable"
         )
     return text
 
 
-def check_environment(deployable: Deployable, fleet: str, fronts: str, *, unknown: int) -> None:
+def _compact(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, separators=(",", ":"))
+
+
+def _told(deployable: Deployable) -> dict[str, Any]:
+    return {
+        deployable.name: [
+            {
+                "n": assembly.name,
+                "ha": assembly.ha_port,
+                "http": assembly.http_port,
+                "f": assembly.front.kind.value,
+                "p": list(assembly.front.ports),
+                "g": assembly.start_grace_s,
+                "t": [assembly.tolerance.failures, assembly.tolerance.window_s],
+                "o": assembly.on_disagreement.value,
+                **({"a": list(assembly.after)} if assembly.after else {}),
+                **({"s": True} if assembly.state.on_volume else {}),
+            }
+            for assembly in deployable.assemblies
+        ]
+    }
+
+
+def check_environment(deployable: Deployable, fronts: str, *, unknown: int) -> None:
     """Refuse before a deploy what Lambda would refuse in it. unknown: values in `fronts` that are not known yet. Raises ValueError."""
-    took = len(fleet.encode()) + len(fronts.encode()) + unknown * UNKNOWN_BYTES + OTHER_BYTES
+    took = len(fronts.encode()) + unknown * UNKNOWN_BYTES + OTHER_BYTES
     if took > ENVIRONMENT_BYTES_MAX:
         raise ValueError(
-            f"{deployable.name}: what the functions must know of {len(deployable.assemblies)} assemblies and their fronts takes about "
+            f"{deployable.name}: what the functions must know of the fronts of {len(deployable.assemblies)} assemblies takes about "
             f"{took} bytes of their environment, and AWS gives {ENVIRONMENT_BYTES_MAX}: write foundation: NAME, "
             "for a shared one keeps that elsewhere, or split it"
         )
 
 
-def parse_fleet(text: str) -> Fleet:
-    """Raises BadFleet naming the key and the value."""
+def parse_fleet(text: str, *, cidr: str | None = None) -> Fleet:
+    """cidr: the network's range, for a text that tells none. Raises BadFleet naming the key and the value."""
     try:
         body = json.loads(text)
     except json.JSONDecodeError as error:
         raise BadFleet(f"fleet is not JSON: {error}") from error
     if not isinstance(body, dict) or not isinstance(body.get("d"), dict):
         raise BadFleet(f"fleet is {text[:80]!r}: expected an object with 'v' and 'd'")
+    if cidr is not None:
+        body["c"] = dict.fromkeys(body["d"], cidr)
     version: Any = body.get("v")
     if not _is_int(version) or version > VERSION:
         raise BadFleet(f"v is {version!r}: this reader knows up to {VERSION}")

@@ -14,8 +14,6 @@ from typing import Any
 from core.fleet import VERSION, BadFleet, Fleet, parse_fleet
 
 FLEET, FRONTS = "fleet", "fronts"  # the last part of a parameter's name
-# https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html: a standard one, which is free.
-PARAMETER_BYTES_MAX = 4096
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from core import names
+
 ROOT = Path(__file__).resolve().parent.parent
 AGENT_VENDOR = ROOT / ".build" / "agent-vendor"
 # The earliest time that a zip can hold: a time of its own would change the hash at each build.
@@ -76,9 +78,17 @@ def files_of(folder: Path, prefix: str) -> Iterator[Entry]:
             yield Entry(f"{prefix}{relative.as_posix()}", path, bool(path.stat().st_mode & stat.S_IXUSR))
 
 
-def lambdas_bundle(path: Path, root: Path = ROOT) -> Published:
-    """One archive for all functions: lambdas/ and core/ under their own names; boto3 comes with the runtime."""
-    return write_zip(path, [*files_of(root / "lambdas", "lambdas/"), *files_of(root / "core", "core/")])
+def lambdas_bundle(path: Path, fleet: str | None = None, root: Path = ROOT) -> Published:
+    """One archive for all functions: lambdas/ and core/ under their own names; boto3 comes with the runtime.
+
+    fleet: whom they watch (core.fleet); None where that is registered elsewhere.
+    """
+    entries = [*files_of(root / "lambdas", "lambdas/"), *files_of(root / "core", "core/")]
+    if fleet is None:
+        return write_zip(path, entries)
+    told = path.with_name(names.FLEET_FILE)
+    told.write_text(fleet, encoding="utf-8")
+    return write_zip(path, [*entries, Entry(names.FLEET_FILE, told)])
 
 
 def agent_bundle(path: Path, root: Path = ROOT, vendor: Path = AGENT_VENDOR) -> Published:

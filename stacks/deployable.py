@@ -11,6 +11,7 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct, IDependable
 
 from core import names
+from core.fleet import fleet_file
 from core.model import Assembly, Deployable
 from core.state_words import kept_words
 from core.zonal import zone_words
@@ -85,7 +86,7 @@ class DeployableStack(Stack):
             if (volume := volume_for(self, f"{camel(assembly.name)}State", deployable=deployable, assembly=assembly, network=network))
         }
         if isinstance(foundation, Foundation):
-            archive = lambdas_bundle(staging / "lambdas.zip").path
+            archive = lambdas_bundle(staging / "lambdas.zip", fleet_file(deployable)).path
             ground = self._own(deployable, network, foundation, fronts, database=database, volumes=volumes, archive=archive)
         else:
             ground = self._join(deployable, network, foundation, fronts)

@@ -14,7 +14,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from core import names
-from core.fleet import check_environment, fleet_to_json
+from core.fleet import check_environment
 from core.model import Deployable
 from stacks import permissions as may
 from stacks.balancer import BalancerFront
@@ -258,10 +258,10 @@ class Functions(Construct):
 
 def told_of(scope: Construct, deployable: Deployable, fronts: Mapping[str, Front | None]) -> dict[str, str]:
     """What the functions of a deployable's own foundation are told of it, in their environment. Raises ValueError when it is too much."""
-    fleet, settings = fleet_to_json(deployable), {name: front_settings(front) for name, front in fronts.items()}
+    settings = {name: front_settings(front) for name, front in fronts.items()}
     draft = json.dumps(settings, separators=(",", ":"))
-    check_environment(deployable, fleet, draft, unknown=draft.count("${Token["))
-    return {names.ENV_FLEET: fleet, names.ENV_FRONTS: Stack.of(scope).to_json_string(settings)}
+    check_environment(deployable, draft, unknown=draft.count("${Token["))
+    return {names.ENV_NETWORK: deployable.network.cidr, names.ENV_FRONTS: Stack.of(scope).to_json_string(settings)}
 
 
 def _once(statements: Iterable[iam.PolicyStatement]) -> list[iam.PolicyStatement]:

@@ -7,11 +7,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from core import names
 from core.fleet import Fleet, parse_fleet
 from core.model import BALANCERS, FrontKind
+
+FLEET_FILE = Path(__file__).resolve().parents[2] / names.FLEET_FILE
 
 
 class BadEnvironment(ValueError):
@@ -64,7 +67,12 @@ def text(name: str) -> str:
 
 @cache
 def fleet() -> Fleet:
-    return parse_fleet(text(names.ENV_FLEET))
+    """As the file in this function's archive says. Raises BadEnvironment, BadFleet."""
+    try:
+        told = FLEET_FILE.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadEnvironment(f"{FLEET_FILE.name} is not in the archive: {error}") from error
+    return parse_fleet(told, cidr=text(names.ENV_NETWORK))
 
 
 def front_of(assembly: str, fronts: Mapping[str, Any] | None = None) -> FrontAddress | FrontName | FrontInterface | FrontBalancer | None:

@@ -19,6 +19,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct, IConstruct
 
 from core import names
+from core.fleet import fleet_file
 from core.model import Assembly, Deployable
 from core.zonal import zone_words
 from spec import SpecError
@@ -129,7 +130,7 @@ class Foundation(Construct):
             network=self._network,
             foundation=self._kept,
             fronts=self._fronts,
-            archive=lambdas_bundle(self._stage.folder / "lambdas.zip").path,
+            archive=lambdas_bundle(self._stage.folder / "lambdas.zip", fleet_file(self._deployable)).path,
             volumes=self._volumes,
             prober=self._prober,
         )

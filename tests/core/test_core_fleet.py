@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from core.application import Run
-from core.fleet import BadFleet, check_environment, fleet_to_json, parse_fleet
+from core.fleet import BadFleet, check_environment, fleet_file, fleet_to_json, parse_fleet
 from core.model import Application, Assembly, Deployable, Front, FrontKind, OnDisagreement, Tolerance
 
 
@@ -94,23 +94,30 @@ def test_text_that_is_no_fleet_is_refused(text: str) -> None:
         parse_fleet(text)
 
 
-def _environment(many: int) -> tuple[Deployable, str, str]:
-    """A deployable of so many assemblies with an address each, as its functions are told of it."""
+def _many(many: int) -> tuple[Deployable, str]:
+    """A deployable of so many assemblies with an address each, and what its functions are told of them."""
     deployable = Deployable(name="many", assemblies=tuple(_assembly(f"part-{n:02d}") for n in range(many)))
     front = {"kind": "elastic_ip", "allocation_id": "${Token[TOKEN.100]}", "address": "${Token[TOKEN.101]}", "ports": [8080]}
-    fronts = json.dumps({assembly.name: front for assembly in deployable.assemblies}, separators=(",", ":"))
-    return deployable, fleet_to_json(deployable), fronts
+    return deployable, json.dumps({assembly.name: front for assembly in deployable.assemblies}, separators=(",", ":"))
 
 
 def test_what_fits_the_functions_environment_passes() -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html: 4 KB for all variables together."""
-    deployable, fleet, fronts = _environment(10)
+    deployable, fronts = _many(20)
 
-    check_environment(deployable, fleet, fronts, unknown=20)
+    check_environment(deployable, fronts, unknown=40)
 
 
 def test_what_lambda_would_refuse_is_refused_before_a_deploy() -> None:
-    deployable, fleet, fronts = _environment(20)
+    deployable, fronts = _many(30)
 
-    with pytest.raises(ValueError, match=r"many: what the functions must know of 20 assemblies .* AWS gives 4096: write foundation: NAME"):
-        check_environment(deployable, fleet, fronts, unknown=40)
+    with pytest.raises(ValueError, match=r"many: what .* the fronts of 30 assemblies .* AWS gives 4096: write foundation: NAME"):
+        check_environment(deployable, fronts, unknown=60)
+
+
+def test_a_file_in_the_archive_says_the_same_once_the_networks_range_is_known() -> None:
+    deployable, _ = _many(3)
+
+    assert parse_fleet(fleet_file(deployable), cidr=deployable.network.cidr) == parse_fleet(fleet_to_json(deployable))
+    with pytest.raises(BadFleet):
+        parse_fleet(fleet_file(deployable))

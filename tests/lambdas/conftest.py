@@ -18,10 +18,10 @@ from moto.elbv2.models import FakeTargetGroup
 
 from core import names
 from core.application import Run
-from core.fleet import fleet_to_json
+from core.fleet import fleet_file
 from core.incident import Incident, parse_incident
 from core.items import looks_item, permit_item, report_item
-from core.model import Application, Assembly, Deployable, Front, FrontKind, Network, Verdict
+from core.model import Application, Assembly, Deployable, Front, FrontKind, Verdict
 from core.records import Look, Looks, Permit, Phase, Report
 from core.rollout import Word
 from core.snapshot import StackPlace
@@ -163,7 +163,7 @@ class Cloud:
         return {"look": look, "answered": self.look is Verdict.HEALTHY, "report_age_s": 0.0}
 
 
-def _make_world(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def _make_world(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     ec2, sqs = cloud.client("ec2"), cloud.client("sqs")
     key = [{"AttributeName": n, "KeyType": k} for n, k in ((names.PK, "HASH"), (names.SK, "RANGE"))]
     kinds = [{"AttributeName": n, "AttributeType": "S"} for n in (names.PK, names.SK)]
@@ -201,7 +201,7 @@ def _make_world(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
         names.ENV_TOPIC: topic,
         names.ENV_TICK_QUEUE: urls["tick"],
         names.ENV_RECOVER_QUEUE: urls["recover"],
-        names.ENV_FLEET: fleet_to_json(Deployable(name=D, assemblies=(assembly,), network=Network(cidr="127.0.0.0/8"))),
+        names.ENV_NETWORK: "127.0.0.0/8",
         names.ENV_FRONTS: json.dumps({A: front}),
         names.ENV_FUNCTION_PROBE: "probe",
         names.ENV_FUNCTION_RECOVER: "recover",
@@ -210,6 +210,8 @@ def _make_world(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
         names.ENV_FUNCTION_MOVE_FRONT: "move",
     }.items():
         monkeypatch.setenv(name, value)
+    (folder / names.FLEET_FILE).write_text(fleet_file(Deployable(name=D, assemblies=(assembly,))))
+    monkeypatch.setattr(environment, "FLEET_FILE", folder / names.FLEET_FILE)
 
 
 @cache
@@ -219,7 +221,7 @@ def _session() -> boto3.Session:
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cloud]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -232,7 +234,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
         for cached in caches:
             cached.cache_clear()
-        _make_world(world, monkeypatch)
+        _make_world(world, monkeypatch, tmp_path)
         monkeypatch.setattr(clock, "now_ms", lambda: world.now_ms)
         monkeypatch.setattr(clock, "sleep", world.sleep)
         monkeypatch.setattr(functions, "ask", world.ask)

@@ -31,7 +31,7 @@ def enters(cloud: Any, name: str) -> None:
 @pytest.fixture
 def shared(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A function of the foundation `shared`, with one deployable on it."""
-    for name in (names.ENV_FLEET, names.ENV_FRONTS):
+    for name in (names.ENV_NETWORK, names.ENV_FRONTS):
         monkeypatch.delenv(name)
     monkeypatch.setenv(names.ENV_FOUNDATION, "shared")
     register.forget()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from core import names
 from stacks.bootstrap_program import unpack
 from stacks.bundle import BadBundle, agent_bundle, artifact_bundle, lambdas_bundle
 
@@ -102,6 +103,13 @@ def test_functions_get_their_code_and_core_and_nothing_else(tmp_path: Path) -> N
     assert {name.split("/")[0] for name in found} <= {"lambdas", "core"}
     assert "core/names.py" in found
     assert not [name for name in found if "test" in name or name.endswith(".pyc")]
+
+
+def test_a_fleet_is_a_file_beside_the_functions_code(tmp_path: Path) -> None:
+    plain, told = lambdas_bundle(tmp_path / "plain.zip"), lambdas_bundle(tmp_path / "told.zip", "{}")
+
+    assert set(modes(told.path)) - set(modes(plain.path)) == {names.FLEET_FILE}
+    assert told.sha256 != plain.sha256
 
 
 def test_the_agent_brings_its_libraries_but_only_the_services_it_speaks_to(tmp_path: Path) -> None:

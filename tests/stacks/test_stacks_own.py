@@ -40,16 +40,13 @@ def test_one_group_of_exactly_one_comes_after_all_that_handles_its_hooks(templat
     assert handled <= template.before(id_)
 
 
-def test_all_functions_are_there_and_know_the_assembly(template: Template) -> None:
-    fleets = {
-        json.dumps(function["Environment"]["Variables"][names.ENV_FLEET])
-        for function in template.of("AWS::Lambda::Function")
-        if function["Handler"].startswith("lambdas.")
-    }
+def test_all_functions_are_there_and_know_the_network_that_was_given(template: Template) -> None:
+    ours = [function for function in template.of("AWS::Lambda::Function") if function["Handler"].startswith("lambdas.")]
+    network = {json.dumps(function["Environment"]["Variables"][names.ENV_NETWORK]) for function in ours}
 
-    assert len([f for f in template.of("AWS::Lambda::Function") if f["Handler"].startswith("lambdas.")]) == 6
-    assert len(fleets) == 1
-    assert "counter" in fleets.pop()
+    assert len(ours) == 6
+    assert len(network) == 1
+    assert "CidrBlock" in network.pop(), "it is known when it is deployed"
 
 
 def test_nodes_and_the_prober_live_in_the_network_that_was_given(template: Template) -> None:
