@@ -78,6 +78,16 @@ async def _look(address: asking.Address, *, now_ms: Callable[[], int]) -> Look:
     return look
 
 
+class _Archived:
+    """A file of the functions' archive."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def read_text(self, encoding: str) -> str:
+        return current().archive[self.name]
+
+
 _before: list[tuple[Any, str, Any]] = []  # module, name, what stood there; None where nothing did
 _variables_before: dict[str, str] = {}
 
@@ -92,6 +102,7 @@ def _patch() -> None:
         (clock, "now_ms", lambda: current().now_ms()),
         (clock, "sleep", lambda seconds: current().sleep(seconds)),
         (log, "print", lambda text, **_: current().heard(text)),
+        (environment, "FLEET_FILE", _Archived(environment.FLEET_FILE.name)),
         (emf, "print", lambda text, **_: current().heard(text)),
         (probe_nodes, "look_from_outside", _look),
         (fronts, "accepts", lambda front: current().front_accepts(front.allocation_id)),

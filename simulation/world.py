@@ -13,7 +13,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from core import names
 from core.application import Run
-from core.fleet import fleet_to_json
+from core.fleet import fleet_file, fleet_to_json
 from core.model import Application, Assembly, Deployable, Front, FrontKind, Tolerance
 from lambdas import admit_node, move_front, probe_nodes, recover_assembly, retire_node, tick
 from simulation import seam
@@ -93,6 +93,7 @@ class World:
         ):  # fmt: skip
             self.functions.all[name] = Function(handler, timeout_s, retries, age_s)
         self.functions.queues = {"tick-queue": Queue("probe_nodes", 60, 2), "recover-queue": Queue("recover_assembly", 75, 3)}
+        self.archive: dict[str, str] = {}  # what lies beside the functions' code
         seam.install(self, self._variables())
         if self.assemblies > OWN_MAX:
             self.schedule.keep = seam.keep_register
@@ -113,9 +114,10 @@ class World:
         names_of |= {names.ENV_FUNCTION_RETIRE: "retire_node", names.ENV_FUNCTION_MOVE_FRONT: "move_front"}
         kind = {"kind": self.front.value, "address": "192.0.2.1", "ports": [80]}
         if self.assemblies <= OWN_MAX:
-            fleet = fleet_to_json(Deployable(name=DEPLOYABLE, assemblies=self.models))
+            deployable = Deployable(name=DEPLOYABLE, assemblies=self.models)
+            self.archive[names.FLEET_FILE] = fleet_file(deployable)
             fronts = {m.name: {**kind, "allocation_id": m.name} for m in self.models}
-            return {**names_of, names.ENV_FLEET: fleet, names.ENV_FRONTS: json.dumps(fronts)}
+            return {**names_of, names.ENV_NETWORK: deployable.network.cidr, names.ENV_FRONTS: json.dumps(fronts)}
         path = names.register_path("shared")
         for number in range(0, self.assemblies, 10):
             name, some = f"{DEPLOYABLE}-{number}", self.models[number : number + 10]
