@@ -17,7 +17,7 @@ from agent.daemon import World, identify, live
 from agent.database import BUNDLED_CA, DatabaseFiles
 from agent.log import FromLibraries, Log
 from agent.metadata import DEFAULT_ENDPOINT, Imds
-from agent.ports import Identity
+from agent.ports import Identity, Passwords
 from agent.rehearse import rehearse_file
 from agent.runs import files
 from agent.serving import PortInUse
@@ -25,7 +25,7 @@ from agent.state_file import BadState
 from agent.systemd import notifier_from_environment
 from agent.why import why
 from core import names
-from core.database import parse_whereabouts
+from core.database import Auth, Database, Whereabouts, parse_whereabouts
 from core.hosts import parse_neighbours
 from core.settings import BadSettings, NodeSettings
 
@@ -106,19 +106,28 @@ def _database(settings: NodeSettings, identity: Identity, log: Log) -> DatabaseF
         at = parse_whereabouts(text)
     except ValueError as error:
         raise BadSettings(f"the environment variable {names.ENV_DATABASE}: {error}") from error
-    if at.secret is None:
-        raise BadSettings(f"the environment variable {names.ENV_DATABASE} names no secret, and database.auth is {wanted.auth.value}")
-    from agent.managed_secret import ManagedSecret  # imports the AWS client
-
     return DatabaseFiles(
         wanted,
         at,
         settings.assembly.applications,
-        passwords=ManagedSecret(at.secret, identity.region),
+        passwords=_passwords(wanted, at, identity.region),
         folder=Path(socket_path()).parent / "database",
         ca=Path(os.environ.get(names.ENV_DATABASE_CA) or BUNDLED_CA),
         log=log,
     )
+
+
+def _passwords(wanted: Database, at: Whereabouts, region: str) -> Passwords:
+    """Raises BadSettings."""
+    if wanted.auth is Auth.IAM:
+        from agent.database_token import SignedTokens  # imports botocore
+
+        return SignedTokens(at, wanted.user, region)
+    if at.secret is None:
+        raise BadSettings(f"the environment variable {names.ENV_DATABASE} names no secret, and database.auth is {wanted.auth.value}")
+    from agent.managed_secret import ManagedSecret  # imports the AWS client
+
+    return ManagedSecret(at.secret, region)
 
 
 def main(arguments: list[str]) -> int:

@@ -13,9 +13,11 @@ SECRET_EVERY_S = 60.0  # agent.database.LOOK_EVERY_S; of each node that reaches 
 
 def of_database(deployable: Deployable, rates: Rates) -> Iterator[Line]:
     if deployable.database is not None:
-        yield from _instance(deployable.database, Pricing(rates, Group.YOURS))
+        pricing = Pricing(rates, Group.YOURS)
+        yield from _instance(deployable.database, pricing)
+        yield pricing.line("secret", "password", 1, "secret", "1, made and changed by RDS")
         if deployable.database.auth is Auth.SECRET:
-            yield from _secret(deployable, Pricing(rates, Group.YOURS))
+            yield from _reads(deployable, pricing)
 
 
 def _instance(database: Database, pricing: Pricing) -> Iterator[Line]:
@@ -35,9 +37,8 @@ def _instance(database: Database, pricing: Pricing) -> Iterator[Line]:
     yield pricing.line("database", "backups", 0, "rds_backup_gb", how)
 
 
-def _secret(deployable: Deployable, pricing: Pricing) -> Iterator[Line]:
+def _reads(deployable: Deployable, pricing: Pricing) -> Iterator[Line]:
     nodes = sum(assembly.database is not None for assembly in deployable.assemblies)
-    yield pricing.line("secret", "password", 1, "secret", "1, made and changed by RDS")
     how = f"{nodes} node{'' if nodes == 1 else 's'}, every {SECRET_EVERY_S:g} s"
     yield pricing.line("secret", "reads", nodes * SECONDS_A_MONTH / SECRET_EVERY_S, "secret_request", how)
     if deployable.network.egress is Egress.NONE:

@@ -31,8 +31,10 @@ class DatabaseSection(Section):
     version: EngineVersion = Field(description='the engine\'s version with its minor one, in quotes, such as "16.4"')
     instance: InstanceClass = Field(description="the instance class, such as db.t4g.medium")
     multi_az: bool = Field(default=False, description="whether a standby in another zone takes over when the database fails")
-    auth: Literal["secret"] = Field(
-        default="secret", description="how applications prove who they are; secret: by a password that RDS makes and changes"
+    auth: Literal["secret", "iam"] = Field(
+        default="secret",
+        description="how applications prove who they are; secret: by a password that RDS makes and changes; iam: by a token of 15 minutes "
+        "that the node signs for itself",
     )
     storage: int = Field(default=_LEAST_GB, ge=_LEAST_GB, le=65536, description=f"gigabytes of gp3, {_LEAST_GB} to 65536")
     backups: Annotated[float, Duration("1d", "35d")] = Field(

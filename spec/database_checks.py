@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from core.database import REACHED
+from core.database import REACHED, Auth, Engine
 from spec.problems import Finding
 
 
@@ -17,6 +17,10 @@ def check_database(data: Any) -> Iterator[Finding]:
     """data: the file's plain values; parts of the wrong shape are passed over, for others report them."""
     if not has_database(data):
         return
+    database = data["database"]
+    engine = database.get("engine") if isinstance(database, dict) else None
+    if engine in (Engine.MARIADB, Engine.MYSQL) and database.get("auth") == Auth.IAM:
+        yield ("database", "auth"), Auth.IAM.value, f"is not built yet for {engine}", "write auth: secret, or engine: postgres"
     network = data.get("network")
     zones = network.get("zones", 2) if isinstance(network, dict) else 2
     if zones == 1:

@@ -91,6 +91,12 @@ def lambdas_bundle(path: Path, fleet: str | None = None, root: Path = ROOT) -> P
     return write_zip(path, [*entries, Entry(names.FLEET_FILE, told)])
 
 
+def users_bundle(path: Path, root: Path = ROOT) -> Published:
+    """The same with the certificates of RDS, for the functions that make a database's user."""
+    own = [*files_of(root / "lambdas", "lambdas/"), *files_of(root / "core", "core/")]
+    return write_zip(path, [*own, Entry("rds-global-bundle.pem", root / "agent" / "rds-global-bundle.pem")])
+
+
 def agent_bundle(path: Path, root: Path = ROOT, vendor: Path = AGENT_VENDOR) -> Published:
     """agent/, core/ and vendor/ for the node, which has no package index to ask."""
     if not (vendor / "botocore").is_dir():

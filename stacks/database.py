@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from aws_cdk import Aws, CfnDeletionPolicy, RemovalPolicy, Tags
 from aws_cdk import aws_ec2 as ec2
@@ -15,6 +16,7 @@ from core import names
 from core.database import MASTER_USER, Auth, Database, Engine, whereabouts_to_text
 from core.model import Deployable, Egress
 from stacks import permissions as may
+from stacks.database_user import DatabaseUser
 from stacks.network import NodeNetwork
 
 # Who signs its certificate; the agent's bundle holds the roots of every region.
@@ -41,7 +43,8 @@ class SharedDatabase(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, deployable: Deployable, database: Database, network: NodeNetwork) -> None:
         super().__init__(scope, id_)
-        self._database = database
+        self._database, self._deployable, self._network = database, deployable.name, network
+        self._user: DatabaseUser | None = None
         # RDS allows no two hyphens in a row.
         self.identifier = re.sub("-+", "-", f"{names.PRODUCT}-{deployable.name}")
         self.security = ec2.SecurityGroup(
@@ -147,11 +150,36 @@ class SharedDatabase(Construct):
         return whereabouts_to_text(host=self._instance.attr_endpoint_address, port=self._instance.attr_endpoint_port, secret=secret)
 
     def to_connect(self) -> list[iam.PolicyStatement]:
-        """What a node needs to find out its password. The key that AWS keeps for the service takes no permission of its own:
+        """What a node needs to find out its password, or for its tokens to be taken.
 
+        The key that AWS keeps for the service of secrets takes no permission of its own:
         https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
         """
+        if self._database.auth is Auth.IAM:
+            return [may.enter_database(self._instance.attr_dbi_resource_id, self._database.user)]
         return [may.allow("secretsmanager:GetSecretValue", on=[self._secret_arn])]
+
+    def make_user(self, archive: Path) -> None:
+        """With `auth: iam`, have the user made whom tokens are for; the first node waits for that. archive: stacks.bundle.users_bundle."""
+        if self._database.auth is not Auth.IAM:
+            return
+        told = {
+            "host": self._instance.attr_endpoint_address,
+            "port": self._instance.attr_endpoint_port,
+            "name": self._database.name,
+            "user": self._database.user,
+            "secret": self._secret_arn,
+        }
+        self._user = DatabaseUser(
+            self,
+            "User",
+            deployable=self._deployable,
+            network=self._network,
+            way_in=self.security,
+            port=self.port,
+            told=told,
+            archive=archive,
+        )
 
     def open_way(self, scope: Construct, assembly: str, nodes: ec2.SecurityGroup) -> list[IDependable]:
         """Let an assembly's nodes in; gives what must stand before there are any.
@@ -160,6 +188,7 @@ class SharedDatabase(Construct):
         """
         return [
             *([self._endpoint] if self._endpoint is not None else []),
+            *([self._user] if self._user is not None else []),
             ec2.CfnSecurityGroupEgress(
                 scope,
                 "ToDatabase",

@@ -18,7 +18,7 @@ from core.zonal import zone_words
 from stacks.alarms import Alarms, HealthyAlarms
 from stacks.assembly import NodeAssembly
 from stacks.balancer import BalancerFront
-from stacks.bundle import agent_bundle, lambdas_bundle
+from stacks.bundle import agent_bundle, lambdas_bundle, users_bundle
 from stacks.contents import Stage
 from stacks.dashboard import Dashboard
 from stacks.database import SharedDatabase
@@ -69,6 +69,8 @@ class DeployableStack(Stack):
             if deployable.database is not None
             else None
         )
+        if database is not None:
+            database.make_user(users_bundle(staging / "users.zip").path)
         fronts = {
             assembly.name: front_for(
                 self,

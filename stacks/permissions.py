@@ -144,6 +144,14 @@ def signal_our_stack() -> iam.PolicyStatement:
     return allow("cloudformation:SignalResource", on=[Aws.STACK_ID])
 
 
+def enter_database(resource: str, user: str) -> iam.PolicyStatement:
+    """Come into one database as one user, by a token that one signs oneself. resource: the id that RDS gives an instance and never changes.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
+    """
+    return allow("rds-db:connect", on=[f"arn:{Aws.PARTITION}:rds-db:{Aws.REGION}:{Aws.ACCOUNT_ID}:dbuser:{resource}/{user}"])
+
+
 def consume(queue_arn: str) -> iam.PolicyStatement:
     """What an event source mapping needs (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
     return allow("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", on=[queue_arn])

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from lab.certificates import CA_FILE, CA_VARIABLE, certificate_of
 from lab.functions.environment import Environment
 from lab.functions.logs import Listener, LogWriter, decision
 from lab.functions.runtimes import Runtimes
@@ -181,7 +182,7 @@ class Pool:
         return slot
 
     def _variables(self, spec: FunctionSpec, folder: Path, stream: str) -> dict[str, str]:
-        """As AWS defines them, and nothing of the lab's own.
+        """As AWS defines them, and nothing of the lab's own but the authority that signs databases' certificates.
 
         https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
         """
@@ -211,6 +212,8 @@ class Pool:
             "AWS_SECRET_ACCESS_KEY": who.secret_key,
             "AWS_SESSION_TOKEN": who.token,
             "AWS_ENDPOINT_URL": endpoint,
+            # Nobody but RDS can have a certificate signed by RDS's authority: one in the VPC trusts the lab's.
+            **({CA_VARIABLE: str(self._world.lab_dir / "rds" / CA_FILE)} if spec.subnets and certificate_of(self._world.lab_dir) else {}),
         }
 
     def _unpack(self, spec: FunctionSpec) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from moto.backends import get_backend
@@ -17,11 +18,13 @@ from lab.world import ACCOUNT, REGION, World
 # the broadcast address is reserved (https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html).
 _FROM_TOP = 2
 _PER_SUBNET = 64
+# The file that comes next takes the place of resolv.conf, for the command that comes after it.
+_RESOLVING = ("unshare", "--mount", "--", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"')
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """prefix: argv that enters the namespace."""
+    """prefix: argv that enters the namespace, where names are asked of the VPC's own resolver."""
 
     name: str
     address: str
@@ -48,7 +51,15 @@ class Attachments:
             self._count += 1
             name = f"{FUNCTION}{self._count}"
         prefix = network.attach(name, address)
-        return Attachment(name, address, prefix)
+        return Attachment(name, address, [*prefix, *_RESOLVING, str(self._resolver_of(spec))])
+
+    def _resolver_of(self, spec: FunctionSpec) -> Path:
+        """A resolv.conf that names the VPC's: https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html"""
+        ec2: Any = get_backend("ec2")[ACCOUNT][REGION]
+        vpc = ec2.vpcs[ec2.get_subnet(spec.subnets[0]).vpc_id]
+        path = self._world.lab_dir / f"resolv-{vpc.id}.conf"
+        path.write_text(f"nameserver {ipaddress.ip_network(vpc.cidr_block)[2]}\n")
+        return path
 
     def detach(self, attachment: Attachment) -> None:
         network = self._world.network

@@ -48,7 +48,7 @@ def parse(header: str) -> Authorization | None:
     )
 
 
-def _canonical_query(query: str) -> str:
+def canonical_query(query: str) -> str:
     pairs = [(quote(k, safe="-_.~"), quote(v, safe="-_.~")) for k, v in parse_qsl(query, keep_blank_values=True)]
     return "&".join(f"{k}={v}" for k, v in sorted(pairs))
 
@@ -86,17 +86,22 @@ def verify(
         (
             method,
             _canonical_path(raw_path, auth.service),
-            _canonical_query(query),
+            canonical_query(query),
             "".join(f"{name}:{' '.join(headers.get(name, '').split())}\n" for name in auth.signed_headers),
             ";".join(auth.signed_headers),
             payload,
         )
     )
+    if not is_signed(auth, secret, canonical, stamp):
+        raise BadSignature("SignatureDoesNotMatch", "the request signature we calculated does not match the signature you provided")
+
+
+def is_signed(auth: Authorization, secret: str, canonical: str, stamp: str) -> bool:
+    """Whether the signature is that of a canonical request, made at `stamp` with this secret key."""
     scope = f"{auth.day}/{auth.region}/{auth.service}/aws4_request"
     to_sign = "\n".join(("AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()))
     key = b"AWS4" + secret.encode()
     for part in (auth.day, auth.region, auth.service, "aws4_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     expected = hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected, auth.signature):
-        raise BadSignature("SignatureDoesNotMatch", "the request signature we calculated does not match the signature you provided")
+    return hmac.compare_digest(expected, auth.signature)

@@ -17,8 +17,9 @@ from lab.certificates import authority
 from lab.functions.guard import guarded
 from lab.network import VpcNetwork
 from lab.rds import server
-from lab.rds.server import Server
-from lab.world import ACCOUNT, REGION, World
+from lab.rds.server import IAM_ROLE, Server
+from lab.rds.tokens import Door, Listener
+from lab.world import ACCOUNT, AWS_ADDRESS, REGION, World
 
 # Above the functions' addresses, counted from the top of the subnet (lab/functions/vpc.py).
 _FROM_TOP, _TO_TOP = 66, 96
@@ -58,6 +59,7 @@ class Instances:
         self._lock = threading.Lock()
         self._known: dict[str, Instance] = {}
         self._used: set[str] = set()
+        self._listener: Listener | None = None
 
     def create(self, made: Any) -> None:
         """Give moto's new instance its body. Raises server.NoServer, server.Failed."""
@@ -79,7 +81,7 @@ class Instances:
             password = secrets.token_urlsafe(24)
             _write_secret(made, instance.user, password)
             primary = self._server(instance, zone=0)
-            primary.initialize(tls_only=instance.tls_only)
+            primary.initialize(tls_only=instance.tls_only, tokens=self._tokens(instance, made))
             authority(self._world.lab_dir).issue(instance.host, primary.certificates)
             primary.start()
             self._furnish(primary, instance, password)
@@ -91,9 +93,25 @@ class Instances:
         text = f"{instance.identifier} serves at {instance.host}: {made.engine_version} is played by PostgreSQL {server.version()}"
         self._world.journal.say("rds", text, database=instance.identifier, address=primary.address)
 
+    def _tokens(self, instance: Instance, made: Any) -> str:
+        """With IAM authentication: how its servers ask about members of rds_iam; nothing without.
+
+        https://www.postgresql.org/docs/current/auth-ldap.html: the name that is bound is prefix, user and suffix.
+        """
+        if str(made.iam_database_authentication_enabled).lower() != "true":
+            return ""
+        with self._lock:
+            if self._listener is None:
+                self._listener = Listener(self._world, AWS_ADDRESS)
+            listener = self._listener
+        listener.doors[instance.identifier] = Door(instance.host, instance.port, made.dbi_resource_id)
+        return f'ldap ldapserver={listener.address} ldapport={listener.port} ldapprefix="{instance.identifier}/" ldapsuffix=""'
+
     def delete(self, identifier: str) -> None:
         with self._lock:
             instance = self._known.pop(identifier, None)
+            if self._listener is not None:
+                self._listener.doors.pop(identifier, None)
         if instance is not None and instance.served is not None:
             self._world.names.pop(instance.host.lower(), None)
             for one in (instance.served, instance.standby):
@@ -176,6 +194,8 @@ class Instances:
         with self._lock:
             known = list(self._known.values())
             self._known.clear()
+            if self._listener is not None:
+                self._listener.close()
         for instance in known:
             for one in (instance.served, instance.standby):
                 if one is not None:
@@ -192,7 +212,7 @@ class Instances:
         https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.rds_superuser.html
         """
         primary.allow_replication()
-        primary.sql("CREATE ROLE rds_superuser; CREATE ROLE rds_iam")
+        primary.sql(f"CREATE ROLE rds_superuser; CREATE ROLE {IAM_ROLE}")
         primary.sql(f"CREATE ROLE {instance.user} LOGIN CREATEDB CREATEROLE IN ROLE rds_superuser PASSWORD '{password}'")
         if instance.name != "postgres":
             primary.sql(f'CREATE DATABASE "{instance.name}" OWNER {instance.user}')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import string
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -13,6 +15,8 @@ from lab.patching import take_over
 from lab.rds.instances import Instances, NoStandby
 from lab.rds.server import Failed, NoServer
 
+# As in https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
+_ID_CHARACTERS, _ID_LENGTH = string.ascii_uppercase + string.digits, 26
 MOTO_CREATE, MOTO_DELETE, MOTO_REBOOT = RDSBackend.create_db_instance, RDSBackend.delete_db_instance, RDSResponse.reboot_db_instance
 
 
@@ -21,6 +25,8 @@ def patch(instances: Instances) -> None:
 
     def create_db_instance(self: RDSBackend, db_kwargs: dict[str, Any]) -> Any:
         made = MOTO_CREATE(self, db_kwargs)
+        # moto gives every instance the same; policies name a database by it.
+        made.dbi_resource_id = "db-" + "".join(secrets.choice(_ID_CHARACTERS) for _ in range(_ID_LENGTH))
         try:
             instances.create(made)
         except (NoServer, Failed) as error:

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 ADMIN = "rdsadmin"  # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.rds_superuser.html
+IAM_ROLE = "rds_iam"  # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html
 _SLOT = "standby"
 _REPLICATION = "rdsrepladmin"
 _LIMIT_S = 60.0
@@ -58,14 +59,18 @@ class Server:
         self._folder, self._data, self._prefix = folder, folder / "data", list(prefix)
         folder.mkdir(parents=True)
 
-    def initialize(self, *, tls_only: bool) -> None:
-        """An empty cluster. tls_only: what the parameter group says (rds.force_ssl)."""
+    def initialize(self, *, tls_only: bool, tokens: str = "") -> None:
+        """An empty cluster. tls_only: what the parameter group says (rds.force_ssl). tokens: how members of rds_iam are asked about.
+
+        They come over TLS or not at all: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+        """
         self._own(self._folder)
         self._run("initdb", "-D", str(self._data), "-A", "trust", "-U", ADMIN, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
         secure = "hostssl" if tls_only else "host"
         rules = (
             f"host all {ADMIN} 127.0.0.1/32 trust",
             f"host replication {_REPLICATION} samenet trust",
+            *((f"hostssl all +{IAM_ROLE} 0.0.0.0/0 {tokens}", f"host all +{IAM_ROLE} 0.0.0.0/0 reject") if tokens else ()),
             f"{secure} all all 0.0.0.0/0 scram-sha-256",
         )
         (self._data / "pg_hba.conf").write_text("\n".join(rules) + "\n")

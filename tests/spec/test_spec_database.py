@@ -84,10 +84,16 @@ def test_a_wrong_database_is_one_problem_at_its_key(changes: dict[str, str], key
     [
         ('{engine: mysql, version: "8.4.9", instance: db.t4g.medium}', "database.engine"),
         ('{engine: mariadb, version: "10.11.18", instance: db.t4g.medium}', "database.engine"),
-        (f"{{{LEAST}, auth: iam}}", "database.auth"),
     ],
 )
 def test_what_is_not_built_is_refused_by_name_and_once(database: str, key: str, tmp_path: Path) -> None:
     [problem] = problems(tmp_path, database=database)
 
     assert (problem.key, problem.message) == (key, "is not built yet")
+
+
+def test_nodes_may_sign_tokens_for_themselves(tmp_path: Path) -> None:
+    found = loaded(tmp_path, database=f"{{{LEAST}, auth: iam}}").deployable.database
+
+    assert found is not None
+    assert (found.auth, found.user) == (Auth.IAM, "application")

@@ -47,6 +47,14 @@ ACKNOWLEDGED = (
     ),
     Acknowledged(
         "IAM5",
+        r"SharedDatabase/User/MakeUserRole/DefaultPolicy/Resource",
+        "who makes the database's user: `*` as a resource",
+        "What Lambda itself checks on `*` to place a function in the network, and nothing else; a Deny takes it from the function's own "
+        "code, which is left with writing its log.",
+        r"Resource::\*",
+    ),
+    Acknowledged(
+        "IAM5",
         _FUNCTION,
         "functions: groups, instances, addresses, interfaces, volumes",
         "Their ids are made after the roles, and change with every replacement. A condition on aws:ResourceTag/understudy:deployable "

@@ -18,6 +18,7 @@ MODULES = (
     "messages",
     "keys",
     "functions",
+    "custom",
     "events",
     "watching",
     "databases",

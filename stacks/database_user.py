@@ -1,0 +1,130 @@
+"""The user whom IAM lets into the database, made at deploy: one function reads the managed secret, another in the VPC uses it.
+
+Two, for none can do both: without a way out of the network the secret is out of reach from inside it, and the database from outside.
+The secret goes from one to the other in the call itself, which AWS encrypts and nothing writes down: it stands in no template, in no event
+of the stack and in no log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aws_cdk import CustomResource, Duration, RemovalPolicy, Tags
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct, IDependable
+
+from core import names
+from stacks import permissions as may
+from stacks.handlers import HAND_SECRET, MAKE_USER, Handler
+from stacks.network import NodeNetwork
+
+# CloudFormation's own hour would hide that a function of ours died: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html
+ANSWERED_WITHIN = Duration.minutes(6)
+
+
+class DatabaseUser(Construct):
+    """Made again whenever what it is told changes, such as the database's host after a restore; then too it only adds what lacks."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        deployable: str,
+        network: NodeNetwork,
+        way_in: ec2.SecurityGroup,
+        port: int,
+        told: Mapping[str, str],
+        archive: Path,
+    ) -> None:
+        """told: host, port, name, user and the secret's ARN. way_in: the database's security group."""
+        super().__init__(scope, id_)
+        self._deployable, self._network = deployable, network
+        self._code = lambda_.Code.from_asset(str(archive))
+        security = ec2.SecurityGroup(
+            self, "Access", vpc=network.vpc, description=f"Who makes the user of {deployable}'s database", allow_all_outbound=False
+        )
+        ways = self._open(security, way_in, port)
+        maker = self._function(MAKE_USER, [may.be_in_a_vpc()], security=security)
+        role = maker.role
+        assert role is not None, "every function here was given a role"
+        kept = iam.Policy(self, "OnlyLambdaItself", roles=[role], statements=[may.only_lambda_itself(maker.function_arn)])
+        hander = self._function(
+            HAND_SECRET,
+            [
+                may.allow("secretsmanager:GetSecretValue", on=[told["secret"]]),
+                may.allow("lambda:InvokeFunction", on=[maker.function_arn]),
+            ],
+            environment={names.ENV_FUNCTION_MAKE_USER: maker.function_name},
+        )
+        self.made = CustomResource(
+            self,
+            "User",
+            service_token=hander.function_arn,
+            service_timeout=ANSWERED_WITHIN,
+            properties=dict(told),
+            pascal_case_properties=False,
+        )
+        self.made.node.add_dependency(*ways, kept, maker, hander)
+
+    def _open(self, mine: ec2.SecurityGroup, theirs: ec2.SecurityGroup, port: int) -> list[IDependable]:
+        return [
+            ec2.CfnSecurityGroupEgress(
+                self,
+                "ToDatabase",
+                group_id=mine.security_group_id,
+                destination_security_group_id=theirs.security_group_id,
+                description="the database",
+                ip_protocol="tcp",
+                from_port=port,
+                to_port=port,
+            ),
+            ec2.CfnSecurityGroupIngress(
+                self,
+                "IntoDatabase",
+                group_id=theirs.security_group_id,
+                source_security_group_id=mine.security_group_id,
+                description="who makes its user",
+                ip_protocol="tcp",
+                from_port=port,
+                to_port=port,
+            ),
+        ]
+
+    def _function(
+        self,
+        handler: Handler,
+        statements: Sequence[iam.PolicyStatement],
+        *,
+        environment: Mapping[str, str] | None = None,
+        security: ec2.SecurityGroup | None = None,
+    ) -> lambda_.Function:
+        """security: of one in the nodes' subnets. A failure fails the deploy, so that no alarm is needed to see it."""
+        name = "".join(part.capitalize() for part in handler.module.split("_"))
+        log = logs.LogGroup(self, f"{name}Log", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY)
+        role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        for statement in (may.write_log(log.log_group_arn), *statements):
+            role.add_to_policy(statement)
+        function = lambda_.Function(
+            self,
+            name,
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            handler=f"lambdas.{handler.module}.handler",
+            code=self._code,
+            role=role,
+            log_group=log,
+            memory_size=handler.memory_mb,
+            timeout=Duration.seconds(handler.timeout_s),
+            environment=dict(environment or {}),
+            vpc=self._network.vpc if security else None,
+            vpc_subnets=ec2.SubnetSelection(subnets=self._network.subnets) if security else None,
+            security_groups=[security] if security else None,
+            allow_public_subnet=True if security else None,
+        )
+        Tags.of(function).add(names.TAG_DEPLOYABLE, self._deployable)
+        return function
