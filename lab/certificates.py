@@ -15,6 +15,10 @@ from cryptography.x509.oid import NameOID
 CA_FILE = "rds-lab-ca.pem"
 CA_VARIABLE = "UNDERSTUDY_DATABASE_CA"  # how a node is told of it; on AWS nobody sets it
 _DAYS = 7  # no lab lives longer
+_SIGNING = x509.KeyUsage(
+    digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
+    key_agreement=False, encipher_only=False, decipher_only=False,
+)  # fmt: skip
 
 
 def certificate_of(lab_dir: Path) -> str | None:
@@ -32,8 +36,12 @@ def authority(lab_dir: Path) -> Authority:
 class Authority:
     def __init__(self, lab_dir: Path) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
+        self._identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Lab RDS Root CA")])
         made = self._begun(self._name, self._key).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        # As RDS's own roots have it. Python from 3.13 on refuses an authority without the first two, and what it signs without the third:
+        # https://docs.python.org/3/library/ssl.html#ssl.create_default_context (VERIFY_X509_STRICT)
+        made = made.add_extension(_SIGNING, critical=True).add_extension(self._identifier, critical=False)
         self.certificate = made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
         (lab_dir / "rds").mkdir(exist_ok=True)
         (lab_dir / "rds" / CA_FILE).write_text(self.certificate)
@@ -43,6 +51,8 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])
         made = self._begun(subject, key).add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._identifier)
+        made = made.add_extension(signer, critical=False)
         (folder / "server.crt").write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         plain = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         with open(os.open(folder / "server.key", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

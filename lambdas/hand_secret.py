@@ -12,7 +12,9 @@ from lambdas.adapters import clock, custom_resource, environment, functions, log
 from lambdas.adapters.clients import WorldFailed
 
 ME = "hand_secret"
-TRIES = 3  # RDS may change the password between the look at it and its use
+# RDS may change the password between the look at it and its use; and the role's policy was made a moment ago, which IAM may not have told
+# all of AWS yet: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+TRIES = 4
 PAUSE_S = 5.0
 
 
@@ -41,9 +43,9 @@ def _make(wanted: Mapping[str, Any]) -> None:
     """Raises BadSecret, BadOrder, WorldFailed."""
     function = environment.text(names.ENV_FUNCTION_MAKE_USER)
     for attempt in range(1, TRIES + 1):
-        found = parse_secret(secret.read(str(wanted.get("secret"))))
-        order = parse_order({**wanted, "master": found.user, "password": found.password})
         try:
+            found = parse_secret(secret.read(str(wanted.get("secret"))))
+            order = parse_order({**wanted, "master": found.user, "password": found.password})
             functions.ask(function, order_to_event(order))
         except WorldFailed as error:
             if attempt == TRIES:

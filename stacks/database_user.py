@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aws_cdk import CustomResource, Duration, RemovalPolicy, Tags
+from aws_cdk import CfnCustomResource, Duration, RemovalPolicy, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
@@ -23,7 +23,7 @@ from stacks.handlers import HAND_SECRET, MAKE_USER, Handler
 from stacks.network import NodeNetwork
 
 # CloudFormation's own hour would hide that a function of ours died: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html
-ANSWERED_WITHIN = Duration.minutes(6)
+ANSWERED_WITHIN_S = 360
 
 
 class DatabaseUser(Construct):
@@ -46,7 +46,7 @@ class DatabaseUser(Construct):
         self._deployable, self._network = deployable, network
         self._code = lambda_.Code.from_asset(str(archive))
         security = ec2.SecurityGroup(
-            self, "Access", vpc=network.vpc, description=f"Who makes the user of {deployable}'s database", allow_all_outbound=False
+            self, "Access", vpc=network.vpc, description=f"Who makes the user of the database of {deployable}", allow_all_outbound=False
         )
         ways = self._open(security, way_in, port)
         maker = self._function(MAKE_USER, [may.be_in_a_vpc()], security=security)
@@ -61,14 +61,9 @@ class DatabaseUser(Construct):
             ],
             environment={names.ENV_FUNCTION_MAKE_USER: maker.function_name},
         )
-        self.made = CustomResource(
-            self,
-            "User",
-            service_token=hander.function_arn,
-            service_timeout=ANSWERED_WITHIN,
-            properties=dict(told),
-            pascal_case_properties=False,
-        )
+        self.made = CfnCustomResource(self, "User", service_token=hander.function_arn, service_timeout=ANSWERED_WITHIN_S)
+        for word, value in told.items():
+            self.made.add_property_override(word, value)
         self.made.node.add_dependency(*ways, kept, maker, hander)
 
     def _open(self, mine: ec2.SecurityGroup, theirs: ec2.SecurityGroup, port: int) -> list[IDependable]:

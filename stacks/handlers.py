@@ -35,6 +35,6 @@ ADMIT_NODE = Handler(module="admit_node", memory_mb=512, timeout_s=60)
 RETIRE_NODE = Handler(module="retire_node", memory_mb=512, timeout_s=60)
 RECORD_EVENT = Handler(module="record_event", memory_mb=256, timeout_s=20)
 MOVE_FRONT = Handler(module="move_front", memory_mb=512, timeout_s=30)
-# At deploy only, for databases with auth: iam. The first asks the second up to three times, each of which ends before it is given up.
-HAND_SECRET = Handler(module="hand_secret", memory_mb=256, timeout_s=120)
+# At deploy only, for databases with auth: iam. The first asks the second up to four times, each of which ends before it is given up.
+HAND_SECRET = Handler(module="hand_secret", memory_mb=256, timeout_s=150)
 MAKE_USER = Handler(module="make_user", memory_mb=256, timeout_s=24, retries=0)

@@ -42,12 +42,19 @@ PASSED_TO = ("ec2.amazonaws.com", "lambda.amazonaws.com", "scheduler.amazonaws.c
 ROLES = ["arn:*:iam::*:role/understudy-*", "arn:*:iam::*:instance-profile/understudy-*"]
 ASSETS = "arn:*:s3:::cdk-hnb659fds-assets-*/*"  # where `cdk deploy` puts what the functions and the nodes are made of
 # Of types that AWS publishes no handlers for, by their page in the CloudFormation reference.
-BY_HAND: Mapping[str, tuple[str, ...]] = {}
+BY_HAND: Mapping[str, tuple[str, ...]] = {
+    # It asks a function of the stack's, in the name of the role that it deploys with:
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-custom-resources-lambda.html and using-iam-servicerole.html
+    "AWS::CloudFormation::CustomResource": ("lambda:InvokeFunction",),
+}
 # What a choice in a file brings, and no file of deployables/ has made: network.egress: nat.
 CHOSEN = {"AWS::EC2::NatGateway"}
 # A type's own service, where it is called otherwise, and those that a property of ours brings in: the database's managed secret.
 SERVICES = {"ElasticLoadBalancingV2": "elasticloadbalancing", "EFS": "elasticfilesystem", "CertificateManager": "acm"}
-BESIDE: Mapping[str, tuple[str, ...]] = {"AWS::RDS::DBInstance": ("secretsmanager", "kms")}
+BESIDE: Mapping[str, tuple[str, ...]] = {
+    "AWS::RDS::DBInstance": ("secretsmanager", "kms"),
+    "AWS::CloudFormation::CustomResource": ("lambda",),
+}
 # For properties of which we set none: those that fill a table or a bucket, and policies of users and groups.
 UNUSED = re.compile(r"dynamodb:(\w*Item|Query|Scan|\w*Import\w*)|s3:\w*Object(Acl)?|iam:\w*(User|Group)Policy")
 

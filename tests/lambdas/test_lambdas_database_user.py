@@ -100,7 +100,7 @@ def test_the_secret_is_handed_over_and_cloudformation_told_without_a_word_of_it(
 def test_a_password_that_was_just_changed_is_read_again_and_what_stays_refused_fails_the_deploy(
     answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passwords = iter(["old", "new", "newer"])
+    passwords = iter(["old", "new", "newer", "newest"])
     monkeypatch.setattr(secret, "read", lambda arn: json.dumps({"username": "understudy", "password": next(passwords)}))
     asked: list[str] = []
 
@@ -111,9 +111,25 @@ def test_a_password_that_was_just_changed_is_read_again_and_what_stays_refused_f
     monkeypatch.setattr(functions, "ask", ask)
     hand_secret.handler(request(answers, "Update", PhysicalResourceId="application@db.example"), None)
 
-    assert asked == ["old", "new", "newer"]
+    assert asked == ["old", "new", "newer", "newest"]
     assert (answers.taken[0]["Status"], answers.taken[0]["PhysicalResourceId"]) == ("FAILED", "application@db.example")
     assert "28P01" in answers.taken[0]["Reason"]
+
+
+def test_a_role_that_aws_does_not_know_everywhere_yet_is_waited_for(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency"""
+    refusals = [WorldFailed("read the database's secret", "AccessDeniedException", "not authorized")] * 2
+
+    def read(arn: str) -> str:
+        if refusals:
+            raise refusals.pop()
+        return json.dumps({"username": "understudy", "password": PASSWORD})
+
+    monkeypatch.setattr(secret, "read", read)
+    monkeypatch.setattr(functions, "ask", lambda *call: None)
+    hand_secret.handler(request(answers), None)
+
+    assert answers.taken[0]["Status"] == "SUCCESS"
 
 
 def test_a_secret_that_cannot_be_read_fails_the_deploy_and_is_not_told(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
