@@ -13,7 +13,7 @@ from lab.drills.node import Node
 from lab.drills.quiet import gap_s, served_again
 from lab.drills.stage import Situation, Stage
 
-_UNFELT_S = 1.0  # a cut that is no client's business; the client looks every 50 ms and waits half a second
+_UNFELT_S = 2.0  # a cut that is no client's business; the client looks every 50 ms and waits half a second, on a machine that is busy
 
 
 def partition_from_probes(stage: Stage, before: Situation, limit_s: float) -> Outcome:

@@ -36,6 +36,8 @@ def moment_of(line: Mapping[str, Any], *, since: float) -> Moment | None:
         seconds = float(line["until"]) - float(line["at"])
         return Moment(at_s, "aws", short(f"{str(line['name']).replace('_', ' ')} of {line['subject']}: {seconds:.1f} s"))
     who, what = str(line["who"]), str(line["what"])
+    if who == "topic" and "message" in line and not what.startswith("e-mail to "):
+        return Moment(at_s, "people", short(f"are told: {what.split(': ', 1)[-1]}"))
     if who in _QUIET_WHO or _DAILY.match(what) or (who == "alarm" and _DAILY.search(what)):
         return None
     return Moment(at_s, short(who), short(what))

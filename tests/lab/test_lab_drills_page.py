@@ -12,7 +12,7 @@ from lab.drills.page import page
 from lab.drills.picture import draw, span_s
 from lab.drills.rows import result_of
 from lab.drills.scenes import DRILLS
-from lab.drills.timeline import spans
+from lab.drills.timeline import moments, spans
 
 RESULT = Result(
     drill="kill-instance",
@@ -101,3 +101,14 @@ def test_a_result_comes_back_from_its_json_as_it_was() -> None:
 
     for result in (RESULT, replace(RESULT, incident=incident), replace(RESULT, gap=None, client_gap_s=None, ours_s=None)):
         assert result_of(json.loads(json.dumps(result.json()))) == result
+
+
+def test_what_is_published_is_told_as_the_people_who_hear_of_it_and_its_mails_are_not() -> None:
+    topic = {"kind": "event", "who": "topic", "message": "m"}
+    lines = [
+        {**topic, "at": 101.0, "what": "understudy-demo-Topic: [understudy] demo/counter: replacing i-0123456789abcdef0"},
+        {**topic, "at": 101.1, "what": "e-mail to ops@example.com: [understudy] demo/counter: replacing i-0123456789abcdef0"},
+        {"kind": "event", "who": "topic", "at": 101.2, "what": "not delivered: no"},
+    ]
+
+    assert moments(lines, since=100.0, until=200.0) == (Moment(1.0, "people", "are told: [understudy] demo/counter: replacing i-0123.."),)
