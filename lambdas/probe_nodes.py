@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from core import names
 from core.fleet import Watched
 from core.items import BadRecord
+from core.model import Verdict
 from core.outlook import answers, healthy_value, report_age_s, with_look, without_expired
 from core.policy import Policy
 from core.records import Looks, Report
 from core.sweep import SWEEP_LATE_S
 from core.wakes import BadEvent, message_body
-from lambdas.adapters import clock, emf, log, register, table, world
-from lambdas.adapters.asking import Address, look_from_outside
+from lambdas.adapters import clock, emf, log, register, sweeping, table, world
+from lambdas.adapters.asking import Address, look_at_all
 from lambdas.adapters.clients import WorldFailed
 
 ME = "probe_nodes"
 POLICY = Policy()
-AT_ONCE = 200  # connections: two a node, far below Lambda's 1,024 descriptors
+SAID_MAX = 20  # assemblies that do not serve, in words; of thousands down at once nobody reads a line each, and each is a metric
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -52,9 +52,9 @@ def _sweep_for(record: Mapping[str, Any]) -> None:
         return
     register.hear(sweep)
     sweeps, failed = _read()
-    asyncio.run(_look_at_all(sweeps))
-    for watched, sweep in sweeps.items():
-        _tell(watched, sweep)
+    _look(sweeps)
+    failed = sweeping.write_all(looks for sweep in sweeps.values() for looks in sweep.after.values()) or failed
+    _tell(sweeps)
     if failed is not None:
         raise failed  # the sweep was not a whole one; the others' numbers stand all the same
     dimension, values = register.sweeps_of()
@@ -62,7 +62,7 @@ def _sweep_for(record: Mapping[str, Any]) -> None:
         emf.emit(names.METRIC_SWEEPS, 1, at_ms=clock.now_ms(), dimensions={dimension: value})
 
 
-@dataclass
+@dataclass(slots=True)
 class _Sweep:
     """One assembly's: what its nodes say, what was seen of them before, and what is seen now."""
 
@@ -70,51 +70,56 @@ class _Sweep:
     before: Mapping[str, Looks]
     after: dict[str, Looks] = field(default_factory=dict)
 
+    def order(self, instance: str) -> int:
+        """Who was silent is asked first, so that his timeout passes while the others answer."""
+        before = self.before.get(instance)
+        return 0 if before is not None and before.looks and before.looks[-1].verdict is Verdict.FAILING else 1
+
 
 def _read() -> tuple[dict[Watched, _Sweep], WorldFailed | None]:
-    """One assembly that cannot be read does not keep the others from being looked at; the last error is given beside them.
-
-    Read at half the price of a consistent read: a sweep comes every ten seconds and decides nothing. What is a moment old
-    makes a report at most one sweep older or younger than it is; whoever acts reads again.
-    """
+    """What could be read, and the last error beside it."""
     found: dict[Watched, _Sweep] = {}
     failed: WorldFailed | None = None
-    for watched in register.fleet().assemblies:
-        name = (watched.deployable, watched.name)
-        try:
-            reports = without_expired(table.node_records(*name, consistent=False)[0], clock.now_ms())
-            found[watched] = _Sweep(reports, table.looks(*name, consistent=False))
-        except WorldFailed as error:
-            log.say(ME, f"could not read {watched.name}: {error}")
-            failed = error
+    assemblies = register.fleet().assemblies
+    for watched, known in zip(assemblies, sweeping.read_all([(w.deployable, w.name) for w in assemblies]), strict=True):
+        if isinstance(known, WorldFailed):
+            failed = known
+            continue
+        found[watched] = _Sweep(without_expired(known.reports, clock.now_ms()), known.looks)
+    if failed is not None:
+        log.say(ME, f"could not read {len(assemblies) - len(found)} of {len(assemblies)} assemblies: {failed}")
     return found, failed
 
 
-def _tell(watched: Watched, sweep: _Sweep) -> None:
-    for looks in sweep.after.values():
-        table.put_looks(looks)
-    value = healthy_value(sweep.reports, sweep.after, POLICY)
-    if value is not None:
-        dimensions = {names.DIM_DEPLOYABLE: watched.deployable, names.DIM_ASSEMBLY: watched.name}
-        emf.emit(names.METRIC_HEALTHY, value, at_ms=clock.now_ms(), dimensions=dimensions)
-    if value == 0:
-        seen = {i: f"{x.looks[-1].ha} / {x.looks[-1].http}" for i, x in sweep.after.items()}
-        log.say(ME, f"{watched.name} does not serve", looks=seen)
-
-
-async def _look_at_all(sweeps: Mapping[Watched, _Sweep]) -> None:
-    """All nodes of all assemblies at once: silent ones cost one timeout together, not one each."""
-    slots = asyncio.Semaphore(AT_ONCE)
+def _look(sweeps: Mapping[Watched, _Sweep]) -> None:
+    """At all nodes of all assemblies at once. Raises WorldFailed when this side cannot ask."""
     networks = register.fleet().networks
-
-    async def look(watched: Watched, sweep: _Sweep, report: Report) -> None:
-        address = Address(report.address, report.ha_port, report.http_port, networks[watched.deployable])
-        async with slots:
-            seen = await look_from_outside(address, now_ms=clock.now_ms)
+    everyone = [(watched, sweep, report) for watched, sweep in sweeps.items() for report in sweep.reports.values()]
+    everyone.sort(key=lambda one: one[1].order(one[2].instance))
+    addresses = [Address(report.address, report.ha_port, report.http_port, networks[watched.deployable]) for watched, _, report in everyone]
+    for (watched, sweep, report), seen in zip(everyone, look_at_all(addresses, now_ms=clock.now_ms), strict=True):
         of = (watched.deployable, watched.name, report.instance)
         sweep.after[report.instance] = with_look(sweep.before.get(report.instance), seen, report, of=of)
 
-    await asyncio.gather(*(look(watched, sweep, report) for watched, sweep in sweeps.items() for report in sweep.reports.values()))
+
+def _tell(sweeps: Mapping[Watched, _Sweep]) -> None:
+    """A number for each assembly that there is one of, and a few words about those that do not serve."""
+    down = []
+    for watched, sweep in sweeps.items():
+        value = healthy_value(sweep.reports, sweep.after, POLICY)
+        if value is not None:
+            dimensions = {names.DIM_DEPLOYABLE: watched.deployable, names.DIM_ASSEMBLY: watched.name}
+            emf.emit(names.METRIC_HEALTHY, value, at_ms=clock.now_ms(), dimensions=dimensions)
+        if value == 0:
+            down.append((watched, sweep.after.values()))
+    for watched, looks in down[:SAID_MAX]:
+        log.say(ME, f"{watched.name} does not serve", looks=_seen(looks))
+    if len(down) > SAID_MAX:
+        log.say(ME, f"{len(down) - SAID_MAX} more do not serve, of {len(sweeps)}")
+
+
+def _seen(looks: Iterable[Looks]) -> dict[str, str]:
+    return {x.instance: f"{x.looks[-1].ha} / {x.looks[-1].http}" for x in looks}
 
 
 def _fresh_look(wanted: Any) -> dict[str, Any]:
@@ -130,7 +135,7 @@ def _fresh_look(wanted: Any) -> dict[str, Any]:
         address = Address(report.address, report.ha_port, report.http_port, network)
     if not address.host:
         raise BadRecord(f"{instance} has no report, and no address was given to look at")
-    look = asyncio.run(look_from_outside(address, now_ms=clock.now_ms))
+    (look,) = look_at_all([address], now_ms=clock.now_ms)
     looks = with_look(table.looks(*name).get(instance), look, report, of=(*name, instance))
     table.put_looks(looks)
     said = {"at_ms": look.at_ms, "verdict": look.verdict.value, "ha": look.ha, "http": look.http}

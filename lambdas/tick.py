@@ -32,8 +32,8 @@ def handler(_event: Mapping[str, Any], context: Any) -> dict[str, int]:
     now_ms = clock.now_ms()
     woken, failed = 0, ""
     try:
-        told = register.tell()
-        sweeps = [({"sweep": {"due_ms": now_ms + offset_s * 1000, **told}}, offset_s) for offset_s in SWEEP_OFFSETS_S]
+        told = register.tell_in_shards()
+        sweeps = [({"sweep": {"due_ms": now_ms + offset_s * 1000, **part}}, offset_s) for offset_s in SWEEP_OFFSETS_S for part in told]
         queues.send_all(environment.text(names.ENV_TICK_QUEUE), sweeps)
     except WorldFailed as error:
         failed = str(error)  # the world is read all the same: hooks and incidents need no sweep

@@ -20,7 +20,17 @@ from stacks import permissions as may
 from stacks.balancer import BalancerFront
 from stacks.foundation import Foundation
 from stacks.front import Front, front_settings
-from stacks.handlers import ADMIT_NODE, MOVE_FRONT, PROBE_NODES, RECORD_EVENT, RECOVER_ASSEMBLY, RETIRE_NODE, TICK, Handler
+from stacks.handlers import (
+    ADMIT_NODE,
+    MOVE_FRONT,
+    PROBE_MANY_NODES,
+    PROBE_NODES,
+    RECORD_EVENT,
+    RECOVER_ASSEMBLY,
+    RETIRE_NODE,
+    TICK,
+    Handler,
+)
 from stacks.network import NodeNetwork
 from stacks.reach import Reach
 from stacks.volume import VolumeState, volumes_settings
@@ -81,12 +91,12 @@ class Functions(Construct):
     def _probe_nodes(self, network: NodeNetwork) -> lambda_.Function:
         looks = self._reach.partitions(names.look_pk)
         function = self._function(
-            PROBE_NODES,
+            PROBE_MANY_NODES if self._registered else PROBE_NODES,
             [
                 may.be_in_a_vpc(),
                 may.consume(self._foundation.tick_queue.queue_arn),
                 may.read_items(self._table_arn, [*self._reach.partitions(names.node_pk), *looks]),
-                may.write_items(self._table_arn, looks),
+                may.items(self._table_arn, looks, "PutItem", "BatchWriteItem"),
             ],
             vpc=network,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,9 @@ class Handler:
 # Concurrency is reserved for none: a young account has ten in all and may reserve none of them.
 TICK = Handler(module="tick", memory_mb=256, timeout_s=50, retries=0, age_s=60)  # the next minute brings the next one
 PROBE_NODES = Handler(module="probe_nodes", memory_mb=256, timeout_s=20, retries=0, age_s=60)
+# For a shared foundation, which may come to have thousands of assemblies: this much buys the third of a processor with which
+# `python -m bench.probing` was measured.
+PROBE_MANY_NODES = replace(PROBE_NODES, memory_mb=512)
 # Lambda would stop it at about sixteen messages of one incident, a quarter of an hour into it, and leave the rest to the dead letters
 # (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html). Its chain is bounded otherwise: a call sends one message at
 # most, when its own time is up, so one in some fifty seconds; only who brings the incident's word goes on; and every incident ends,

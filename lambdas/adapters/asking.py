@@ -1,19 +1,19 @@
-"""Asking one node from outside: its HA port and its HTTP, both at once, both bounded."""
+"""Asking nodes from outside: the HA port and HTTP of each, all at once, all bounded."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from core.outlook import OK, SAYS, judge_look
 from core.records import Look
+from lambdas.adapters import questions
+from lambdas.adapters.clients import WorldFailed
+from lambdas.adapters.questions import Heard, Question
 
 TIMEOUT_S = 2.0  # for connecting and answering together
-ANSWER_BYTES_MAX = 512  # an answer is a line; more is not read
+AT_ONCE = 800  # connections; of Lambda's 1,024 descriptors, the table's and the runtime's own have the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,31 @@ class Address:
     network: IPv4Network
 
 
-async def look_from_outside(address: Address, *, now_ms: Callable[[], int]) -> Look:
-    """One look. A handshake alone counts for nothing: a stopped process still completes it."""
-    if not _is_in(address.host, address.network):
+def look_at_all(addresses: Sequence[Address], *, now_ms: Callable[[], int]) -> list[Look]:
+    """One look at each, in their order. A handshake alone counts for nothing: a stopped process still completes it.
+
+    Silent nodes cost one timeout together, not one each; whoever is thought to be silent belongs in front. Raises WorldFailed.
+    """
+    askable = [n for n, address in enumerate(addresses) if _is_in(address.host, address.network)]
+    asked = [question for n in askable for question in _both(addresses[n])]
+    try:
+        heard = questions.ask(asked, timeout_s=TIMEOUT_S, at_once=AT_ONCE)
+    except OSError as error:  # no descriptor, no port: what nobody asked has not failed
+        raise WorldFailed("ask the nodes", type(error).__name__, str(error)) from error
+    at_ms = now_ms()
+    answers = {n: (_ping(heard[2 * place]), _healthz(heard[2 * place + 1])) for place, n in enumerate(askable)}
+    found = []
+    for n, address in enumerate(addresses):
         said = f"{address.host[:40]} is not in {address.network}"
-        return Look(at_ms=now_ms(), verdict=judge_look(said, said), ha=said, http=said)
-    ha, http = await asyncio.gather(
-        _bounded(lambda: _ping(address.host, address.ha_port)), _bounded(lambda: _healthz(address.host, address.http_port))
-    )
-    return Look(at_ms=now_ms(), verdict=judge_look(ha, http), ha=ha, http=http)
+        ha, http = answers.get(n, (said, said))
+        found.append(Look(at_ms=at_ms, verdict=judge_look(ha, http), ha=ha, http=http))
+    return found
+
+
+def _both(address: Address) -> tuple[Question, Question]:
+    """A node whose settings name a certificate speaks TLS, which its report does not say: what answers no HTTP is asked again so."""
+    request = f"GET /healthz HTTP/1.1\r\nHost: {address.host}\r\nConnection: close\r\n\r\n".encode()
+    return Question(address.host, address.ha_port, b"ping\r\n"), Question(address.host, address.http_port, request, or_in_tls=b"HTTP/")
 
 
 def _is_in(host: str, network: IPv4Network) -> bool:
@@ -44,51 +60,19 @@ def _is_in(host: str, network: IPv4Network) -> bool:
         return False
 
 
-async def _bounded(ask: Callable[[], Awaitable[str]]) -> str:
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            return await ask()
-    except TimeoutError:
-        return f"no answer within {TIMEOUT_S:g} s"
-    except (OSError, ValueError, asyncio.IncompleteReadError) as error:
-        return f"{type(error).__name__}: {error}"[:100]
-
-
-async def _ping(host: str, port: int) -> str:
-    line = (await _first_line(host, port, b"ping\r\n")).strip()
+def _ping(heard: Heard) -> str:
+    if heard.trouble:
+        return heard.trouble
+    line = heard.line.decode("latin-1").strip()
     if line.upper() == "OK":
         return OK
     return f"{SAYS}{line[:80]}" if line else "closed without an answer"
 
 
-async def _healthz(host: str, port: int) -> str:
-    """A node whose settings name a certificate speaks TLS, which its report does not say: what answers no HTTP is asked again so."""
-    request = f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
-    line = ""
-    with contextlib.suppress(ConnectionResetError):
-        line = await _first_line(host, port, request)
-    if not line.startswith("HTTP/"):
-        with contextlib.suppress(ssl.SSLError, ConnectionResetError):
-            line = await _first_line(host, port, request, _any_certificate())
-    words = line.split()
+def _healthz(heard: Heard) -> str:
+    if heard.trouble:
+        return "no HTTP answer" if heard.hung_up else heard.trouble
+    words = heard.line.decode("latin-1").split()
     if len(words) < 2 or not words[0].startswith("HTTP/"):
         return "no HTTP answer"
     return OK if words[1] == "200" else f"status {words[1][:3]}"
-
-
-def _any_certificate() -> ssl.SSLContext:
-    """The node is known by its address in its deployable's own network; a name to check there is none."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
-
-
-async def _first_line(host: str, port: int, question: bytes, tls: ssl.SSLContext | None = None) -> str:
-    reader, writer = await asyncio.open_connection(host, port, limit=ANSWER_BYTES_MAX, ssl=tls)
-    try:
-        writer.write(question)
-        await writer.drain()
-        return (await reader.readline()).decode("latin-1")
-    finally:
-        # Not closed politely: waiting for a hung peer's goodbye would cost what the timeout saves.
-        writer.transport.abort()

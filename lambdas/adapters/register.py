@@ -9,6 +9,7 @@ from typing import Any
 from core import names
 from core.fleet import BadFleet, Fleet, Watched
 from core.register import Register, heard, read_register
+from core.shards import told_in_shards
 from lambdas.adapters import clock, environment, log
 from lambdas.adapters.clients import WorldFailed, all_pages, calling, client
 from lambdas.adapters.environment import FrontAddress, FrontBalancer, FrontInterface, FrontName
@@ -58,6 +59,11 @@ def sweeps_of() -> tuple[str, tuple[str, ...]]:
 def tell(deployable: str | None = None) -> dict[str, Any]:
     """What to add to a message for the prober, which cannot read parameters: the fleet, or one deployable's part of it."""
     return {} if _foundation() is None else {"fleet": _register().told(deployable)}
+
+
+def tell_in_shards() -> list[dict[str, Any]]:
+    """The same for every sweep's message, of which there are several when the fleet is more than one call of the prober looks at."""
+    return [{}] if _foundation() is None else [{"fleet": part} for part in told_in_shards(_register().told())]
 
 
 def hear(message: Mapping[str, Any]) -> None:

@@ -19,8 +19,9 @@ from agent.ha_port import ha_server
 from agent.http import tls
 from agent.http.server import HttpServer
 from core.model import Http, Verdict
+from core.records import Look
 from core.settings import BadSettings
-from lambdas.adapters.asking import Address, look_from_outside
+from lambdas.adapters.asking import Address, look_at_all
 from tests.agent.holders import FakeHolder, converse, with_server
 
 
@@ -81,14 +82,18 @@ def test_the_prober_sees_a_node_that_speaks_tls_as_well_as_any_other(tmp_path: P
     settings = write_certificate(tmp_path, 1)
     holder = FakeHolder()
 
+    async def look(address: Address) -> Look:
+        (seen,) = await asyncio.to_thread(look_at_all, [address], now_ms=lambda: 0)
+        return seen
+
     async def story(port: int) -> None:
         ha = ha_server(holder.view, "test")
         await ha.open(["127.0.0.1"], 0)
         address = Address("127.0.0.1", ha.port, port, IPv4Network("127.0.0.0/8"))
-        assert (await look_from_outside(address, now_ms=lambda: 0)).verdict is Verdict.HEALTHY
+        assert (await look(address)).verdict is Verdict.HEALTHY
         holder.tell(Verdict.FAILING, "died")
-        look = await look_from_outside(address, now_ms=lambda: 0)
-        assert (look.verdict, look.http) == (Verdict.FAILING, "status 503")
+        seen = await look(address)
+        assert (seen.verdict, seen.http) == (Verdict.FAILING, "status 503")
         await ha.close()
 
     with_server(lambda: HttpServer(holder, settings), story)

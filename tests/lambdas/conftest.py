@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore import xform_name
 from moto import mock_aws
 from moto.elbv2.exceptions import InvalidTargetError
 from moto.elbv2.models import FakeTargetGroup
@@ -26,7 +27,7 @@ from core.records import Look, Looks, Permit, Phase, Report
 from core.rollout import Word
 from core.snapshot import StackPlace
 from lambdas import move_front
-from lambdas.adapters import clients, clock, deploys, environment, fronts, functions, groups, queues, table
+from lambdas.adapters import clients, clock, deploys, environment, fronts, functions, groups, queues, table, wire
 from lambdas.adapters.clients import WorldFailed
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -237,6 +238,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cloud]:
         _make_world(world, monkeypatch, tmp_path)
         monkeypatch.setattr(clock, "now_ms", lambda: world.now_ms)
         monkeypatch.setattr(clock, "sleep", world.sleep)
+        monkeypatch.setattr(wire, "call", _by_boto3)
         monkeypatch.setattr(functions, "ask", world.ask)
         monkeypatch.setattr(functions, "wake", lambda function, payload: world.woken.append((function, payload)))
         monkeypatch.setattr(queues, "send", lambda url, body, *, delay_s: world.sent.append(body))
@@ -245,6 +247,12 @@ def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cloud]:
         yield world
     for cached in caches:
         cached.cache_clear()
+
+
+def _by_boto3(operation: str, body: dict[str, Any]) -> dict[str, Any]:
+    """moto answers botocore only; what is really sent is tested in test_lambdas_wire.py."""
+    with clients.calling(f"{operation} the table"):
+        return dict(getattr(clients.client("dynamodb"), xform_name(operation))(**body))
 
 
 def _patch_hooks(world: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,6 +151,22 @@ def test_six_messages_go_in_one_call_and_a_refused_one_is_an_error() -> None:
             queues.send_all("https://q", [({"n": 0}, 0), ({"n": 1}, 1)])
 
 
+def test_messages_go_in_as_few_calls_as_aws_takes_them() -> None:
+    """Ten in a call, and a quarter of a MiB: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api-actions.html"""
+    small, large = [({"n": n}, 0) for n in range(12)], [({"n": "x" * 100_000}, 10)] * 5
+    with Stubber(clients.client("sqs")) as stub:
+        for first, last in ((0, 10), (10, 12)):
+            entries = [{"Id": str(n - first), "MessageBody": f'{{"n":{n}}}', "DelaySeconds": 0} for n in range(first, last)]
+            stub.add_response("send_message_batch", {"Successful": [], "Failed": []}, {"QueueUrl": "https://q", "Entries": entries})
+        queues.send_all("https://q", small)
+        for many in (2, 2, 1):
+            body = '{"n":"' + "x" * 100_000 + '"}'
+            entries = [{"Id": str(n), "MessageBody": body, "DelaySeconds": 10} for n in range(many)]
+            stub.add_response("send_message_batch", {"Successful": [], "Failed": []}, {"QueueUrl": "https://q", "Entries": entries})
+        queues.send_all("https://q", large)
+        stub.assert_no_pending_responses()
+
+
 def test_a_front_counts_only_when_every_port_accepts(free_port: int) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from core import names
 from core.fleet import fleet_to_json
-from core.model import Assembly, Deployable, Network
+from core.items import report_item
+from core.model import Assembly, Deployable, Network, Verdict
+from core.records import Phase, Report
+from core.shards import told_in_shards
 from lambdas import probe_nodes, tick
-from lambdas.adapters import clients, register
+from lambdas.adapters import clients, register, table
 from lambdas.adapters.clients import WorldFailed
 from lambdas.adapters.environment import FrontAddress
 
@@ -86,6 +90,35 @@ def test_each_sweep_says_who_is_to_be_looked_at(shared: Any, monkeypatch: pytest
 
     assert len(orders) == 6
     assert all(set(order["sweep"]["fleet"]["d"]) == {D, "other"} for order in orders)
+
+
+def test_a_fleet_too_large_for_one_call_is_swept_in_two_and_nobody_is_left_out(
+    shared: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(register, "told_in_shards", partial(told_in_shards, most=2))
+    orders: list[tuple[dict[str, Any], int]] = []
+    monkeypatch.setattr("lambdas.adapters.queues.send_all", lambda url, bodies: orders.extend(bodies))
+    for name in ("other", "third"):
+        enters(shared, name)
+    for name in (D, "other", "third"):
+        report = Report(
+            deployable=name, assembly=A, instance=f"i-{name}", boot="b", seq=1, epoch=1, at_ms=1, phase=Phase.RUNNING,
+            verdict=Verdict.HEALTHY, applications=(), address="127.0.0.1", ha_port=1, http_port=1, agent="1", expires_at=4102444800,
+        )  # fmt: skip
+        shared.put(report_item(report))
+
+    tick.handler(shared.event("schedule"), shared.context())
+
+    assert [delay_s for _, delay_s in orders] == [0, 0, 10, 10, 20, 20, 30, 30, 40, 40, 50, 50]
+    first, second = (body for body, delay_s in orders if delay_s == 10)
+    assert (list(first["sweep"]["fleet"]["d"]), list(second["sweep"]["fleet"]["d"])) == ([D], ["other", "third"])
+    capsys.readouterr()
+    for body, _ in orders[:2]:
+        record = {"messageId": "1", "eventSource": "aws:sqs", "body": json.dumps(body)}
+        assert probe_nodes.handler({"Records": [record]}, shared.context()) == {"batchItemFailures": []}
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sorted(line["Deployable"] for line in lines if "Healthy" in line) == [D, "other", "third"]
+    assert all(table.looks(name, A) for name in (D, "other", "third"))
 
 
 def test_the_prober_goes_by_what_it_is_told_and_counts_one_sweep_for_all(shared: Any, capsys: pytest.CaptureFixture[str]) -> None:

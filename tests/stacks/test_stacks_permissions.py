@@ -78,7 +78,15 @@ def test_every_access_to_items_names_its_partitions(template: Template) -> None:
 
 def test_nobody_may_scan_or_delete_items(template: Template) -> None:
     everything = {a for s in template.statements() for a in as_list(s["Action"])}
-    assert not everything & {"dynamodb:Scan", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQLSelect"}
+    assert not everything & {"dynamodb:Scan", "dynamodb:DeleteItem", "dynamodb:PartiQLSelect"}
+
+
+def test_a_batch_which_could_delete_is_the_probers_alone_and_of_its_own_looks(template: Template) -> None:
+    """AWS has one action for batches of puts and of deletes: API_BatchWriteItem.html. Who may overwrite a look could as well empty it."""
+    batching = [s for s in template.statements() if "dynamodb:BatchWriteItem" in as_list(s["Action"])]
+
+    assert len(batching) == 1
+    assert partitions(template, template.role_of("probe_nodes"), "dynamodb:BatchWriteItem") == {"LOOK#demo#counter"}
 
 
 def test_a_node_says_everything_to_its_partition_and_can_do_nothing_else(template: Template) -> None:
