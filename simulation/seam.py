@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from core.outlook import judge_look
 from core.records import Look
 from lambdas import probe_nodes
-from lambdas.adapters import asking, clients, clock, dns, emf, environment, fronts, log, register, table
+from lambdas.adapters import asking, clients, clock, dns, emf, environment, fronts, log, register, sweeping, table, wire
 from simulation.schedule import task
 
 if TYPE_CHECKING:
@@ -63,7 +63,30 @@ def _remembered(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return once
 
 
-async def _look(address: asking.Address, *, now_ms: Callable[[], int]) -> Look:
+def _spoken(operation: str, body: Mapping[str, Any]) -> Any:
+    """What adapters.wire sends, by the client that this world has; a batch is so many puts."""
+    client = clients.client("dynamodb")
+    with clients.calling(f"{operation} the table"):
+        if operation == "Query":
+            return client.query(**body)
+        assert operation == "BatchWriteItem", operation
+        for name, requests in body["RequestItems"].items():
+            for request in requests:
+                client.put_item(TableName=name, Item=request["PutRequest"]["Item"])
+        return {}
+
+
+class _Here:
+    """A pool of threads that has none: one thing after the other, where whoever asks is."""
+
+    map = staticmethod(map)
+
+
+def _looks(addresses: Iterable[asking.Address], *, now_ms: Callable[[], int]) -> list[Look]:
+    return [_look(address, now_ms=now_ms) for address in addresses]
+
+
+def _look(address: asking.Address, *, now_ms: Callable[[], int]) -> Look:
     """core.outlook's words for what the node at the address says; silence costs its whole timeout, once for all of a sweep."""
     world = current()
     answers = world.ask_node(address.host)
@@ -104,7 +127,10 @@ def _patch() -> None:
         (log, "print", lambda text, **_: current().heard(text)),
         (environment, "FLEET_FILE", _Archived(environment.FLEET_FILE.name)),
         (emf, "print", lambda text, **_: current().heard(text)),
-        (probe_nodes, "look_from_outside", _look),
+        (probe_nodes, "look_at_all", _looks),
+        (wire, "call", _spoken),
+        (sweeping, "_threads", _Here),
+        *((sweeping, name, _remembered(getattr(sweeping, name))) for name in ("plain_item", "parse_report", "parse_looks")),
         (fronts, "accepts", lambda front: current().front_accepts(front.allocation_id)),
         (table, "plain_item", _remembered(table.plain_item)),
         *(
