@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core import ha_port, names
 from core.items import parse_permit, report_item, request_item
 from core.model import Assembly, Verdict
-from core.node import AskReplacement, Concluded, GiveUp, Memory, Seen, Snapshot, Start, Stop, decide, next_deadline_s
+from core.node import AskReplacement, Concluded, GiveUp, Memory, Snapshot, Start, Stop, decide, next_deadline_s
 from core.outlook import OK, SAYS
 from core.records import ApplicationReport, Permit, Phase, Report, Request
 from lambdas.adapters.table import _stored, plain_item
+from simulation.application import Application
 
 if TYPE_CHECKING:
     from simulation.machines import Machine
@@ -20,19 +20,7 @@ if TYPE_CHECKING:
 
 EVERY_S, RETRY_S = 5.0, 1.0  # agent.reporter
 PERMIT_WAITING_S, PERMIT_RUNNING_S, TARGET_STATE_S = 0.5, 30.0, 15.0  # agent.watchers
-STOP_S = 1.0  # how long an application takes to stop
 _WELL = (Verdict.HEALTHY, Verdict.BUSY)
-
-
-@dataclass(slots=True)
-class Health:
-    """What is wrong with a node's application at present."""
-
-    never_ready: bool = False
-    ends_at_once: bool = False
-    failing: bool = False
-    busy: bool = False
-    never_boots: bool = False
 
 
 class Agent:
@@ -41,11 +29,10 @@ class Agent:
     def __init__(self, world: World, machine: Machine, assembly: Assembly) -> None:
         self.world, self.machine, self.assembly = world, machine, assembly
         self.name = assembly.applications[0].name
-        self.health = Health()
         self.table_cut = self.probes_cut = False
         self.given_up = 0
         self.boots = 0
-        self.ready_s = world.chance.uniform(0.5, 6.0)
+        self.application = Application(self, world.chance.uniform(0.5, 6.0))
         self.reported_ms = 0
         self.said: Report | None = None  # the last report that landed
         self._reset()
@@ -53,7 +40,6 @@ class Agent:
     def _reset(self) -> None:
         self.up = False
         self.memory = Memory(instance=self.machine.id, given_up=self.given_up)
-        self.seen = Seen()
         self.concluded: Concluded | None = None
         self.permit: Permit | None = None
         self.terminating = self.stop_asked = False
@@ -67,7 +53,7 @@ class Agent:
     @property
     def runs(self) -> int:
         """The epoch under which its application lives; 0 while it does not."""
-        return self.seen.epoch if self.machine.powered and self.seen.alive else 0
+        return self.application.epoch if self.machine.powered else 0
 
     @property
     def serves(self) -> bool:
@@ -77,7 +63,7 @@ class Agent:
     # --- what happens to it ----------------------------------------------------------------------------------------------
 
     def booted(self) -> None:
-        if self.health.never_boots:
+        if self.application.health.never_boots:
             return
         self._reset()
         self.boots += 1
@@ -94,10 +80,8 @@ class Agent:
         self.step()
 
     def lost_power(self) -> None:
-        was = self.runs
+        self.application.lost()
         self._reset()
-        if was:
-            self.world.watch.stopped(self, was)
 
     def woke(self) -> None:
         self._read_permit_soon(self.world.chance.uniform(0, PERMIT_RUNNING_S))
@@ -115,14 +99,6 @@ class Agent:
     def target_terminated(self) -> None:
         """Auto Scaling's wish, in the metadata service."""
         self.world.schedule.later(self.world.chance.uniform(0.2, TARGET_STATE_S), self._sees_target)
-
-    def application_ends(self, why: str) -> None:
-        if self.machine.powered and self.seen.alive:
-            self._ended(why)
-
-    def health_changed(self) -> None:
-        """Probes say what is so, a little later."""
-        self.world.schedule.later(self.world.chance.uniform(0.5, 8.0), self._probe)
 
     # --- its table ---------------------------------------------------------------------------------------------------------
 
@@ -176,9 +152,9 @@ class Agent:
     def _compose(self, told: Concluded) -> Report:
         now_ms = self.world.schedule.now_ms
         assembly = self.assembly
-        applications = tuple(
-            (n, ApplicationReport(verdict=v, restarts=max(0, self.seen.run - 1), reason=r)) for n, (v, r) in told.applications.items()
-        )
+        restarts = max(0, self.application.seen.run - 1)
+        each = told.applications.items()
+        applications = tuple((n, ApplicationReport(verdict=v, restarts=restarts, reason=r)) for n, (v, r) in each)
         return Report(
             deployable=self.machine.place[0], assembly=self.machine.place[1], instance=self.machine.id, boot=f"b{self.boots}", seq=self.seq,
             epoch=told.epoch, at_ms=now_ms, phase=told.phase, verdict=told.verdict, applications=applications, address=self.machine.address,
@@ -203,7 +179,7 @@ class Agent:
             now_s = self.world.schedule.now_ms / 1000
             snapshot = Snapshot(
                 now_s=now_s, permit=self.permit, terminating=self.terminating, stop_asked=self.stop_asked,
-                powering_off=self.stop_asked, applications={self.name: self.seen},
+                powering_off=self.stop_asked, applications={self.name: self.application.seen},
             )  # fmt: skip
             decision = decide(self.memory, snapshot, self.assembly)
             self.memory = decision.memory
@@ -231,65 +207,14 @@ class Agent:
     def _perform(self, action: object) -> None:
         match action:
             case Start(_, epoch):
-                self._start(epoch)
+                self.application.start(epoch)
             case Stop(_, grace_s):
-                if not self.seen.stopping or grace_s == 0:
-                    self.seen = replace(self.seen, stopping=True)
-                    run = self.seen.run
-                    self.world.schedule.later(min(grace_s, STOP_S), lambda: self._stopped(run))
+                self.application.stop(grace_s)
             case AskReplacement(name, reason):
                 self.wanted[name] = reason
                 self._report()
             case GiveUp(epoch):
                 self.given_up = max(self.given_up, epoch)
-
-    # --- its application ---------------------------------------------------------------------------------------------------
-
-    def _start(self, epoch: int) -> None:
-        run = self.seen.run + 1
-        self.seen = Seen(run=run, epoch=epoch, alive=True, started_at_s=self.world.schedule.now_ms / 1000)
-        self.world.watch.started(self, epoch)
-        boots = self.boots
-        if self.health.ends_at_once:
-            self.world.schedule.later(0.5, lambda: self._crashed(boots, run))
-        elif not self.health.never_ready:
-            self.world.schedule.later(self.ready_s, lambda: self._is_ready(boots, run))
-
-    def _is_ready(self, boots: int, run: int) -> None:
-        if boots == self.boots and run == self.seen.run and self.seen.alive and not self.health.failing:
-            verdict = Verdict.BUSY if self.health.busy else Verdict.HEALTHY
-            self.seen = replace(self.seen, ready=True, verdict=verdict, healthy_since_s=self.world.schedule.now_ms / 1000)
-            self.step()
-
-    def _crashed(self, boots: int, run: int) -> None:
-        if boots == self.boots and run == self.seen.run and self.seen.alive:
-            self._ended("exited with status 1")
-
-    def _stopped(self, run: int) -> None:
-        """A frozen machine's kernel sees nothing end."""
-        if run != self.seen.run or not self.seen.alive or not self.machine.powered:
-            return
-        if self.machine.frozen:
-            self.world.schedule.later(1.0, lambda: self._stopped(run))
-            return
-        self._ended("stopped")
-
-    def _ended(self, why: str) -> None:
-        epoch = self.seen.epoch
-        self.seen = replace(self.seen, alive=False, stopping=False, ended=why, ready=False, verdict=Verdict.UNKNOWN, healthy_since_s=None)
-        self.world.watch.stopped(self, epoch)
-        self.step()
-
-    def _probe(self) -> None:
-        if not self.seen.alive or not self.up:
-            return
-        if self.health.failing:
-            self.seen = replace(self.seen, verdict=Verdict.FAILING, reason="does not answer", healthy_since_s=None)
-        elif self.seen.ready or not self.health.never_ready:
-            verdict = Verdict.BUSY if self.health.busy else Verdict.HEALTHY
-            since_s = self.seen.healthy_since_s or self.world.schedule.now_ms / 1000
-            self.seen = replace(self.seen, ready=True, verdict=verdict, reason="", healthy_since_s=since_s)
-        self.step()
 
     def _sees_target(self) -> None:
         if self.up and self.machine.thinks:

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -13,21 +13,10 @@ from typing import Any
 from core import names
 from simulation.machines import ALIVE, Guest, Machine, Machines
 from simulation.schedule import Schedule
-from simulation.table import Item, refused
+from simulation.table import Item
 
 HEARTBEAT_S = {names.LAUNCH_HOOK: 600.0, names.TERMINATE_HOOK: 180.0}  # stacks.group
 IMPAIRED_S = 420.0  # two missed status checks, and the few minutes that Auto Scaling leaves to AWS
-PROCESSES = (
-    "Launch",
-    "Terminate",
-    "HealthCheck",
-    "ReplaceUnhealthy",
-    "AZRebalance",
-    "AlarmNotification",
-    "ScheduledActions",
-    "AddToLoadBalancer",
-    "InstanceRefresh",
-)
 
 
 @dataclass(slots=True)
@@ -82,7 +71,7 @@ class Groups:
             self._hold(group, member, "Pending:Wait", names.LAUNCH_HOOK)
         elif machine.state not in ALIVE and member.lifecycle == "Pending":
             self._launch_failed(group)
-            self._retire(group, member, hooks=False)
+            self.retire_now(group, member, hooks=False)
         elif machine.state not in ALIVE and member.lifecycle == "InService":
             self._after(self.machines.pace.detect, member, lambda: self._check(group, member))
         if machine.state == "terminated" and member.lifecycle == "Terminating:Proceed":
@@ -105,7 +94,7 @@ class Groups:
     def retire(self, group: Group, member: Member) -> None:
         """By its own will, or CloudFormation's: through the hooks, another one being launched meanwhile."""
         if not member.lifecycle.startswith("Terminating"):
-            self._retire(group, member, hooks=True)
+            self.retire_now(group, member, hooks=True)
 
     # --- physics ------------------------------------------------------------------------------------------------------
 
@@ -152,17 +141,17 @@ class Groups:
         }
         kind = "launch" if hook == names.LAUNCH_HOOK else "terminate"
         self.emit("aws.autoscaling", f"EC2 Instance-{kind} Lifecycle Action", detail)
-        self._heartbeat(group, member, hook)
+        self.heartbeat(group, member, hook)
 
-    def _heartbeat(self, group: Group, member: Member, hook: str) -> None:
+    def heartbeat(self, group: Group, member: Member, hook: str) -> None:
         member.hook_ends_ms = self.schedule.now_ms + int(HEARTBEAT_S[hook] * 1000)
         self._after(HEARTBEAT_S[hook], member, lambda: self._expire(group, member, hook))
 
     def _expire(self, group: Group, member: Member, hook: str) -> None:
         if self.schedule.now_ms >= member.hook_ends_ms:
-            self._answered(group, member, hook, "ABANDON" if hook == names.LAUNCH_HOOK else "CONTINUE")
+            self.answered(group, member, hook, "ABANDON" if hook == names.LAUNCH_HOOK else "CONTINUE")
 
-    def _answered(self, group: Group, member: Member, hook: str, result: str) -> None:
+    def answered(self, group: Group, member: Member, hook: str, result: str) -> None:
         if hook == names.TERMINATE_HOOK:
             self._end(group, member)
         elif result == "CONTINUE":
@@ -171,16 +160,16 @@ class Groups:
             if member.machine.state not in ALIVE:
                 self._after(self.machines.pace.detect, member, lambda: self._check(group, member))
         else:
-            self._retire(group, member, hooks=True)
+            self.retire_now(group, member, hooks=True)
 
     def _check(self, group: Group, member: Member) -> None:
         bad = member.machine.state not in ALIVE or member.machine.frozen
         if not bad or group.suspended & {"HealthCheck", "ReplaceUnhealthy", "Terminate"}:
             return
         member.healthy = False
-        self._retire(group, member, hooks=True)
+        self.retire_now(group, member, hooks=True)
 
-    def _retire(self, group: Group, member: Member, *, hooks: bool) -> None:
+    def retire_now(self, group: Group, member: Member, *, hooks: bool) -> None:
         self._enter(group, member, "Terminating")
         guest: Any = member.machine.guest
         guest.target_terminated()
@@ -202,92 +191,3 @@ class Groups:
             detail = {"AutoScalingGroupName": group.name, "EC2InstanceId": member.machine.id}
             self.emit("aws.autoscaling", "EC2 Instance Terminate Successful", detail)
             self._fill(group)
-
-    # --- the API ------------------------------------------------------------------------------------------------------
-
-    def describe_auto_scaling_groups(self, *, Filters: list[Mapping[str, Any]]) -> Item:
-        tags = {f["Name"].removeprefix("tag:"): f["Values"][0] for f in Filters}
-        group = self.all.get((tags[names.TAG_DEPLOYABLE], tags[names.TAG_ASSEMBLY]))
-        return {"AutoScalingGroups": [_row(group)] if group is not None else []}
-
-    def complete_lifecycle_action(
-        self, *, AutoScalingGroupName: str, LifecycleHookName: str, InstanceId: str, LifecycleActionResult: str
-    ) -> Item:
-        group, member = self._waiting(AutoScalingGroupName, LifecycleHookName, InstanceId, "CompleteLifecycleAction")
-        self._answered(group, member, LifecycleHookName, LifecycleActionResult)
-        return {}
-
-    def record_lifecycle_action_heartbeat(self, *, AutoScalingGroupName: str, LifecycleHookName: str, InstanceId: str) -> Item:
-        group, member = self._waiting(AutoScalingGroupName, LifecycleHookName, InstanceId, "RecordLifecycleActionHeartbeat")
-        self._heartbeat(group, member, LifecycleHookName)
-        return {}
-
-    def terminate_instance_in_auto_scaling_group(self, *, InstanceId: str, ShouldDecrementDesiredCapacity: bool) -> Item:
-        group, member = self._member(InstanceId, "TerminateInstanceInAutoScalingGroup")
-        if not member.lifecycle.startswith("Terminating"):
-            self._retire(group, member, hooks=True)
-        return {}
-
-    def suspend_processes(self, *, AutoScalingGroupName: str, ScalingProcesses: list[str] | None = None) -> Item:
-        self._named(AutoScalingGroupName).suspended |= set(ScalingProcesses or PROCESSES)
-        self._named(AutoScalingGroupName).row = None
-        return {}
-
-    def resume_processes(self, *, AutoScalingGroupName: str, ScalingProcesses: list[str] | None = None) -> Item:
-        group = self._named(AutoScalingGroupName)
-        self.resume(group, set(ScalingProcesses or PROCESSES))
-        group.row = None
-        return {}
-
-    def signal_resource(self, *, StackName: str, LogicalResourceId: str, UniqueId: str, Status: str) -> Item:
-        """CloudFormation's: taken while an update waits."""
-        group = next((g for g in self.all.values() if g.name == LogicalResourceId), None)
-        if group is None or not group.waits_for_signal:
-            raise refused("ValidationError", "SignalResource", f"Stack {StackName} is in UPDATE_COMPLETE state and cannot be signaled")
-        self.signalled(group, UniqueId, Status)
-        return {}
-
-    def _named(self, name: str) -> Group:
-        group = next((g for g in self.all.values() if g.name == name), None)
-        if group is None:
-            raise refused("ValidationError", "AutoScaling", f"no group {name}")
-        return group
-
-    def _member(self, instance: str, operation: str) -> tuple[Group, Member]:
-        machine = self.machines.all.get(instance)
-        group = self.all.get(machine.place) if machine else None
-        member = group.members.get(instance) if group else None
-        if group is None or member is None:
-            raise refused("ValidationError", operation, f"Instance Id not found - No managed instance found for instance ID: {instance}")
-        return group, member
-
-    def _waiting(self, name: str, hook: str, instance: str, operation: str) -> tuple[Group, Member]:
-        group, member = self._member(instance, operation)
-        wanted = "Pending:Wait" if hook == names.LAUNCH_HOOK else "Terminating:Wait"
-        if group.name != name or member.lifecycle != wanted:
-            raise refused("ValidationError", operation, f"No active Lifecycle Action found with instance ID {instance}")
-        return group, member
-
-
-def _row(group: Group) -> Item:
-    if group.row is None:
-        group.row = {
-            "AutoScalingGroupName": group.name,
-            "DesiredCapacity": group.desired,
-            "LaunchTemplate": {"LaunchTemplateId": "lt-1", "Version": str(group.version)},
-            "SuspendedProcesses": [{"ProcessName": process, "SuspensionReason": "User suspended"} for process in sorted(group.suspended)],
-            "Tags": [
-                {"Key": "aws:cloudformation:stack-id", "Value": f"stack of {group.place[0]}"},
-                {"Key": "aws:cloudformation:logical-id", "Value": group.name},
-            ],
-            "Instances": [
-                {
-                    "InstanceId": m.machine.id,
-                    "LifecycleState": m.lifecycle,
-                    "HealthStatus": "Healthy" if m.healthy else "Unhealthy",
-                    "LaunchTemplate": {"LaunchTemplateId": "lt-1", "Version": str(m.version)},
-                }
-                for m in group.members.values()
-            ],
-        }
-    return group.row

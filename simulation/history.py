@@ -8,12 +8,15 @@ from random import Random
 
 from core import names
 from core.model import FrontKind
-from simulation.agent import Agent, Health
-from simulation.faults import KINDS, Fault, begin, drawn
+from simulation.agent import Agent
+from simulation.application import Health
+from simulation.events import Post
+from simulation.fault import Fault
+from simulation.faults import KINDS, begin, drawn
 from simulation.groups import Group
 from simulation.machines import ALIVE, Machine, Pace
 from simulation.watch import Broken
-from simulation.world import Post, World
+from simulation.world import World
 
 FIRST_S = 900.0  # by when all serve for the first time
 # After the last fault: a minute's tick that finds it, an incident's verification and its page, a hook's own limit, and as much again.
@@ -182,11 +185,11 @@ class History:
         place = agent.machine.place
         if self.births.get(place):
             health, dies_after_s = self.births[place].pop()
-            agent.health = health
+            agent.application.health = health
             if dies_after_s:
                 self.world.schedule.later(dies_after_s, lambda: self._dies(agent.machine))
         if self._bad.get(place) == version:
-            agent.health.never_ready = True
+            agent.application.health.never_ready = True
 
     def _dies(self, machine: Machine) -> None:
         self.world.machines.fail(machine)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core import names
-from core.incident import Cause, Incident, State, parse_incident
-from core.model import FrontKind, Verdict
+from core.incident import Cause, Incident, parse_incident
+from core.model import Verdict
 from core.policy import Policy
 from core.records import Look, Phase
 from lambdas.adapters.table import plain_item
@@ -188,68 +188,9 @@ class Watch:
         if well_s > STALE_S:
             self.broken(f"{instance} is not let in, and has served for {well_s:.0f} s")
 
-    # --- the record tells the truth -----------------------------------------------------------------------------------------
-
     def incident(self, place: tuple[str, str]) -> Incident | None:
         item = self.world.table.items.get(names.incident_pk(*place), {}).get(names.OPEN)
         return parse_incident(plain_item(item)) if item is not None else None
-
-    def written(self, pk: str, sk: str, new: Item, old: Item | None) -> None:
-        if pk.startswith("INCIDENT#") and sk == names.OPEN:
-            incident, before = parse_incident(plain_item(new)), parse_incident(plain_item(old)) if old else None
-            if before is not None and before.id == incident.id and before.state is incident.state:
-                return
-            self.world.say("incident", f"{incident.id} {incident.state.value}: {incident.notes[-1].what if incident.notes else ''}")
-            if before is not None and before.id != incident.id and not before.ended:
-                self.broken(f"incident {incident.id} is written over {before.id}, which is {before.state.value}")
-            if before is not None and before.id == incident.id and before.ended:
-                self.broken(f"incident {incident.id} was {before.state.value} and is {incident.state.value}")
-            if incident.state is State.RECREATING:
-                self._fenced(incident)
-            if incident.ended:
-                self.ended[incident.id] = incident
-                self.outcomes.append(incident.state.value)
-                self._true(incident)
-        elif pk.startswith("PERMIT#"):
-            self.of(new["instance"]["S"]).permit_epoch = int(new["epoch"]["N"])
-            if old is not None and int(new["epoch"]["N"]) <= int(old["epoch"]["N"]):
-                self.broken(f"the permit's epoch goes from {old['epoch']['N']} to {new['epoch']['N']}")
-            self.world.say("permit", f"{new['instance']['S']} under epoch {new['epoch']['N']}")
-
-    def _fenced(self, incident: Incident) -> None:
-        machine = self.world.machines.all.get(incident.instance)
-        if machine is not None and machine.state not in ("terminated",) and incident.isolated_ms and incident.cause is not Cause.GONE:
-            self.broken(f"incident {incident.id} says that {incident.instance} is fenced, and EC2 says {machine.state}")
-
-    def _true(self, incident: Incident) -> None:
-        for key in incident.evidence:
-            if key not in self.world.bucket.objects:
-                self.broken(f"incident {incident.id} names evidence that is not there: {key}")
-        if incident.state is State.RECOVERED:
-            self._recovered(incident)
-        if incident.fence and incident.cause is Cause.NONE:
-            self.broken(f"incident {incident.id} fenced {incident.instance} without a cause")
-
-    def _recovered(self, incident: Incident) -> None:
-        now_ms, place = self.world.schedule.now_ms, (incident.deployable, incident.assembly)
-        new, old = self.world.machines.all[incident.new_instance], self.world.machines.all[incident.instance]
-        if old.state != "terminated" and not self.world.agent_of(old).given_up >= incident.epoch:
-            self.broken(f"incident {incident.id} is recovered, and EC2 says that {old.id} is {old.state}")
-        if self.of(new.id).permit_epoch != incident.new_epoch or incident.new_epoch <= incident.epoch:
-            self.broken(f"incident {incident.id} is recovered under epoch {incident.new_epoch}, which {new.id} never had")
-        self.notice(self.world.agent_of(new))
-        if now_ms - self.served.get(new.id, 0) > STALE_S * 1000:
-            self.broken(f"incident {incident.id} is recovered, and {new.id} does not serve")
-        if self.world.front_kind(place) is not FrontKind.NONE:
-            holder = self.world.front_holder(place)
-            if holder != new.id and now_ms - self.fronts.get(new.id, 0) > STALE_S * 1000:
-                self.broken(f"incident {incident.id} is recovered, and the front is on {holder}")
-        if self.world.kept_by_budget and not self._spent(incident):
-            self.broken(f"incident {incident.id} is recovered, and the budget does not know it")
-
-    def _spent(self, incident: Incident) -> bool:
-        item: Any = self.world.table.items.get(names.BUDGET_PK, {}).get("REPLACEMENTS")
-        return item is not None and incident.id in str(item)
 
     def message(self, subject: str, text: str) -> None:
         self.told.append((self.world.schedule.now_ms, subject, text))

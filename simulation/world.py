@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -12,38 +12,25 @@ from typing import Any
 from botocore.exceptions import ReadTimeoutError
 
 from core import names
-from core.application import Run
-from core.fleet import fleet_file, fleet_to_json
-from core.model import Application, Assembly, Deployable, Front, FrontKind, Tolerance
+from core.model import Assembly, FrontKind
 from lambdas import admit_node, move_front, probe_nodes, recover_assembly, retire_node, tick
 from simulation import seam
 from simulation.agent import Agent
+from simulation.events import Events, Post
+from simulation.foundation import DEPLOYABLE, OWN_MAX, model_of, variables
 from simulation.functions import Function, Functions, Queue
 from simulation.groups import Group, Groups
+from simulation.groups_api import GroupsApi
 from simulation.machines import ALIVE, Machine, Machines, Pace
 from simulation.schedule import Ended, Schedule, task
-from simulation.services import Alarms, Bucket, Parameters, Queues, Topic, alarm_event
+from simulation.services import Alarms, Bucket, Parameters, Queues, Topic
 from simulation.table import Table, refused
+from simulation.truth import Truth
 from simulation.watch import Watch
 from simulation.weather import Trouble, Weather
 
-OWN_MAX = 12  # assemblies of one deployable with a foundation of its own; more share one
-DEPLOYABLE, ZONES = "made-up", ("a", "b")
+ZONES = ("a", "b")
 _WATCHED = {"terminate_instances", "terminate_instance_in_auto_scaling_group", "complete_lifecycle_action"}
-# What wakes whom: stacks.wakes.
-_STATES = ("shutting-down", "stopping", "stopped", "terminated")
-_TO_RECOVER = ("EC2 Instance Launch Unsuccessful", "EC2 Instance Terminate Successful", "EC2 Instance Terminate Unsuccessful")
-_HOOKS = {"EC2 Instance-launch Lifecycle Action": "admit_node", "EC2 Instance-terminate Lifecycle Action": "retire_node"}
-
-
-@dataclass
-class Post:
-    """How well events travel: shares of those that are lost, that come twice, and that come late, by up to late_s."""
-
-    lost: float = 0.0
-    twice: float = 0.0
-    late: float = 0.0
-    late_s: float = 90.0
 
 
 @dataclass
@@ -66,26 +53,27 @@ class World:
         self.table_down = False
         self.kept_by_budget = True
         self.stale_reads = self.hidden_s = 0.0
-        self.watch = Watch(self)
-        self.table = Table(lambda: self.schedule.now_ms, lambda: self._draws(self.stale_reads, "eventually consistent read"))
-        self.machines = Machines(self.schedule, self.chance, self.pace, self.emit, self._machine_changed, self._shadow)
-        self.groups = Groups(self.schedule, self.chance, self.machines, self.emit)
+        self.watch, self.events = Watch(self), Events(self, self.post)
+        self.table = Table(lambda: self.schedule.now_ms, lambda: self.draws(self.stale_reads, "eventually consistent read"))
+        self.machines = Machines(self.schedule, self.chance, self.pace, self.events.emit, self._machine_changed, self._shadow)
+        self.groups = Groups(self.schedule, self.chance, self.machines, self.events.emit)
         self.functions = Functions(self)
-        self.queues = Queues(self.schedule, self.functions.receive, self._copies, self._late_s)
+        self.queues = Queues(self.schedule, self.functions.receive, self.events.copies, self.events.late_s)
         self.bucket, self.parameters, self.topic = Bucket(), Parameters(), Topic(self.watch.message)
-        self.alarms = Alarms(self.schedule, self.chance, self._rings)
+        self.alarms = Alarms(self.schedule, self.chance, self.events.rings)
+        scaling = GroupsApi(self.groups)
         self._services: dict[str, tuple[Any, ...]] = {
-            "dynamodb": (self.table,), "ec2": (self.machines,), "autoscaling": (self.groups,), "cloudformation": (self.groups,),
+            "dynamodb": (self.table,), "ec2": (self.machines,), "autoscaling": (scaling,), "cloudformation": (scaling,),
             "s3": (self.bucket,), "sqs": (self.queues,), "sns": (self.topic,), "lambda": (self.functions,), "cloudwatch": (self.alarms,),
             "ssm": (self.parameters,),
         }  # fmt: skip
-        self.table.written += [self.watch.written, self._written]
+        self.table.written += [Truth(self.watch).written, self.events.written]
         self._install()
 
     # --- making it ---------------------------------------------------------------------------------------------------------
 
     def _install(self) -> None:
-        self.models = tuple(self._assembly(f"a{number}") for number in range(self.assemblies))
+        self.models = tuple(model_of(f"a{number}", self.front, self.start_grace_s) for number in range(self.assemblies))
         for name, handler, timeout_s, retries, age_s in (
             ("tick", lambda: tick.handler, 50, 0, 60), ("probe_nodes", lambda: probe_nodes.handler, 20, 0, 60),
             ("recover_assembly", lambda: recover_assembly.handler, 60, 2, 600), ("admit_node", lambda: admit_node.handler, 60, 2, 600),
@@ -94,37 +82,10 @@ class World:
             self.functions.all[name] = Function(handler, timeout_s, retries, age_s)
         self.functions.queues = {"tick-queue": Queue("probe_nodes", 60, 2), "recover-queue": Queue("recover_assembly", 75, 3)}
         self.archive: dict[str, str] = {}  # what lies beside the functions' code
-        seam.install(self, self._variables())
+        seam.install(self, variables(self))
         if self.assemblies > OWN_MAX:
             self.schedule.keep = seam.keep_register
-        self.schedule.later(self.chance.uniform(0.5, 20), self._minute)
-
-    def _assembly(self, name: str) -> Assembly:
-        application = Application(name="app", run=Run(exec=("/bin/app",)), tolerance=Tolerance(3, 300.0), start_timeout_s=30.0)
-        return Assembly(
-            name=name, image="debian-12", instances=("t4g.small",), applications=(application,), front=Front(kind=self.front, ports=(80,)),
-            ha_port=7810, http_port=7880, start_grace_s=self.start_grace_s,
-        )  # fmt: skip
-
-    def _variables(self) -> Mapping[str, str]:
-        """As stacks.functions sets them; of many assemblies each registers at a shared foundation, as they then must."""
-        names_of = {names.ENV_TABLE: "state", names.ENV_BUCKET: "bucket", names.ENV_TOPIC: "topic", names.ENV_TICK_QUEUE: "tick-queue"}
-        names_of |= {names.ENV_RECOVER_QUEUE: "recover-queue", names.ENV_FUNCTION_PROBE: "probe_nodes"}
-        names_of |= {names.ENV_FUNCTION_RECOVER: "recover_assembly", names.ENV_FUNCTION_ADMIT: "admit_node"}
-        names_of |= {names.ENV_FUNCTION_RETIRE: "retire_node", names.ENV_FUNCTION_MOVE_FRONT: "move_front"}
-        kind = {"kind": self.front.value, "address": "192.0.2.1", "ports": [80]}
-        if self.assemblies <= OWN_MAX:
-            deployable = Deployable(name=DEPLOYABLE, assemblies=self.models)
-            self.archive[names.FLEET_FILE] = fleet_file(deployable)
-            fronts = {m.name: {**kind, "allocation_id": m.name} for m in self.models}
-            return {**names_of, names.ENV_NETWORK: deployable.network.cidr, names.ENV_FRONTS: json.dumps(fronts)}
-        path = names.register_path("shared")
-        for number in range(0, self.assemblies, 10):
-            name, some = f"{DEPLOYABLE}-{number}", self.models[number : number + 10]
-            fronts = {m.name: {**kind, "allocation_id": m.name} for m in some}
-            self.parameters.all[f"{path}/{name}/fleet"] = fleet_to_json(Deployable(name=name, assemblies=some))
-            self.parameters.all[f"{path}/{name}/fronts"] = json.dumps(fronts)
-        return {**names_of, names.ENV_FOUNDATION: "shared"}
+        self.schedule.later(self.chance.uniform(0.5, 20), self.events.minute)
 
     def place(self, number: int) -> tuple[str, str]:
         name = DEPLOYABLE if self.assemblies <= OWN_MAX else f"{DEPLOYABLE}-{number // 10 * 10}"
@@ -255,44 +216,8 @@ class World:
         assert error is not None
         raise error
 
-    # --- what wakes the functions ------------------------------------------------------------------------------------------
-
-    def _minute(self) -> None:
-        self.schedule.later(60.0, self._minute)
-        if not self.functions.down:
-            self.functions.wake("tick", {"source": "aws.events", "detail": {}}, "schedule")
-
-    def emit(self, source: str, kind: str, detail: dict[str, Any]) -> None:
-        """EventBridge: best effort."""
-        function = _HOOKS.get(kind)
-        if function is None and ((source == "aws.ec2" and detail.get("state") in _STATES) or kind in _TO_RECOVER or "Spot" in kind):
-            function = "recover_assembly"
-        self.say(source, kind, **detail)
-        if function is None or self._draws(self.post.lost, "lost event"):
-            return
-        event = {"source": source, "detail-type": kind, "detail": detail}
-        for _ in range(self._copies()):
-            self.schedule.later(self.pace.event + self._late_s(), lambda: self.functions.wake(function, event, source))
-
-    def _copies(self) -> int:
-        return 2 if self._draws(self.post.twice, "duplicate event") else 1
-
-    def _late_s(self) -> float:
-        return self.chance.uniform(1.0, self.post.late_s) if self._draws(self.post.late, "late event") else 0.0
-
-    def _draws(self, share: float, what: str) -> bool:
-        if share and self.chance.random() < share:
-            self.counted[what] += 1
-            return True
-        return False
-
     def _shadow(self) -> float:
         return self.chance.uniform(1.0, self.hidden_s) if self.hidden_s else 0.0
-
-    def _rings(self, place: tuple[str, str]) -> None:
-        self.say("alarm", f"{place[1]} is in ALARM")
-        if not self._draws(self.post.lost, "lost event"):
-            self.schedule.later(self.pace.event, lambda: self.functions.wake("recover_assembly", alarm_event(place), "alarm"))
 
     def _machine_changed(self, machine: Machine) -> None:
         if machine.state not in ALIVE:
@@ -300,16 +225,11 @@ class World:
         if hasattr(self, "groups"):
             self.groups.machine_changed(machine)
 
-    def _written(self, pk: str, sk: str, new: dict[str, Any], _: dict[str, Any] | None) -> None:
-        if sk.startswith(names.REQUEST_PREFIX):
-            if not self._draws(self.post.lost, "lost event"):
-                self.schedule.later(self.pace.event + self._late_s(), lambda: self.functions.stream(new))
-        elif pk.startswith("PERMIT#"):
-            place = tuple(pk.split("#")[1:])
-            for machine in self.machines.owned.get((place[0], place[1]), []):
-                agent = self.agent_of(machine)
-                if machine.state in ALIVE and agent.up:
-                    agent.permit_changed()
+    def draws(self, share: float, what: str) -> bool:
+        if share and self.chance.random() < share:
+            self.counted[what] += 1
+            return True
+        return False
 
     # --- is all well? ----------------------------------------------------------------------------------------------------
 
@@ -319,7 +239,7 @@ class World:
         for place, group in self.groups.all.items():
             agent, incident = self.holder(place), self.watch.incident(place)
             lifecycles = [m.lifecycle for m in group.members.values()]
-            if agent is None or not agent.serves or agent.seen.epoch != self.watch.of(agent.machine.id).permit_epoch:
+            if agent is None or not agent.serves or agent.runs != self.watch.of(agent.machine.id).permit_epoch:
                 found.append(f"{place[1]} is not served")
             elif lifecycles != ["InService"]:
                 found.append(f"{place[1]}'s group has {lifecycles}")

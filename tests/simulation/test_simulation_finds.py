@@ -10,7 +10,8 @@ import pytest
 from core import admission, recovery, sweep
 from core.case import Case
 from core.incident import State
-from simulation.faults import KINDS, Fault
+from simulation.fault import Fault
+from simulation.faults import KINDS
 from simulation.history import History, Plan, plan_of
 
 pytestmark = pytest.mark.heavy

@@ -1,0 +1,107 @@
+"""What happens around the nodes: to the functions' calls and clocks, by people, by deploys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from boto3.dynamodb.types import TypeSerializer
+
+from core import names
+from simulation.agent import Agent
+from simulation.fault import Fault, Undo, group_of, nothing
+
+if TYPE_CHECKING:
+    from simulation.history import History
+
+# --- of the functions' calls ---------------------------------------------------------------------------------------------
+
+
+def weather_of(kind: str) -> Callable[[History, Fault, Agent], Undo]:
+    def begin(history: History, fault: Fault, agent: Agent) -> Undo:
+        weather = history.world.weather
+        setattr(weather, kind, history.chance.choice((0.03, 0.1, 0.3)) / (10 if kind == "dies" else 1))
+        return lambda: setattr(weather, kind, 0.0)
+
+    return begin
+
+
+def out(*services: str) -> Callable[[History, Fault, Agent], Undo]:
+    def begin(history: History, fault: Fault, agent: Agent) -> Undo:
+        history.world.weather.out |= set(services)
+        return lambda: history.world.weather.out.difference_update(services)
+
+    return begin
+
+
+def dies_at_call(history: History, fault: Fault, agent: Agent) -> Undo:
+    """One function dies, at one of the calls to come, of whatever incident there is then."""
+    history.world.weather.die_at.add(history.world.weather.calls + history.chance.randrange(1, 400))
+    return nothing
+
+
+def table_out(history: History, fault: Fault, agent: Agent) -> Undo:
+    """For everybody: nodes and functions."""
+    world = history.world
+    world.table_down = True
+    world.weather.out.add("dynamodb")
+
+    def back() -> None:
+        world.table_down = False
+        world.weather.out.discard("dynamodb")
+        for machine in world.machines.all.values():
+            world.agent_of(machine).healed()
+
+    return back
+
+
+def functions_out(history: History, fault: Fault, agent: Agent) -> Undo:
+    world = history.world
+    world.functions.down = world.alarms.deaf = True
+
+    def back() -> None:
+        world.functions.down = world.alarms.deaf = False
+
+    return back
+
+
+def alarms_out(history: History, fault: Fault, agent: Agent) -> Undo:
+    history.world.alarms.deaf = True
+    return lambda: setattr(history.world.alarms, "deaf", False)
+
+
+def clock_steps(history: History, fault: Fault, agent: Agent) -> Undo:
+    world = history.world
+    world.stepped_ms = history.chance.choice((-4000, -1500, 1500, 4000))
+    return lambda: setattr(world, "stepped_ms", 0)
+
+
+# --- of people and deploys ---------------------------------------------------------------------------------------------
+
+
+def operator_pauses(history: History, fault: Fault, agent: Agent) -> Undo:
+    world, place = history.world, history.world.place(fault.target)
+    until_s = world.schedule.now_ms // 1000 + int(fault.for_s)
+    item = {names.PK: names.intent_pk(place[0]), names.SK: f"PAUSE#{place[1]}", "version": 1, "reason": "maintenance", names.TTL: until_s}
+    encode = TypeSerializer().serialize
+    world.table.put({name: encode(value) for name, value in item.items()})
+    return nothing
+
+
+def deploy(history: History, fault: Fault, agent: Agent) -> Undo:
+    history.deploy(group_of(history, fault), bad=False)
+    return nothing
+
+
+def bad_deploy(history: History, fault: Fault, agent: Agent) -> Undo:
+    history.deploy(group_of(history, fault), bad=True)
+    return nothing
+
+
+def refresh(history: History, fault: Fault, agent: Agent) -> Undo:
+    """Instance refresh, or the end of its lifetime: its group replaces it by its hooks."""
+    group = group_of(history, fault)
+    if agent.machine.id in group.members:
+        history.world.watch.of(agent.machine.id).meant = True
+        history.world.groups.retire(group, group.members[agent.machine.id])
+    return nothing

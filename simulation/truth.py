@@ -1,0 +1,74 @@
+"""Whether the record tells the truth: what is stored of incidents and permits, held against what the world did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core import names
+from core.incident import Cause, Incident, State, parse_incident
+from core.model import FrontKind
+from lambdas.adapters.table import plain_item
+from simulation.table import Item
+from simulation.watch import STALE_S, Watch
+
+
+class Truth:
+    def __init__(self, watch: Watch) -> None:
+        self._watch, self._world = watch, watch.world
+
+    def written(self, pk: str, sk: str, new: Item, old: Item | None) -> None:
+        if pk.startswith("INCIDENT#") and sk == names.OPEN:
+            incident, before = parse_incident(plain_item(new)), parse_incident(plain_item(old)) if old else None
+            if before is not None and before.id == incident.id and before.state is incident.state:
+                return
+            self._world.say("incident", f"{incident.id} {incident.state.value}: {incident.notes[-1].what if incident.notes else ''}")
+            if before is not None and before.id != incident.id and not before.ended:
+                self._watch.broken(f"incident {incident.id} is written over {before.id}, which is {before.state.value}")
+            if before is not None and before.id == incident.id and before.ended:
+                self._watch.broken(f"incident {incident.id} was {before.state.value} and is {incident.state.value}")
+            if incident.state is State.RECREATING:
+                self._fenced(incident)
+            if incident.ended:
+                self._watch.ended[incident.id] = incident
+                self._watch.outcomes.append(incident.state.value)
+                self._true(incident)
+        elif pk.startswith("PERMIT#"):
+            self._watch.of(new["instance"]["S"]).permit_epoch = int(new["epoch"]["N"])
+            if old is not None and int(new["epoch"]["N"]) <= int(old["epoch"]["N"]):
+                self._watch.broken(f"the permit's epoch goes from {old['epoch']['N']} to {new['epoch']['N']}")
+            self._world.say("permit", f"{new['instance']['S']} under epoch {new['epoch']['N']}")
+
+    def _fenced(self, incident: Incident) -> None:
+        machine = self._world.machines.all.get(incident.instance)
+        if machine is not None and machine.state not in ("terminated",) and incident.isolated_ms and incident.cause is not Cause.GONE:
+            self._watch.broken(f"incident {incident.id} says that {incident.instance} is fenced, and EC2 says {machine.state}")
+
+    def _true(self, incident: Incident) -> None:
+        for key in incident.evidence:
+            if key not in self._world.bucket.objects:
+                self._watch.broken(f"incident {incident.id} names evidence that is not there: {key}")
+        if incident.state is State.RECOVERED:
+            self._recovered(incident)
+        if incident.fence and incident.cause is Cause.NONE:
+            self._watch.broken(f"incident {incident.id} fenced {incident.instance} without a cause")
+
+    def _recovered(self, incident: Incident) -> None:
+        now_ms, place = self._world.schedule.now_ms, (incident.deployable, incident.assembly)
+        new, old = self._world.machines.all[incident.new_instance], self._world.machines.all[incident.instance]
+        if old.state != "terminated" and not self._world.agent_of(old).given_up >= incident.epoch:
+            self._watch.broken(f"incident {incident.id} is recovered, and EC2 says that {old.id} is {old.state}")
+        if self._watch.of(new.id).permit_epoch != incident.new_epoch or incident.new_epoch <= incident.epoch:
+            self._watch.broken(f"incident {incident.id} is recovered under epoch {incident.new_epoch}, which {new.id} never had")
+        self._watch.notice(self._world.agent_of(new))
+        if now_ms - self._watch.served.get(new.id, 0) > STALE_S * 1000:
+            self._watch.broken(f"incident {incident.id} is recovered, and {new.id} does not serve")
+        if self._world.front_kind(place) is not FrontKind.NONE:
+            holder = self._world.front_holder(place)
+            if holder != new.id and now_ms - self._watch.fronts.get(new.id, 0) > STALE_S * 1000:
+                self._watch.broken(f"incident {incident.id} is recovered, and the front is on {holder}")
+        if self._world.kept_by_budget and not self._spent(incident):
+            self._watch.broken(f"incident {incident.id} is recovered, and the budget does not know it")
+
+    def _spent(self, incident: Incident) -> bool:
+        item: Any = self._world.table.items.get(names.BUDGET_PK, {}).get("REPLACEMENTS")
+        return item is not None and incident.id in str(item)
