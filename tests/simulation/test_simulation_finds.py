@@ -116,4 +116,4 @@ def test_a_minute_that_wakes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     nobody: Callable[..., None] = lambda *_, **__: None  # noqa: E731
     monkeypatch.setattr(sweep, "_recovery", nobody)
 
-    assert "not well" in found(beginning_with("hang", lost=1.0))
+    assert "not well" in found(beginning_with("application ends at once, each time", lost=1.0))
