@@ -51,7 +51,7 @@ class World:
         self.weather = Weather(Random(self.seed + 1), self.counted)  # noqa: S311
         self.skews_s, self.stepped_ms = 0.0, 0
         self.table_down = False
-        self.kept_by_budget = True
+        self.kept_by_budget = self.assemblies <= 50  # its item keeps a hundred entries
         self.stale_reads = self.hidden_s = 0.0
         self.watch, self.events = Watch(self), Events(self, self.post)
         self.table = Table(lambda: self.schedule.now_ms, lambda: self.draws(self.stale_reads, "eventually consistent read"))
