@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core.costs import HOURS_A_MONTH, SECONDS_A_MONTH, Group, Line, Pricing, Rates
-from core.database import Auth, Database
+from core.database import Auth, Database, Engine
 from core.model import Deployable, Egress
 
 SECRET_EVERY_S = 60.0  # agent.database.LOOK_EVERY_S; of each node that reaches it
@@ -27,7 +27,8 @@ def _instance(database: Database, pricing: Pricing) -> Iterator[Line]:
     """
     machines = 2 if database.multi_az else 1
     what = f"{database.engine.value} {database.version}, {database.instance}"
-    how = f"{machines} on demand{', one of them the standby' if database.multi_az else ''}; what bursts of t types may add left out"
+    same = "" if database.engine is Engine.POSTGRES else "PostgreSQL's rate, which is the same or a little more; "
+    how = f"{machines} on demand{', one of them the standby' if database.multi_az else ''}; {same}what bursts of t types may add left out"
     yield pricing.database(what, database.instance, machines, how)
     each = " for each of two machines" if database.multi_az else ""
     yield pricing.line(

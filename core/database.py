@@ -26,12 +26,41 @@ class Engine(StrEnum):
     def port(self) -> int:
         return 5432 if self is Engine.POSTGRES else 3306
 
+    @property
+    def version_parts(self) -> int:
+        """Of a version with its minor one: 16.13, but 10.11.18 and 8.4.9."""
+        return 2 if self is Engine.POSTGRES else 3
+
+    @property
+    def tls_since(self) -> tuple[int, int]:
+        """The first version that can be told to speak TLS alone.
+
+        https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html,
+        https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/mariadb-ssl-connections.require-ssl.html,
+        https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/mysql-ssl-connections.require-ssl.html
+        """
+        return {Engine.POSTGRES: (9, 4), Engine.MARIADB: (10, 5), Engine.MYSQL: (5, 7)}[self]
+
 
 class Auth(StrEnum):
     """How an application proves who it is."""
 
     SECRET = "secret"  # noqa: S105 - the word of the file; by a password that RDS makes, keeps in Secrets Manager and changes
     IAM = "iam"  # by a token that the node signs for itself
+
+
+def version_trouble(engine: Engine, version: str) -> tuple[str, str] | None:
+    """What is wrong with a version of that engine, and what to write; version: as VERSION has it."""
+    such = {Engine.POSTGRES: "16.13", Engine.MARIADB: "10.11.18", Engine.MYSQL: "8.4.9"}[engine]
+    parts = [int(part) for part in version.split(".")]
+    if len(parts) != engine.version_parts:
+        return f"has {len(parts)} numbers, and {engine.value}'s versions have {engine.version_parts}", f'write them all, such as "{such}"'
+    if tuple(parts[:2]) < engine.tls_since:
+        return (
+            f"is too old: before {'.'.join(map(str, engine.tls_since))} {engine.value} cannot be told to speak TLS alone",
+            f"such as {such}",
+        )
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +83,9 @@ class Database:
     def __post_init__(self) -> None:
         if not VERSION.fullmatch(self.version):
             raise ValueError(f"database.version is {self.version!r}: write the minor one too, such as 16.4")
+        trouble = version_trouble(self.engine, self.version)
+        if trouble is not None:
+            raise ValueError(f"database.version {self.version} {trouble[0]}; {trouble[1]}")
         check_bounds(20, 65536, storage_gb=self.storage_gb)
         check_bounds(1, 35, backups_days=self.backups_days)
         check_bounds(0, busy_budget_s=self.busy_budget_s)

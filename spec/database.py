@@ -27,8 +27,8 @@ _LEAST_GB = 20  # of gp3: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide
 
 
 class DatabaseSection(Section):
-    engine: Literal["postgres"] = Field(description="postgres")
-    version: EngineVersion = Field(description='the engine\'s version with its minor one, in quotes, such as "16.4"')
+    engine: Literal["postgres", "mariadb", "mysql"] = Field(description="postgres, mariadb or mysql")
+    version: EngineVersion = Field(description='the engine\'s version with its minor one, in quotes, such as "16.4" or "10.11.8"')
     instance: InstanceClass = Field(description="the instance class, such as db.t4g.medium")
     multi_az: bool = Field(default=False, description="whether a standby in another zone takes over when the database fails")
     auth: Literal["secret", "iam"] = Field(

@@ -1,4 +1,4 @@
-"""RDS: database instances that are real PostgreSQL servers, with an address in the VPC, a name, a certificate and a managed secret."""
+"""RDS: database instances that are real servers, with an address in the VPC, a name, a certificate and a managed secret."""
 
 from __future__ import annotations
 

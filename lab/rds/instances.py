@@ -17,13 +17,15 @@ from lab.certificates import authority
 from lab.functions.guard import guarded
 from lab.network import VpcNetwork
 from lab.rds import server
-from lab.rds.server import IAM_ROLE, Server
+from lab.rds.mariadb import Mariadb
+from lab.rds.postgres import Postgres
+from lab.rds.server import Server
 from lab.rds.tokens import Door, Listener
 from lab.world import ACCOUNT, AWS_ADDRESS, REGION, World
 
 # Above the functions' addresses, counted from the top of the subnet (lab/functions/vpc.py).
 _FROM_TOP, _TO_TOP = 66, 96
-_TLS = {"rds.force_ssl": ("1", "true", "on")}
+_ENGINES: dict[str, type[Server]] = {"postgres": Postgres, "mariadb": Mariadb}
 log = logging.getLogger("lab.rds")
 
 
@@ -37,8 +39,8 @@ class Instance:
     user: str
     name: str
     subnets: list[str]
-    tls_only: bool
     arn: str
+    kind: type[Server]
     served: Server | None = None
     standby: Server | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -63,8 +65,8 @@ class Instances:
 
     def create(self, made: Any) -> None:
         """Give moto's new instance its body. Raises server.NoServer, server.Failed."""
-        if made.engine != "postgres":
-            raise server.NoServer(f"this lab plays PostgreSQL, and not {made.engine}")
+        if made.engine not in _ENGINES:
+            raise server.NoServer(f"this lab plays PostgreSQL and MariaDB, and not {made.engine}, of which Debian has no server")
         if self._world.network is None:
             return
         instance = Instance(
@@ -72,25 +74,25 @@ class Instances:
             host=made.address,
             port=int(made.port),
             user=made.master_username,
-            name=made.db_name or "postgres",
+            name=made.db_name or "",
             subnets=_subnets_of(made),
             arn=made.arn,
-            tls_only=_parameter(made, "rds.force_ssl", default="1") in _TLS["rds.force_ssl"],
+            kind=_ENGINES[made.engine],
         )
         with instance.lock:
             password = secrets.token_urlsafe(24)
             _write_secret(made, instance.user, password)
             primary = self._server(instance, zone=0)
-            primary.initialize(tls_only=instance.tls_only, tokens=self._tokens(instance, made))
+            primary.initialize(_parameters(made), tokens=self._tokens(instance, made))
             authority(self._world.lab_dir).issue(instance.host, primary.certificates)
             primary.start()
-            self._furnish(primary, instance, password)
+            primary.furnish(instance.user, password, instance.name)
             self._serve(instance, primary)
             if made.multi_az:
                 self._add_standby(instance)
         with self._lock:
             self._known[instance.identifier] = instance
-        text = f"{instance.identifier} serves at {instance.host}: {made.engine_version} is played by PostgreSQL {server.version()}"
+        text = f"{instance.identifier} serves at {instance.host}: {made.engine_version} is played by {instance.kind.played_by()}"
         self._world.journal.say("rds", text, database=instance.identifier, address=primary.address)
 
     def _tokens(self, instance: Instance, made: Any) -> str:
@@ -100,6 +102,8 @@ class Instances:
         """
         if str(made.iam_database_authentication_enabled).lower() != "true":
             return ""
+        if instance.kind is not Postgres:
+            raise server.NoServer(f"this lab plays tokens of IAM with PostgreSQL, and not with {made.engine}")
         with self._lock:
             if self._listener is None:
                 self._listener = Listener(self._world, AWS_ADDRESS)
@@ -206,17 +210,6 @@ class Instances:
         instance.zone = instance.zones[on.name]
         self._world.names[instance.host.lower()] = (on.address,)
 
-    def _furnish(self, primary: Server, instance: Instance, password: str) -> None:
-        """The master user, who is no superuser, and the roles and the database that RDS makes.
-
-        https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.rds_superuser.html
-        """
-        primary.allow_replication()
-        primary.sql(f"CREATE ROLE rds_superuser; CREATE ROLE {IAM_ROLE}")
-        primary.sql(f"CREATE ROLE {instance.user} LOGIN CREATEDB CREATEROLE IN ROLE rds_superuser PASSWORD '{password}'")
-        if instance.name != "postgres":
-            primary.sql(f'CREATE DATABASE "{instance.name}" OWNER {instance.user}')
-
     def _server(self, instance: Instance, *, zone: int) -> Server:
         """A fresh host in the subnet of a zone."""
         network = self._world.network
@@ -228,7 +221,7 @@ class Instances:
         name = f"db-{instance.identifier}-{instance.hosts}"
         instance.zones[name] = zone
         prefix = network.attach(name, address)
-        return Server(name, self._world.lab_dir / "rds" / name, address, instance.port, prefix)
+        return instance.kind(name, self._world.lab_dir / "rds" / name, address, instance.port, prefix)
 
     def _take_away(self, gone: Server) -> None:
         gone.remove()
@@ -254,11 +247,12 @@ def _subnets_of(made: Any) -> list[str]:
     return list(by_zone.values())
 
 
-def _parameter(made: Any, name: str, *, default: str) -> str:
+def _parameters(made: Any) -> dict[str, str]:
+    """What its parameter group says otherwise than the engine."""
     backend = get_backend("rds")[ACCOUNT][REGION]
     group = backend.db_parameter_groups.get(made.db_parameter_group_name)
-    found = (group.parameters.get(name) if group is not None else None) or {}
-    return str(found.get("ParameterValue", default)).lower()
+    found = group.parameters.items() if group is not None else ()
+    return {name: str(one["ParameterValue"]) for name, one in found if "ParameterValue" in one}
 
 
 def _write_secret(made: Any, user: str, password: str) -> None:

@@ -69,6 +69,10 @@ def test_the_rest_has_its_words(tmp_path: Path) -> None:
         ({"network": "network: {zones: 1}"}, "network.zones", "two zones"),
         ({"reaches": "[]"}, "database", "is reached by no assembly"),
         ({"name": "database"}, "assemblies[0].name", "means the database"),
+        ({"database": '{engine: mysql, version: "8.4.9", instance: db.t4g.medium, auth: iam}'}, "database.auth", "not built yet for mysql"),
+        ({"database": '{engine: mariadb, version: "10.11", instance: db.t4g.medium}'}, "database.version", 'such as "10.11.18"'),
+        ({"database": '{engine: postgres, version: "16.4.1", instance: db.t4g.medium}'}, "database.version", "has 3 numbers"),
+        ({"database": '{engine: mariadb, version: "10.4.34", instance: db.t4g.medium}'}, "database.version", "TLS alone"),
         ({"database": "null"}, "assemblies[0].reaches[0]", "the file has no database"),
     ],
 )
@@ -80,16 +84,14 @@ def test_a_wrong_database_is_one_problem_at_its_key(changes: dict[str, str], key
 
 
 @pytest.mark.parametrize(
-    ("database", "key"),
-    [
-        ('{engine: mysql, version: "8.4.9", instance: db.t4g.medium}', "database.engine"),
-        ('{engine: mariadb, version: "10.11.18", instance: db.t4g.medium}', "database.engine"),
-    ],
+    ("engine", "version", "port", "family"),
+    [("mariadb", "10.11.18", 3306, "mariadb10.11"), ("mariadb", "11.8.3", 3306, "mariadb11.8"), ("mysql", "8.4.9", 3306, "mysql8.4")],
 )
-def test_what_is_not_built_is_refused_by_name_and_once(database: str, key: str, tmp_path: Path) -> None:
-    [problem] = problems(tmp_path, database=database)
+def test_mariadb_and_mysql_have_their_port_and_their_parameters(engine: str, version: str, port: int, family: str, tmp_path: Path) -> None:
+    found = loaded(tmp_path, database=f'{{engine: {engine}, version: "{version}", instance: db.t4g.medium}}').deployable.database
 
-    assert (problem.key, problem.message) == (key, "is not built yet")
+    assert found is not None
+    assert (found.engine.port, found.family, found.user) == (port, family, "understudy")
 
 
 def test_nodes_may_sign_tokens_for_themselves(tmp_path: Path) -> None:
