@@ -9,6 +9,7 @@ from lab.drills.machine_scenes import replaced
 from lab.drills.model import Outcome, at_most, exactly
 from lab.drills.node import Node
 from lab.drills.quiet import gap_s, nobody_stirs, restarted
+from lab.drills.sabotage import clear_lost_work
 from lab.drills.stage import CALL_S, Situation, Stage
 
 _OUT_S = 180.0  # three minutes without a look, a metric, or an evaluation
@@ -35,7 +36,10 @@ def monitor_outage(stage: Stage, before: Situation, limit_s: float) -> Outcome:
         restarted(node, restarts, 0),
         at_most("the client's gap", gap_s(stage, at), _UNFELT_S, "s"),
     )
-    return Outcome(promises, None, time.time())
+    until = time.time()
+    clear_lost_work(stage.cloud)  # what Lambda gave up meanwhile: an operator who was told of it would
+    stage.wait_steady()
+    return Outcome(promises, None, until)
 
 
 # One kill each: nobody knows yet that the evidence is kept; that the machine is being ended; that people were told.
