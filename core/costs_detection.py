@@ -19,7 +19,7 @@ SWEEPS_A_MINUTE = len(SWEEP_OFFSETS_S)
 # Strongly consistent reads of up to 4 KB are one unit each, eventually consistent ones half of one:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 READS_A_SWEEP = 2 * 0.5  # reports, looks; of each assembly
-READS_A_TICK = 4.0  # reports, looks, permit, incident; of each assembly
+READS_A_TICK = 6.0  # reports, looks, permit, incident, intents, what is held still; of each assembly
 
 # Lambda polls a queue with five pollers when traffic is low, and "can optimize to as few as 2"; each asks for up to 20 s:
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. The larger number is counted, also for a queue that is
@@ -59,7 +59,7 @@ class Work:
 SWEEP = Work(memory_mb=256, cpu_ms=7, waits=1)  # all nodes are asked at once
 SWEEP_EACH = Work(memory_mb=256, cpu_ms=9, waits=3)  # reports, looks, write
 TICK = Work(memory_mb=256, cpu_ms=11, waits=1)  # the messages
-TICK_EACH = Work(memory_mb=256, cpu_ms=23, waits=7)  # the four reads, group, machines, alarm
+TICK_EACH = Work(memory_mb=256, cpu_ms=25, waits=9)  # the six reads, group, machines, alarm
 TICK_FRONT = Work(memory_mb=256, cpu_ms=0, waits=1)  # who holds it
 
 # Bytes of a call in the log, measured in the lab, with the 26 that CloudWatch adds to each event

@@ -24,7 +24,9 @@ EVIDENCE_GB = 0.01  # assumed: three months of it
 KEY_REQUESTS_A_MESSAGE = 2
 MESSAGES_A_REPLACEMENT = 2  # when it begins and when it ends
 EACH = Paid.DEPLOYABLE  # what comes with the failures of each
-TABLE_GB = 0.001  # a few items of 1 KB an assembly, and a month's incidents
+TABLE_GB = 0.003  # a few items of 1 KB an assembly, its incidents, and the steps of three months of them
+STEPS = 40  # decisions that an incident is recorded with: kill-instance makes some thirty
+STEP_KB = 4.0  # of one, as stored: a view of the assembly and the settings
 
 
 def ours(deployable: Deployable, rates: Rates) -> Iterator[Line]:
@@ -57,6 +59,12 @@ def _acting(_: Deployable, pricing: Pricing) -> Iterator[Line]:
     yield pricing.line("functions", "replacements: time", gb_s, "lambda_gb_second", how, paid=EACH)
 
 
+def _recorded(_: Deployable, pricing: Pricing) -> Iterator[Line]:
+    """Each decision of an incident, with what it was made from."""
+    how = f"{STEPS} steps of {STEP_KB:g} KB for each of {REPLACEMENTS_A_MONTH} replacements"
+    yield pricing.line("table", "steps of incidents", REPLACEMENTS_A_MONTH * STEPS * STEP_KB, "dynamodb_write", how, paid=EACH)
+
+
 def _kept(_: Deployable, pricing: Pricing) -> Iterator[Line]:
     """What is at rest: the table's items and their continuous backup, the evidence."""
     yield pricing.line("table", "at rest", TABLE_GB, "dynamodb_stored_gb", f"{TABLE_GB:g} GB (assumed)", paid=EACH)
@@ -82,4 +90,4 @@ def _screen(deployable: Deployable, pricing: Pricing) -> Iterator[Line]:
         yield pricing.line("dashboard", "one screen", 1, "cloudwatch_dashboard", "1: the file asks for it")
 
 
-ADDED: tuple[Callable[[Deployable, Pricing], Iterator[Line]], ...] = (_watcher, _steps, _acting, _kept, _told, _screen)
+ADDED: tuple[Callable[[Deployable, Pricing], Iterator[Line]], ...] = (_watcher, _steps, _acting, _recorded, _kept, _told, _screen)

@@ -9,9 +9,22 @@ from core.case import Case
 from core.incident import Cause, State
 from core.steps import End, Move, Spend, Step, Tell
 
-ESCALATED, EXHAUSTED, ISOLATING = State.ESCALATED, State.EXHAUSTED, State.ISOLATING
+ESCALATED, EXHAUSTED, ISOLATING, SUPPRESSED = State.ESCALATED, State.EXHAUSTED, State.ISOLATING, State.SUPPRESSED
 GONE = Cause.GONE
 WITHIN_BUDGET = Move(ISOLATING, "within the budget: isolating")
+
+
+def paused(case: Case) -> Step | None:
+    """It is down and stays so for as long: somebody must know."""
+    said = case.view.paused
+    return None if said is None else End(SUPPRESSED, f"{said}; {case.incident.reason}", "person")
+
+
+def shadow(case: Case) -> Step | None:
+    asked = case.view.intents.shadow
+    if asked is None or case.view.budget.holds(case.incident.id):
+        return None
+    return End(SUPPRESSED, f"shadow mode: {case.node} would have been replaced: {case.incident.reason}")
 
 
 def boot_loop(case: Case) -> Step | None:

@@ -43,6 +43,7 @@ class Cause(StrEnum):
     SIGNALS = "signals"  # reports failing or silent, and looks failing
     REQUEST = "request"  # the node asked
     GONE = "gone"  # EC2 says so
+    OPERATOR = "operator"  # a person asked for it
 
 
 @dataclass(frozen=True, slots=True)

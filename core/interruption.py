@@ -14,6 +14,6 @@ def left_alone(view: View, instance: str) -> str | None:
     if view.permit is None or view.permit.instance != instance:
         return f"{instance} holds no permit: it runs nothing that must stop in order"
     if view.paused is not None:
-        return f"paused: {view.paused}"
+        return view.paused
     state = view.lifecycle_of(instance)
     return None if state == "InService" else f"{instance} is {state or 'not in its group'}: it is on its way already"

@@ -1,61 +1,122 @@
-"""What people read about an incident: plain text, complete by itself."""
+"""What people read about an incident: plain text that says first what to do, complete by itself, for somebody just woken up."""
 
 from __future__ import annotations
 
-from core.incident import Incident, State
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from core.incident import Cause, Incident, State
 
 SUBJECT_CHARS_MAX = 99  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: fewer than 100 ASCII characters
 NOTES_SHOWN = 25
+REASON_CHARS_MAX = 60  # of a subject
+# What each part of it is, for who reads it for the first time.
+PARTS = (
+    ("detect_s", "detect", "until it was noticed"),
+    ("decide_s", "decide", "until it was certain"),
+    ("act_s", "act", "until a new node ran"),
+    ("verify_s", "verify", "until it was seen to serve"),
+)
 
 
 def notice(incident: Incident, what: str, reason: str) -> tuple[str, str]:
-    """(subject, message). what: `open`, `page`, `late`, `often` or `end`."""
+    """(subject, message). what: `open`, `end`, or a call for a person in between: `page`, `late`, `often`."""
     name = f"{incident.deployable}/{incident.assembly}"
-    headline = {
-        "open": f"{name}: replacing {incident.instance}",
-        "page": f"{name}: a person is needed",
-        "late": f"{name}: a person is needed",
-        "often": f"{name}: replaced too often, a person is needed",
-        "end": f"{name}: {'a person is needed' if _needs_person(incident) else incident.state.value}",
-    }[what]
+    headline = f"{name} {_headline(incident, what)}"
     lines = [
-        headline + ".",
+        f"{headline}.",
         "",
-        f"Why: {reason}",
         f"What to do: {_advice(incident, what)}",
         "",
-        f"Incident {incident.id}, {incident.state.value}, noticed by {incident.woken_by}.",
-        f"Node {incident.instance}, epoch {incident.epoch}."
-        + (f" Now {incident.new_instance}, epoch {incident.new_epoch}." if incident.new_instance else ""),
+        f"Why:        {reason}",
+        *_times(incident),
+        f"Node:       {incident.instance}, epoch {incident.epoch}"
+        + (f"; now {incident.new_instance}, epoch {incident.new_epoch}" if incident.new_instance else ""),
+        *([f"Reached:    {incident.escalated_to}"] if incident.escalated_to else []),
+        f"Incident:   {incident.id}, {incident.state.value}",
+        f"More:       understudy explain {incident.id} --deployable {incident.deployable}",
     ]
-    known = {k.removesuffix("_s"): v for k, v in incident.durations().items() if v is not None}
-    if known:
-        lines.append("Seconds: " + ", ".join(f"{k} {v:.1f}" for k, v in known.items()) + ".")
-    if incident.escalated_to:
-        lines.append(f"Escalated to: {incident.escalated_to}.")
     if incident.evidence:
-        lines += ["Evidence in the bucket:", *(f"  {key}" for key in incident.evidence)]
+        lines += ["", "Evidence, in the bucket:", *(f"  {key}" for key in incident.evidence)]
     lines += ["", "What happened, in seconds since it was noticed:"]
     lines += [f"  {(n.at_ms - incident.opened_ms) / 1000:8.1f}  {n.who}: {n.what}" for n in incident.notes[-NOTES_SHOWN:]]
     subject = f"[understudy] {headline}".encode("ascii", "replace").decode()[:SUBJECT_CHARS_MAX]
     return subject, "\n".join(lines) + "\n"
 
 
-def _needs_person(incident: Incident) -> bool:
-    return incident.escalated_to == "person"
+def _headline(incident: Incident, what: str) -> str:
+    if what == "open":
+        return f"{'is being replaced' if incident.cause is Cause.OPERATOR else 'fails'}: replacing {incident.instance}"
+    if what != "end":
+        return {"often": "was replaced too often: a person is needed"}.get(what, "does not come back: a person is needed")
+    if incident.state is State.RECOVERED:
+        return f"serves again after {_lasted_s(incident):.0f} s"
+    if needs_person(incident):
+        return f"needs a person: {incident.reason[:REASON_CHARS_MAX]}"
+    return f"is left alone: {incident.reason[:REASON_CHARS_MAX]}"
+
+
+def needs_person(incident: Incident) -> bool:
+    """It ended, and nothing more is done by itself."""
+    return incident.escalated_to == "person" and incident.state is not State.RECOVERED
+
+
+def _lasted_s(incident: Incident) -> float:
+    return max(0, incident.ended_ms - incident.failed_ms) / 1000
+
+
+def _times(incident: Incident) -> Iterator[str]:
+    """When it began and ended, and the four parts of it; what was not reached is said."""
+    ended = f", over at {_utc(incident.ended_ms)}: {_lasted_s(incident):.1f} s" if incident.ended_ms else ", not over yet"
+    yield f"Began:      {_utc(incident.failed_ms)} UTC, noticed by {incident.woken_by}{ended}"
+    known = incident.durations()
+    parts = [f"{word} {'-' if known[name] is None else f'{known[name]:.1f} s'} ({meaning})" for name, word, meaning in PARTS]
+    yield f"It took:    {', '.join(parts)}"
+
+
+def _utc(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+# --- what to do -------------------------------------------------------------------------------------
+
+_IN_BETWEEN = {
+    "open": "nothing. Another message follows when it is over; to look on: understudy status.",
+    "page": "look at the instance in EC2. Nothing else may start before EC2 says that it is terminated; as soon as it does, all goes on.",
+    "late": "look at the group's activities in Auto Scaling (no capacity? a limit reached?) and at the console of its new instance.",
+    "often": "find out why its machines keep failing. It is replaced all the same, as long as the budget lasts.",
+}
 
 
 def _advice(incident: Incident, what: str) -> str:
-    if what == "page":
-        return "look at the instance in EC2; the replacement starts as soon as EC2 says it is terminated."
-    if what == "late":
-        return "look at the group's activities in Auto Scaling (no capacity, a limit reached?) and at the console of its new instance."
-    if what == "often":
-        return "find out why its machines keep failing; it is replaced all the same, as long as the budget lasts."
-    if what == "open":
-        return "nothing; another message follows when it ends."
+    if what != "end":
+        return _IN_BETWEEN.get(what, "look at it; what is being done goes on.")
     if incident.state is State.RECOVERED:
         return "nothing; it serves again."
-    if _needs_person(incident):
-        return "look at it: nothing more is done by itself."
-    return "nothing."
+    if not needs_person(incident):
+        return "nothing."
+    return _stuck(incident)
+
+
+def _stuck(incident: Incident) -> str:
+    """Nothing more is done by itself: what a person looks at first, and by which word it goes on."""
+    go_on = f'understudy resume {incident.assembly} --deployable {incident.deployable} --reason "..."'
+    if incident.state is State.EXHAUSTED:
+        return (
+            "find what those that failed have in common (network, database, a release?): machines are not what is broken. Until the "
+            f"budget's window has passed nothing is replaced, and Auto Scaling launches nothing. To go on before that: {go_on}"
+        )
+    if incident.tried:
+        return (
+            "new machines do not live: look at their console output and journals, mend the image or the release, and deploy. "
+            f"Auto Scaling launches no more until you do, or say: {go_on}"
+        )
+    if incident.state is State.SUPPRESSED and incident.confirmed_ms:
+        return f"it is down, and left so because somebody asked for that (above). To have it replaced now: {go_on}"
+    if incident.state is State.SUPPRESSED:
+        return (
+            "one side says that it is well and the other that it is not, so nobody was killed. If clients are served, look at what lies "
+            "between the prober and the node (security groups, routes); if they are not: understudy replace "
+            f'{incident.instance} --deployable {incident.deployable} --reason "..."'
+        )
+    return f"look at it: nothing more is done by itself. When it is mended: {go_on}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from core.case import Case
-from core.incident import State
+from core.incident import Cause, State
 from core.outlook import failing_since_ms
 from core.snapshot import View
 from core.steps import Leave, Open, Step, TakeLook, Tell
 
 ESCALATED, EXHAUSTED, SUPPRESSED = State.ESCALATED, State.EXHAUSTED, State.SUPPRESSED
+DOUBT = Cause.NONE
 
 
 def end_untold(case: Case) -> Step | None:
@@ -29,13 +30,21 @@ def taken_down(case: Case) -> Step | None:
 def given_up(case: Case) -> Step | None:
     """An incident that solved nothing is not opened again for a while."""
     state = case.incident.state
+    if state is not ESCALATED and state is not EXHAUSTED:
+        return None
+    if case.incident.id in case.view.intents.resumed:
+        return None
     if state is ESCALATED:
         return _known(case, case.policy.quiet_s)
-    return _known(case, case.policy.budget_window_s) if state is EXHAUSTED else None
+    return _known(case, case.policy.budget_window_s)
 
 
 def pause_recorded(case: Case) -> Step | None:
-    if case.view.paused is None or case.incident.state is not SUPPRESSED:
+    """One record a pause is enough; but what ended in doubt is opened again when it is certain."""
+    intents, last = case.view.intents, case.incident
+    if (intents.paused is None and intents.shadow is None) or last.state is not SUPPRESSED:
+        return None
+    if last.cause is DOUBT and (case.view.is_gone(case.node) or (case.inside.is_bad and case.fails_outside)):
         return None
     return _known(case, case.policy.quiet_s)
 
@@ -47,6 +56,11 @@ def gone(case: Case) -> Step | None:
     machine, looks = view.machines.get(node), view.looks.get(node)
     known_ms = machine.changed_ms if machine and machine.changed_ms else looks.report_moved_ms if looks else None
     return Open(node, f"EC2 says {node} is {view.state_of(node)}", _began(view, known_ms))
+
+
+def operator(case: Case) -> Step | None:
+    asked = case.view.intents.replace.get(case.node)
+    return None if asked is None else Open(case.node, f"an operator wants {case.node} replaced: {asked.words}", case.view.now_ms)
 
 
 def starting(case: Case) -> Step | None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from core.budget import Budget
 from core.fleet import Watched
+from core.holding import Held
 from core.incident import Incident
+from core.intents import Standing
 from core.model import Verdict
 from core.records import Look, Looks, Permit, Report, Request
 
@@ -48,12 +50,17 @@ class StackPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """An Auto Scaling group. wanted: how many instances it is to keep, 0 while somebody takes it down. stack: None where none made it."""
+    """An Auto Scaling group. wanted: how many instances it is to keep, 0 while somebody takes it down. stack: None where none made it.
+
+    suspended: its processes that stand still. launches: the version of what it launches now.
+    """
 
     name: str
     wanted: int
     members: Mapping[str, Member]
     stack: StackPlace | None = None
+    suspended: tuple[str, ...] = ()
+    launches: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +86,7 @@ class View:
     """Everything a decision may depend on. now_ms: the reader's wall clock. group: None when there is none.
 
     reports and requests: those that have not expired. unmet: why an assembly that has to serve before this one does not.
+    intents: what operators ask for. suspended, launches: of the group; held: which of its processes we hold still, as it is recorded.
     """
 
     watched: Watched
@@ -89,7 +97,6 @@ class View:
     permit: Permit | None = None
     incident: Incident | None = None
     budget: Budget = field(default_factory=Budget)
-    paused: str | None = None
     reports: Mapping[str, Report] = field(default_factory=dict)
     requests: Mapping[str, Request] = field(default_factory=dict)
     looks: Mapping[str, Looks] = field(default_factory=dict)
@@ -99,6 +106,16 @@ class View:
     front: Front | None = None
     assemblies: int = 1
     unmet: tuple[str, ...] = ()
+    intents: Standing = field(default_factory=Standing)
+    suspended: tuple[str, ...] = ()
+    launches: str = ""
+    held: Held = field(default_factory=Held)
+
+    @property
+    def paused(self) -> str | None:
+        """Why nothing is to be replaced now, in an operator's words."""
+        asked = self.intents.paused
+        return None if asked is None else asked.said
 
     def is_gone(self, instance: str) -> bool:
         """EC2 says that it does not run any more, or nobody knows it any more (see is_dead)."""

@@ -10,7 +10,7 @@ from core.records import Look
 from core.steps import Confirm, End, Step, TakeLook, Wait
 
 SUPPRESSED, HEALTHY = State.SUPPRESSED, Verdict.HEALTHY
-GONE, REQUEST, SIGNALS = Cause.GONE, Cause.REQUEST, Cause.SIGNALS
+GONE, OPERATOR, REQUEST, SIGNALS = Cause.GONE, Cause.OPERATOR, Cause.REQUEST, Cause.SIGNALS
 
 
 def gone(case: Case) -> Step | None:
@@ -18,15 +18,16 @@ def gone(case: Case) -> Step | None:
     return Confirm(GONE, f"EC2 says {node} is {view.state_of(node)}") if view.is_gone(node) else None
 
 
-def paused(case: Case) -> Step | None:
-    return None if case.view.paused is None else End(SUPPRESSED, f"paused: {case.view.paused}")
-
-
 def superseded(case: Case) -> Step | None:
     permit = case.view.permit
     if permit is None or permit.epoch <= case.incident.epoch:
         return None
     return End(SUPPRESSED, f"the permit has moved on to {permit.instance}")
+
+
+def operator(case: Case) -> Step | None:
+    asked = case.view.intents.replace.get(case.node)
+    return None if asked is None else Confirm(OPERATOR, f"an operator wants {case.node} replaced: {asked.words}")
 
 
 def starting(case: Case) -> Step | None:
@@ -72,6 +73,12 @@ def well_again(case: Case) -> Step | None:
     if case.view.fresh[case.node].look.verdict is not HEALTHY or case.inside.verdict not in SERVES:
         return None
     return End(SUPPRESSED, f"healthy again: {case.inside.why}, and a fresh look is answered")
+
+
+def paused(case: Case) -> Step | None:
+    """It is not certain, and somebody who knows is at work there: nobody is called for it."""
+    said = case.view.paused
+    return None if said is None else End(SUPPRESSED, f"{said}; not certain: {case.inside.why}")
 
 
 def one_signal(case: Case) -> Step | None:

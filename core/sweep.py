@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.holding import change
 from core.model import FrontKind
 from core.outlook import failing_for_s, inside
 from core.policy import Policy
@@ -82,6 +83,9 @@ def _recovery(view: View, policy: Policy, *, in_alarm: bool) -> str | None:
         if view.now_ms > incident.driven_until_ms:
             return f"incident {incident.id} is {incident.state.value} and nobody works on it"
         return None
+    order = change(view, policy)
+    if order is not None:
+        return order.record.reason
     if incident is not None and incident.untold_end:
         return f"incident {incident.id} is {incident.state.value} and people do not know yet"
     if permit is None:
@@ -89,6 +93,8 @@ def _recovery(view: View, policy: Policy, *, in_alarm: bool) -> str | None:
     node = permit.instance
     if view.is_gone(node):
         return f"EC2 says that {node}, which holds the permit, is {view.state_of(node)}"
+    if node in view.intents.replace:
+        return f"an operator wants {node} replaced: {view.intents.replace[node].words}"
     if view.asks(node) is not None:
         return f"{node} asks to be replaced"
     if in_alarm:

@@ -15,10 +15,11 @@ from core.notices import notice
 from core.policy import Policy
 from core.snapshot import FreshLook, Front, View
 from core.wakes import BadEvent, Wake, recovery_wakes
-from lambdas import interruption, isolation
+from lambdas import holding, interruption, isolation
 from lambdas.adapters import clock, environment, groups, instances, log, queues, register, table, topic, world
 from lambdas.adapters.clients import Lost, WorldFailed
 from lambdas.adapters.patience import Patience
+from lambdas.recording import Recorder
 
 POLICY = Policy()
 STEPS_MAX = 500  # a call of a minute takes some hundred; more would be a bug that spins
@@ -95,12 +96,23 @@ class _Driver:
     fresh: dict[str, FreshLook] = field(default_factory=dict)
     front: Front | None = None
     said: str = ""
+    may_hold: bool = True
+    record: Recorder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.record = Recorder(self.me)
 
     @property
     def me(self) -> str:
         return str(self.context.aws_request_id)
 
     def drive(self) -> None:
+        try:
+            self._drive()
+        finally:
+            self.record.close()
+
+    def _drive(self) -> None:
         patience = Patience(ME, self.context)
         for _ in range(STEPS_MAX):
             try:
@@ -118,6 +130,8 @@ class _Driver:
     def _step(self) -> bool:
         """One look and one step; False when there is nothing left to do here. Raises Lost, WorldFailed (Unknown too), BadRecord."""
         view = world.observe(self.watched, fresh=self.fresh, front=self.front, for_recovery=True)
+        if self._hold(view):
+            return True
         incident = view.incident if view.incident is not None and not view.incident.ended else None
         if incident is not None and incident.driver not in ("", self.me, self.wake.driver) and incident.driven_until_ms > view.now_ms:
             log.say(ME, f"joined incident {incident.id}: another call is at it", woken_by=self.wake.who)
@@ -135,9 +149,19 @@ class _Driver:
             self._perform(decision, view)
         return True
 
+    def _hold(self, view: View) -> bool:
+        """Auto Scaling, as operators and the last incident want it; where it cannot be held nothing waits for it, and tick comes again."""
+        try:
+            return self.may_hold and holding.settle(self.watched, view, POLICY)
+        except WorldFailed as error:
+            log.say(ME, f"Auto Scaling is left as it is: {error}", assembly=self.watched.name)
+            self.may_hold = False
+            return False
+
     # --- performing ---------------------------------------------------------------------------------
 
     def _perform(self, decision: steps.Decision, view: View) -> None:
+        self.record.add(view, decision, POLICY)
         match decision.step:
             case steps.Spend():
                 self._spend(view)
@@ -187,6 +211,7 @@ class _Driver:
             self.said = reason
             log.say(ME, reason)
         self.front = None
+        self.record.write()  # while there is nothing else to do
         clock.sleep(min(again_s, max(0.0, clock.left_s(self.context))))
 
     def _tell(self, incident: Incident, what: str, reason: str) -> None:

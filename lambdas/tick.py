@@ -57,7 +57,7 @@ HEAD_START_S = 4.0
 
 
 def _look_after(watched: Watched) -> int:
-    view = world.observe(watched)
+    view = world.observe(watched, with_intents=True)
     in_alarm = alarms.rings(watched.deployable, watched.name)
     holder = None
     if watched.front.kind is not FrontKind.NONE:

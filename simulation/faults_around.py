@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from boto3.dynamodb.types import TypeSerializer
-
-from core import names
+from core.intents import Kind
 from simulation.agent import Agent
 from simulation.fault import Fault, Undo, group_of, nothing
+from simulation.people import say
 
 if TYPE_CHECKING:
     from simulation.history import History
@@ -81,10 +80,7 @@ def clock_steps(history: History, fault: Fault, agent: Agent) -> Undo:
 
 def operator_pauses(history: History, fault: Fault, agent: Agent) -> Undo:
     world, place = history.world, history.world.place(fault.target)
-    until_s = world.schedule.now_ms // 1000 + int(fault.for_s)
-    item = {names.PK: names.intent_pk(place[0]), names.SK: f"PAUSE#{place[1]}", "version": 1, "reason": "maintenance", names.TTL: until_s}
-    encode = TypeSerializer().serialize
-    world.table.put({name: encode(value) for name, value in item.items()})
+    say(world.table, Kind.PAUSE, place[1], place[0], now_ms=world.schedule.now_ms, for_s=fault.for_s)
     return nothing
 
 

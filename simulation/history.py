@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from core import names
+from core.incident import State
+from core.intents import Kind
 from core.model import FrontKind
 from simulation.agent import Agent
 from simulation.application import Health
@@ -15,6 +17,7 @@ from simulation.fault import Fault
 from simulation.faults import KINDS, begin, drawn
 from simulation.groups import Group
 from simulation.machines import ALIVE, Machine, Pace
+from simulation.people import say
 from simulation.watch import Broken
 from simulation.world import World
 
@@ -151,9 +154,13 @@ class History:
         self._until_well(SERVES_WITHIN_S, "the last fault")
 
     def _person(self, place: tuple[str, str]) -> None:
-        """Replaces a node that was left to people; whatever else they might do is no concern of ours."""
+        """Lets go on what an incident stopped, and replaces a node that was left to people: what the message asks for."""
         incident, agent = self.world.watch.incident(place), self.world.holder(place)
-        if incident is None or not incident.ended or incident.escalated_to != "person" or agent is None:
+        if incident is None or not incident.ended or incident.escalated_to != "person":
+            return
+        if incident.state in (State.ESCALATED, State.EXHAUSTED):
+            say(self.world.table, Kind.RESUME, incident.id, place[0], now_ms=self.world.schedule.now_ms, for_s=3600.0)
+        if agent is None:
             return
         if agent.machine.state in ALIVE and not agent.serves:
             self.world.say("person", f"replaces {agent.machine.id}, as incident {incident.id} asks")

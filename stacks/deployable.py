@@ -123,6 +123,7 @@ class DeployableStack(Stack):
             self._say("Database", database.identifier, "The database instance")
         for name in volumes:
             Annotations.of(nodes[name]).add_info(f"{name}: {kept_words(deployable.assembly(name).state)}")
+        self._say("Assemblies", ",".join(assembly.name for assembly in deployable.assemblies), "What operators may name")
         self._say("Table", foundation.table.table_name, "State table")
         self._say("Bucket", foundation.bucket.bucket_name, "Evidence")
         self._say("Topic", foundation.topic.topic_arn, "Where people are paged")

@@ -145,7 +145,7 @@ class Functions(Construct):
             [
                 *self._look(),
                 may.read_items(self._table_arn, [*self._reach.intents(), names.BUDGET_PK]),
-                may.on_our_groups(whose, "TerminateInstanceInAutoScalingGroup"),
+                may.on_our_groups(whose, "ResumeProcesses", "SuspendProcesses", "TerminateInstanceInAutoScalingGroup"),
                 may.on_our_instances(whose, "GetConsoleOutput", "TerminateInstances"),
                 *_once(statement for front in self._fronts if isinstance(front, BalancerFront) for statement in front.to_fence()),
                 may.write_items(self._table_arn, [*self._reach.partitions(names.incident_pk), names.BUDGET_PK]),
@@ -168,6 +168,7 @@ class Functions(Construct):
             TICK,
             [
                 *self._look(),
+                may.read_items(self._table_arn, self._reach.intents()),
                 # An alarm is asked for by its metric, and that knows no resource.
                 may.describe("cloudwatch:DescribeAlarmsForMetric"),
                 *_once(statement for front in self._fronts for statement in front.to_see()),

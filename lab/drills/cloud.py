@@ -167,12 +167,12 @@ class Cloud:
                 found.add(alarm["AlarmName"])
         return frozenset(found - {""})
 
-    def items(self, pk: str) -> list[dict[str, Any]]:
-        """A partition of the state table, as plain values."""
+    def items(self, pk: str, *, below: str = "~") -> list[dict[str, Any]]:
+        """A partition of the state table, as plain values; of it what sorts before a text."""
         pages = self.clients["dynamodb"].query(
             TableName=self.outputs["Table"],
-            KeyConditionExpression="pk = :p",
-            ExpressionAttributeValues={":p": {"S": pk}},
+            KeyConditionExpression="pk = :p AND sk < :s",
+            ExpressionAttributeValues={":p": {"S": pk}, ":s": {"S": below}},
             ConsistentRead=True,
         )
         plain = TypeDeserializer()
@@ -184,7 +184,9 @@ class Cloud:
         return (str(rows[0]["instance"]), int(rows[0]["epoch"])) if rows else ("", 0)
 
     def incidents(self, slot: Slot) -> list[dict[str, Any]]:
-        return self.items(f"INCIDENT#{slot.deployable}#{slot.assembly}")
+        """Without the steps in which each was decided, which are many and sort behind them, and without what is held for it."""
+        rows = self.items(f"INCIDENT#{slot.deployable}#{slot.assembly}", below="STEP#")
+        return [row for row in rows if row["sk"] != "HOLD"]
 
     def resize(self, slot: Slot, *, most: int, desired: int) -> None:
         """What an operator does; rebalancing and instance refresh do the same when they launch before they terminate.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core import names
@@ -34,7 +34,8 @@ def find(deployable: str, assembly: str) -> Group | None:
             for i in group["Instances"]
         }
         name, wanted = str(group["AutoScalingGroupName"]), int(group["DesiredCapacity"])
-        return Group(name=name, wanted=wanted, members=members, stack=_stack(group))
+        suspended = tuple(sorted(str(row["ProcessName"]) for row in group.get("SuspendedProcesses", [])))
+        return Group(name=name, wanted=wanted, members=members, stack=_stack(group), suspended=suspended, launches=launches)
     return None
 
 
@@ -98,3 +99,17 @@ def terminate(instance: str) -> str:
             raise
         return f"its group is at it already or has no such instance ({error})"
     return "its group terminates and replaces it"
+
+
+def suspend(group: str, processes: Sequence[str]) -> None:
+    """What is suspended already stays so (https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SuspendProcesses.html)."""
+    with calling(f"suspend {', '.join(processes)} of {group}"):
+        client("autoscaling").suspend_processes(AutoScalingGroupName=group, ScalingProcesses=list(processes))
+
+
+def resume(group: str, processes: Sequence[str]) -> None:
+    """Of none given AWS would resume all (https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_ResumeProcesses.html)."""
+    if not processes:
+        return
+    with calling(f"resume {', '.join(processes)} of {group}"):
+        client("autoscaling").resume_processes(AutoScalingGroupName=group, ScalingProcesses=list(processes))

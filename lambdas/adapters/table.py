@@ -11,7 +11,9 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from core import names
 from core.budget import WINDOW_SK, Budget, budget_item, parse_budget
+from core.holding import HOLD, Held, held_item, parse_held
 from core.incident import Incident, incident_item, parse_incident
+from core.intents import Intent, parse_intent
 from core.items import BadRecord, looks_item, parse_looks, parse_permit, parse_report, parse_request, permit_item
 from core.records import Looks, Permit, Report, Request
 from lambdas.adapters import log
@@ -124,14 +126,15 @@ def budget() -> Budget:
     return parse_budget(item) if item else Budget()
 
 
-def pause(deployable: str, assembly: str, now_ms: int) -> str | None:
-    """Why recovery is paused, by an operator's intent; None when it is not."""
-    for item in query(names.intent_pk(deployable)):
-        kind, _, target = str(item[names.SK]).partition("#")
-        live = int(item.get(names.TTL, now_ms)) * 1000 > now_ms
-        if kind.upper() == "PAUSE" and target in ("", "*", assembly) and live:
-            return str(item.get("reason") or "no reason given")
-    return None
+def intents(deployable: str) -> list[Intent]:
+    """What operators have asked for, over or not; one that cannot be read is said, and counts as not there."""
+    return _readable(query(names.intent_pk(deployable)), parse_intent)
+
+
+def held(deployable: str, assembly: str) -> Held:
+    """Which processes of its group we hold still. Raises BadRecord."""
+    item = get(names.incident_pk(deployable, assembly), HOLD)
+    return parse_held(item) if item else Held()
 
 
 # --- writing ----------------------------------------------------------------------------------------
@@ -193,6 +196,14 @@ def put_budget(new: Budget) -> None:
         put(budget_item(new), condition="attribute_not_exists(pk)")
     else:
         put(budget_item(new), condition="revision = :seen", values={":seen": new.revision - 1})
+
+
+def put_held(new: Held, deployable: str, assembly: str) -> None:
+    """new.revision is one more than what was read. Raises Lost, Unknown, WorldFailed."""
+    if new.revision <= 1:
+        put(held_item(new, deployable, assembly), condition="attribute_not_exists(pk)")
+    else:
+        put(held_item(new, deployable, assembly), condition="revision = :seen", values={":seen": new.revision - 1})
 
 
 def put_looks(new: Looks) -> None:

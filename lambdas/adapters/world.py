@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping
 
 from core.budget import Budget
 from core.fleet import Watched
+from core.holding import Held
+from core.incident import Incident
+from core.intents import Standing, standing
 from core.model import Verdict
 from core.outlook import not_serving, without_expired
 from core.records import Look
-from core.snapshot import FreshLook, Front, Member, View
+from core.snapshot import FreshLook, Front, Group, Member, View
 from core.wakes import BadEvent
 from lambdas.adapters import clock, functions, groups, instances, log, register, table
 from lambdas.adapters.clients import WorldFailed
@@ -22,8 +25,10 @@ def observe(
     fresh: Mapping[str, FreshLook] | None = None,
     front: Front | None = None,
     for_recovery: bool = False,
+    with_intents: bool = False,
 ) -> View:
-    """also: instances to ask EC2 about beside those that are found. for_recovery: with budget and intents.
+    """also: instances to ask EC2 about beside those that are found. with_intents: and with what is held for them; for_recovery: these,
+    and the budget.
 
     Raises WorldFailed or BadRecord: when the table or EC2 cannot be read, nothing is decided.
     """
@@ -41,6 +46,7 @@ def observe(
         known.add(permit.instance)
     if incident is not None and not incident.ended:
         known |= {incident.instance, incident.new_instance} - {""}
+    asked = standing(table.intents(watched.deployable), watched.name, now_ms) if for_recovery or with_intents else Standing()
     return View(
         watched=watched,
         now_ms=now_ms,
@@ -58,9 +64,17 @@ def observe(
         front=front,
         assemblies=len(register.fleet().assemblies),
         budget=table.budget() if for_recovery else Budget(),
-        paused=table.pause(*name, now_ms) if for_recovery else None,
         unmet=_unmet(watched, members, now_ms),
+        intents=asked,
+        suspended=group.suspended if group else (),
+        launches=group.launches if group else "",
+        held=table.held(*name) if with_intents or (for_recovery and _may_be_held(group, asked, incident)) else Held(),
     )
+
+
+def _may_be_held(group: Group | None, asked: Standing, incident: Incident | None) -> bool:
+    """Whether the record matters now: a recovery does not wait for a read that will say nothing."""
+    return bool(group and group.suspended) or asked.paused is not None or (incident is not None and incident.ended)
 
 
 def _unmet(watched: Watched, members: Mapping[str, Member], now_ms: int) -> tuple[str, ...]:

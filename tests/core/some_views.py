@@ -8,6 +8,7 @@ from typing import Any
 
 from core.budget import Budget, Entry, with_entry
 from core.incident import ENDED, Cause, State
+from core.intents import Kind, Standing, asked, standing
 from core.model import Tolerance, Verdict
 from core.records import Permit, Phase, Request
 from core.snapshot import Front as FrontSeen
@@ -52,7 +53,7 @@ def some_view(chance: random.Random) -> View:
         permit=pick(Permit(deployable="demo", assembly="counter", instance=holder, epoch=epoch, at_ms=NOW - 3000), None),
         incident=some_incident(chance),
         budget=budget,
-        paused=pick(None, "maintenance"),
+        intents=some_intents(chance),
         reports={
             OLD: report(verdict=verdict),
             NEW: report(NEW, epoch=pick(2, 1), phase=pick(Phase.RUNNING, Phase.STARTING), verdict=pick(Verdict.HEALTHY, Verdict.FAILING)),
@@ -65,6 +66,15 @@ def some_view(chance: random.Random) -> View:
         front=chance.choice([None, FrontSeen(held_by=OLD, tried=None), *(FrontSeen(held_by=NEW, tried=t) for t in (True, False, None))]),
         assemblies=pick(5, 200),
     )
+
+
+def some_intents(chance: random.Random) -> Standing:
+    if chance.random() < 0.75:
+        return Standing()
+    kind = chance.choice([Kind.PAUSE, Kind.SHADOW, Kind.REPLACE, Kind.RESUME])
+    targets = {Kind.REPLACE: OLD, Kind.RESUME: "0001-i-0aaa"}
+    asked_for = asked(kind, targets.get(kind, "counter"), deployable="demo", reason="why", who="ann", now_ms=NOW, for_s=60)
+    return standing([asked_for], "counter", NOW)
 
 
 def some_incident(chance: random.Random) -> Any:

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from core.incident import State, incident_item, noted, parse_incident
+from core.incident import incident_item, noted, parse_incident
 from core.items import BadRecord
-from core.notices import notice
-from tests.core.recovery_story import NOW, RECREATING, VERIFYING, incident
+from tests.core.recovery_story import NOW, VERIFYING, incident
 
 
 def test_an_incident_reads_back_as_written() -> None:
@@ -37,12 +36,3 @@ def test_the_timeline_is_bounded_and_keeps_how_it_began() -> None:
     assert long.notes[0].what.startswith("step 0 ")
     assert long.notes[-1].what.startswith("step 499 ")
     assert max(len(n.what) for n in long.notes) == 300
-
-
-def test_a_notice_is_plain_text_with_what_a_person_must_do() -> None:
-    subject, message = notice(replace(VERIFYING, state=State.ESCALATED, escalated_to="person"), "end", "not verified in time")
-
-    assert subject == "[understudy] demo/counter: a person is needed"
-    assert "What to do: look at it" in message
-    assert "Seconds: detect 35.0, decide 3.0" in message
-    assert "no capacity" in notice(RECREATING, "late", "421 s after it was fenced no new node runs")[1]

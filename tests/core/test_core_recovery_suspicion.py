@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from core.incident import Cause, State
+from core.intents import Kind, Standing, asked, standing
 from core.model import Verdict
 from core.records import Looks, Phase, Request
 from core.steps import Leave, TakeLook, Tell, Wait
-from tests.core.recovery_story import NOW, OLD, fresh, frozen_view, healthy_view, incident, looks, recorded, report, step
+from tests.core.recovery_story import NOW, OLD, fresh, frozen_view, healthy_view, incident, looks, machine, recorded, report, step
 
 
 def test_a_third_look_is_taken_right_before_acting() -> None:
@@ -114,5 +115,64 @@ def test_a_holder_that_runs_nothing_is_one_signal() -> None:
     assert (later.state, later.escalated_to) == (State.SUPPRESSED, "person")
 
 
-def test_pause_only_records() -> None:
-    assert recorded(frozen_view(incident=incident(), paused="maintenance")).state is State.SUPPRESSED
+def test_what_is_not_certain_while_an_operator_has_paused_recovery_is_recorded_and_calls_nobody() -> None:
+    doubt = healthy_view(
+        incident=incident(), looks={OLD: looks("hhhfff")}, fresh={OLD: fresh(Verdict.FAILING)}, intents=asked_for(Kind.PAUSE)
+    )
+    ended = recorded(doubt)
+
+    assert (ended.state, ended.escalated_to) == (State.SUPPRESSED, "")
+    assert ended.reason.startswith("pause: new switch (by ann); not certain: ")
+    assert isinstance(step(replace(doubt, incident=ended)), Leave), "one record of it is enough"
+
+
+@pytest.mark.parametrize("kind", [Kind.PAUSE, Kind.MAINTENANCE])
+def test_what_is_certain_in_a_pause_stays_down_and_somebody_is_told(kind: Kind) -> None:
+    gone = healthy_view(machines={OLD: machine(OLD, "terminated")}, intents=asked_for(kind), incident=incident())
+    confirmed = recorded(gone)
+    ended = recorded(replace(gone, incident=confirmed))
+
+    assert (ended.state, ended.escalated_to, ended.fence) == (State.SUPPRESSED, "person", 0)
+    assert ended.reason == f"{kind.value}: new switch (by ann); EC2 says {OLD} is terminated"
+    told = replace(gone, incident=replace(ended, told=("end",)))
+    assert isinstance(step(told), Leave)
+    assert recorded(replace(told, intents=Standing())).state is State.SUSPECTED, "after the pause it is replaced"
+
+
+def test_a_doubt_in_a_pause_that_becomes_certain_is_opened_again() -> None:
+    doubted = incident(State.SUPPRESSED, cause=Cause.NONE, ended_ms=NOW - 5_000)
+    view = frozen_view(incident=doubted, intents=asked_for(Kind.PAUSE), fresh={OLD: fresh(Verdict.FAILING)})
+
+    assert recorded(view).state is State.SUSPECTED
+
+
+def test_in_shadow_mode_all_is_decided_and_nothing_done() -> None:
+    view = healthy_view(incident=incident(State.CONFIRMED, reason="silent"), intents=asked_for(Kind.SHADOW))
+    ended = recorded(view)
+
+    assert (ended.state, ended.escalated_to) == (State.SUPPRESSED, "")
+    assert ended.reason == f"shadow mode: {OLD} would have been replaced: silent"
+    assert isinstance(step(frozen_view(incident=ended, intents=asked_for(Kind.SHADOW))), Leave)
+
+
+def test_an_operators_word_about_the_holder_needs_no_second_signal() -> None:
+    wanted = healthy_view(intents=asked_for(Kind.REPLACE, OLD))
+    opened = recorded(wanted)
+    confirmed = recorded(replace(wanted, incident=opened))
+
+    assert opened.reason == f"an operator wants {OLD} replaced: new switch (by ann)"
+    assert (confirmed.state, confirmed.cause) == (State.CONFIRMED, Cause.OPERATOR)
+    assert isinstance(step(healthy_view(intents=asked_for(Kind.REPLACE, "i-0zzz"))), Leave)
+
+
+@pytest.mark.parametrize("state", [State.ESCALATED, State.EXHAUSTED])
+def test_an_operators_word_lets_go_on_what_was_given_up(state: State) -> None:
+    given_up = frozen_view(incident=incident(state, ended_ms=NOW - 5_000, told=("end",)), fresh={OLD: fresh(Verdict.FAILING)})
+
+    assert isinstance(step(given_up), Leave)
+    assert recorded(replace(given_up, intents=asked_for(Kind.RESUME, "0001-i-0aaa"))).state is State.SUSPECTED
+
+
+def asked_for(kind: Kind, target: str = "counter") -> Standing:
+    said = asked(kind, target, deployable="demo", reason="new switch", who="ann", now_ms=NOW, for_s=3600)
+    return standing([said], "counter", NOW)

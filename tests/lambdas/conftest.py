@@ -129,7 +129,7 @@ class Cloud:
 
     def ended(self) -> list[Incident]:
         items = table.query(names.incident_pk(D, A))
-        return [parse_incident(i) for i in items if i[names.SK] != names.OPEN]
+        return [parse_incident(i) for i in items if str(i[names.SK])[0].isdigit()]
 
     def messages(self, queue: str) -> list[dict[str, Any]]:
         url = self.client("sqs").get_queue_url(QueueName=queue)["QueueUrl"]

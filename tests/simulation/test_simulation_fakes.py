@@ -14,7 +14,9 @@ from moto import mock_aws
 
 from core import names
 from core.budget import Budget, Entry, with_entry
+from core.holding import Held
 from core.incident import Cause, Incident, State
+from core.intents import Kind, asked, intent_item
 from core.records import Permit
 from lambdas.adapters import alarms, clients, environment, evidence, fronts, groups, instances, queues, table, topic
 from lambdas.adapters.clients import Lost, WorldFailed
@@ -167,12 +169,37 @@ def test_the_budget_counts_each_once(aws: Aws) -> None:
     assert table.budget() == one
 
 
-def test_a_pause_is_read_until_it_expires(aws: Aws) -> None:
-    table.put({names.PK: names.intent_pk(D), names.SK: f"PAUSE#{A}", "version": 1, "reason": "work", names.TTL: 100})
+def test_an_operators_word_is_read_as_it_was_written_and_one_that_cannot_be_read_hides_no_other(aws: Aws) -> None:
+    said = asked(Kind.PAUSE, A, deployable=D, reason="work", who="ann", now_ms=100_000, for_s=60)
+    table.put(intent_item(said))
+    table.put({names.PK: names.intent_pk(D), names.SK: "NAP#a0", "version": 1})
 
-    assert table.pause(D, A, 99_000) == "work"
-    assert table.pause(D, A, 101_000) is None
-    assert table.pause(D, "another", 99_000) is None
+    assert table.intents(D) == [said]
+    assert table.intents("another") == []
+
+
+def test_a_groups_processes_are_suspended_and_resumed_by_name(aws: Aws) -> None:
+    """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SuspendProcesses.html"""
+    groups.suspend("group-a0", ["HealthCheck", "Launch"])
+    found = groups.find(D, A)
+    assert found is not None
+    assert found.suspended == ("HealthCheck", "Launch")
+
+    groups.resume("group-a0", ["Launch"])
+    groups.resume("group-a0", [])
+    found = groups.find(D, A)
+    assert found is not None
+    assert found.suspended == ("HealthCheck",)
+
+
+def test_what_is_held_is_recorded_on_condition(aws: Aws) -> None:
+    table.put_held(Held(revision=1, processes=("Launch",), reason="x"), D, A)
+    with pytest.raises(Lost):
+        table.put_held(Held(revision=1), D, A)
+    table.put_held(Held(revision=2), D, A)
+
+    assert table.held(D, A) == Held(revision=2)
+    assert table.held(D, "another") == Held()
 
 
 def test_a_group_is_found_by_its_tags_with_its_members(aws: Aws) -> None:

@@ -126,6 +126,8 @@ def test_each_function_writes_its_own_partitions(template: Template, module: str
     [
         ("ec2:TerminateInstances", {"recover_assembly"}),
         ("autoscaling:TerminateInstanceInAutoScalingGroup", {"recover_assembly"}),
+        ("autoscaling:SuspendProcesses", {"recover_assembly"}),
+        ("autoscaling:ResumeProcesses", {"recover_assembly"}),
         ("autoscaling:CompleteLifecycleAction", {"admit_node", "retire_node"}),
         ("autoscaling:RecordLifecycleActionHeartbeat", {"admit_node", "retire_node"}),
         ("ec2:AssociateAddress", {"move_front"}),

@@ -1,0 +1,90 @@
+"""What people read, when they have just been woken up: first what to do, then why, and how long each part took."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from core.incident import Cause, Incident, State
+from core.notices import notice
+from tests.core.recovery_story import NOW, RECREATING, VERIFYING, incident
+
+RECOVERED = replace(VERIFYING, state=State.RECOVERED, ended_ms=NOW + 2_000, evidence=("evidence/demo/counter/i-0aaa/1.json",))
+
+
+def ended(state: State, **changes: object) -> Incident:
+    return replace(incident(state, ended_ms=NOW), escalated_to="person", **changes)  # type: ignore[arg-type]
+
+
+def test_a_beginning_says_what_fails_and_that_nothing_need_be_done() -> None:
+    subject, message = notice(RECREATING, "open", "EC2 says i-0aaa is terminated")
+
+    assert subject == "[understudy] demo/counter fails: replacing i-0aaa"
+    assert message.splitlines()[2].startswith("What to do: nothing. Another message follows")
+    assert "Why:        EC2 says i-0aaa is terminated" in message
+    assert "verify - (until it was seen to serve)" in message
+
+
+def test_an_end_says_how_long_it_took_and_what_each_part_of_that_was() -> None:
+    subject, message = notice(RECOVERED, "end", "EC2 says i-0aaa is terminated")
+
+    assert subject == "[understudy] demo/counter serves again after 42 s"
+    assert "What to do: nothing; it serves again." in message
+    assert "It took:    detect 35.0 s (until it was noticed), decide 3.0 s (until it was certain), act 1.0 s" in message
+    assert "Evidence, in the bucket:\n  evidence/demo/counter/i-0aaa/1.json" in message
+    assert f"understudy explain {RECOVERED.id} --deployable demo" in message
+
+
+@pytest.mark.parametrize(
+    ("one", "to_do"),
+    [
+        (ended(State.EXHAUSTED, reason="meltdown: 6 of 20"), "find what those that failed have in common"),
+        (ended(State.ESCALATED, tried=("i-1", "i-2", "i-3")), "mend the image or the release, and deploy"),
+        (ended(State.ESCALATED), "look at it: nothing more is done by itself"),
+        (ended(State.SUPPRESSED, confirmed_ms=0), "look at what lies between the prober and the node"),
+        (ended(State.SUPPRESSED), "left so because somebody asked for that"),
+    ],
+)
+def test_an_end_that_needs_a_person_says_so_in_its_subject_and_what_to_look_at_first(one: Incident, to_do: str) -> None:
+    subject, message = notice(one, "end", one.reason)
+
+    assert subject.startswith("[understudy] demo/counter needs a person: ")
+    assert to_do in message
+    assert "understudy re" in message, "the word by which it goes on"
+
+
+@pytest.mark.parametrize(
+    ("what", "to_do"), [("page", "look at the instance in EC2"), ("late", "no capacity"), ("often", "as long as the budget lasts")]
+)
+def test_a_call_in_between_says_what_to_look_at(what: str, to_do: str) -> None:
+    subject, message = notice(RECREATING, what, "it takes long")
+
+    assert "a person is needed" in subject
+    assert to_do in message.split("Why:")[0]
+
+
+def test_what_an_operator_asked_for_is_not_told_as_a_failure() -> None:
+    assert "is being replaced: replacing i-0aaa" in notice(replace(RECREATING, cause=Cause.OPERATOR), "open", "x")[0]
+
+
+def test_an_end_of_what_came_to_nothing_says_so() -> None:
+    subject, message = notice(incident(State.SUPPRESSED, ended_ms=NOW, reason="healthy again: it reports healthy"), "end", "x")
+
+    assert subject == "[understudy] demo/counter is left alone: healthy again: it reports healthy"
+    assert "What to do: nothing." in message
+
+
+def test_a_subject_is_ascii_and_short_enough_for_sns() -> None:
+    """https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
+    subject, _ = notice(ended(State.ESCALATED, reason="Zähler " * 40), "end", "x")
+
+    assert len(subject) < 100
+    assert subject.isascii()
+
+
+def test_a_message_is_plain_text_of_lines_that_a_screen_holds() -> None:
+    _, message = notice(RECOVERED, "end", "EC2 says i-0aaa is terminated")
+
+    assert max(len(line) for line in message.splitlines()) < 240
+    assert "\t" not in message
