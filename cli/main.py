@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import spec
-from cli import convert, diff, estimate, pin, programs
+from cli import convert, diff, estimate, operators, pin, programs
 from cli.programs import ROOT, Trouble
 from cli.validate import losses, say_problems, validate
 from core.model import NAME
@@ -32,6 +32,7 @@ a first round:
   understudy drill --list                      what can be broken, and what must hold
   understudy drill kill-instance               break it on the local cloud and watch it come back
   understudy synth deployables/demo.yaml       write the template that goes to AWS
+  understudy status                            how what is deployed stands, once it is there
 """
 
 
@@ -156,6 +157,8 @@ def parser() -> argparse.ArgumentParser:
 
     diff.add_options(_verb(commands, "diff", "say what a deploy would interrupt", diff.ABOUT, diff.EXAMPLES))
 
+    operators.add_commands(lambda *said: _verb(commands, *said))
+
     pin.add_options(_verb(commands, "pin", "keep images from moving, or move them on purpose", pin.ABOUT, pin.EXAMPLES))
 
     example = "example:\n  understudy synth deployables/demo.yaml --output cdk.out\n"
@@ -227,6 +230,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
+    told = operators.run(given)
+    if told is not None:
+        return told
     match given.command:
         case "validate":
             return validate(given.file, as_json=given.json)
