@@ -46,11 +46,14 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, list[dict[str, 
 
 
 def _wakes(event: Mapping[str, Any]) -> list[Wake]:
-    try:
-        return recovery_wakes(event)
-    except BadEvent as error:
-        log.say(ME, f"left alone: {error}")  # trying it again would not make it better
-        return []
+    """Of several records each by itself: one that cannot be read hides no other."""
+    records, found = event.get("Records"), []
+    for part in [{"Records": [record]} for record in records] if isinstance(records, list) else [event]:
+        try:
+            found += recovery_wakes(part)
+        except BadEvent as error:
+            log.say(ME, f"left alone: {error}")  # trying it again would not make it better
+    return found
 
 
 def _answer(wake: Wake, context: Any) -> None:
