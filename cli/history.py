@@ -10,7 +10,8 @@ from cli.programs import Trouble
 from cli.state_table import Aws, Place, Table, read
 from cli.telling import at, long, print_json
 from core import names
-from core.incident import Incident, State, incident_item, parse_incident
+from core.incident import Incident, incident_item, parse_incident
+from core.notices import needs_person
 
 ABOUT = """\
 List what happened to a deployable, newest first: its incidents, with how each ended and how long each part of it took, and
@@ -92,10 +93,6 @@ def words(incident: Incident) -> Iterator[str]:
     yield f"    why: {incident.reason}"
     yield f"    {durations(incident)}; noticed by {incident.woken_by}"
     yield f"    {incident.id}"
-
-
-def needs_person(incident: Incident) -> bool:
-    return incident.escalated_to == "person" and incident.state is not State.RECOVERED
 
 
 def durations(incident: Incident) -> str:

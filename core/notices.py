@@ -22,7 +22,7 @@ PARTS = (
 def notice(incident: Incident, what: str, reason: str) -> tuple[str, str]:
     """(subject, message). what: `open`, `end`, or a call for a person in between: `page`, `late`, `often`."""
     name = f"{incident.deployable}/{incident.assembly}"
-    headline = f"{name} {_headline(incident, what)}"
+    headline = f"{name}: {_headline(incident, what)}"
     lines = [
         f"{headline}.",
         "",
@@ -46,14 +46,14 @@ def notice(incident: Incident, what: str, reason: str) -> tuple[str, str]:
 
 def _headline(incident: Incident, what: str) -> str:
     if what == "open":
-        return f"{'is being replaced' if incident.cause is Cause.OPERATOR else 'fails'}: replacing {incident.instance}"
+        return f"replacing {incident.instance}{', as an operator asked' if incident.cause is Cause.OPERATOR else ', which fails'}"
     if what != "end":
         return {"often": "was replaced too often: a person is needed"}.get(what, "does not come back: a person is needed")
     if incident.state is State.RECOVERED:
-        return f"serves again after {_lasted_s(incident):.0f} s"
+        return f"recovered after {_lasted_s(incident):.0f} s, and serves again"
     if needs_person(incident):
-        return f"needs a person: {incident.reason[:REASON_CHARS_MAX]}"
-    return f"is left alone: {incident.reason[:REASON_CHARS_MAX]}"
+        return f"a person is needed: {incident.reason[:REASON_CHARS_MAX]}"
+    return f"left alone: {incident.reason[:REASON_CHARS_MAX]}"
 
 
 def needs_person(incident: Incident) -> bool:

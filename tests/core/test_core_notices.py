@@ -20,7 +20,7 @@ def ended(state: State, **changes: object) -> Incident:
 def test_a_beginning_says_what_fails_and_that_nothing_need_be_done() -> None:
     subject, message = notice(RECREATING, "open", "EC2 says i-0aaa is terminated")
 
-    assert subject == "[understudy] demo/counter fails: replacing i-0aaa"
+    assert subject == "[understudy] demo/counter: replacing i-0aaa, which fails"
     assert message.splitlines()[2].startswith("What to do: nothing. Another message follows")
     assert "Why:        EC2 says i-0aaa is terminated" in message
     assert "verify - (until it was seen to serve)" in message
@@ -29,7 +29,7 @@ def test_a_beginning_says_what_fails_and_that_nothing_need_be_done() -> None:
 def test_an_end_says_how_long_it_took_and_what_each_part_of_that_was() -> None:
     subject, message = notice(RECOVERED, "end", "EC2 says i-0aaa is terminated")
 
-    assert subject == "[understudy] demo/counter serves again after 42 s"
+    assert subject == "[understudy] demo/counter: recovered after 42 s, and serves again"
     assert "What to do: nothing; it serves again." in message
     assert "It took:    detect 35.0 s (until it was noticed), decide 3.0 s (until it was certain), act 1.0 s" in message
     assert "Evidence, in the bucket:\n  evidence/demo/counter/i-0aaa/1.json" in message
@@ -49,7 +49,7 @@ def test_an_end_says_how_long_it_took_and_what_each_part_of_that_was() -> None:
 def test_an_end_that_needs_a_person_says_so_in_its_subject_and_what_to_look_at_first(one: Incident, to_do: str) -> None:
     subject, message = notice(one, "end", one.reason)
 
-    assert subject.startswith("[understudy] demo/counter needs a person: ")
+    assert subject.startswith("[understudy] demo/counter: a person is needed: ")
     assert to_do in message
     assert "understudy re" in message, "the word by which it goes on"
 
@@ -65,13 +65,13 @@ def test_a_call_in_between_says_what_to_look_at(what: str, to_do: str) -> None:
 
 
 def test_what_an_operator_asked_for_is_not_told_as_a_failure() -> None:
-    assert "is being replaced: replacing i-0aaa" in notice(replace(RECREATING, cause=Cause.OPERATOR), "open", "x")[0]
+    assert "replacing i-0aaa, as an operator asked" in notice(replace(RECREATING, cause=Cause.OPERATOR), "open", "x")[0]
 
 
 def test_an_end_of_what_came_to_nothing_says_so() -> None:
     subject, message = notice(incident(State.SUPPRESSED, ended_ms=NOW, reason="healthy again: it reports healthy"), "end", "x")
 
-    assert subject == "[understudy] demo/counter is left alone: healthy again: it reports healthy"
+    assert subject == "[understudy] demo/counter: left alone: healthy again: it reports healthy"
     assert "What to do: nothing." in message
 
 

@@ -61,7 +61,10 @@ def test_a_frozen_node_is_replaced_and_the_story_is_told(cloud: Any) -> None:
     assert all(v is not None for v in incident.durations().values())
     assert incident.durations()["detect_s"] == 35.0
     subjects = [m["Subject"] for m in cloud.messages("people")]
-    assert sorted(subjects) == [f"[understudy] demo/counter fails: replacing {old}", "[understudy] demo/counter serves again after 36 s"]
+    assert sorted(subjects) == [
+        "[understudy] demo/counter: recovered after 36 s, and serves again",
+        f"[understudy] demo/counter: replacing {old}, which fails",
+    ]
     assert any(key.endswith("-console.txt") for key in cloud.evidence())
 
 
@@ -120,7 +123,7 @@ def test_disagreement_kills_nobody_and_tells_people(cloud: Any) -> None:
     assert cloud.state(node) == "running"
     assert cloud.ended()[0].state is State.SUPPRESSED
     (message,) = cloud.messages("people")
-    assert message["Subject"].startswith("[understudy] demo/counter needs a person: ")
+    assert message["Subject"].startswith("[understudy] demo/counter: a person is needed: ")
 
 
 def test_when_nobody_can_look_nobody_is_killed(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +306,7 @@ def test_an_end_that_could_not_be_told_fails_the_call_and_is_told_by_the_next(cl
     run(cloud, wake)
 
     (message,) = cloud.messages("people")
-    assert message["Subject"].startswith("[understudy] demo/counter needs a person: ")
+    assert message["Subject"].startswith("[understudy] demo/counter: a person is needed: ")
 
 
 def test_a_throttled_read_costs_a_second_and_not_the_call(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
