@@ -32,17 +32,23 @@ def _named(value: Any) -> Iterator[str]:
             yield from _named(inner)
 
 
+def needed_by(logical_id: str, resources: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What must be complete before a resource is begun; all else may be made beside it."""
+    body = resources[logical_id]
+    depends = body.get("DependsOn", [])
+    needed = [depends] if isinstance(depends, str) else list(depends)
+    needed += [name for name in _named(body.get("Properties", {})) if name != logical_id]
+    return [name for name in needed if name in resources]
+
+
 def creation_order(resources: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Logical ids, each after those it needs; otherwise in the template's own order. Raises Circular.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-dependson.html
     """
     sorter: TopologicalSorter[str] = TopologicalSorter()
-    for logical_id, body in resources.items():
-        depends = body.get("DependsOn", [])
-        needed = [depends] if isinstance(depends, str) else list(depends)
-        needed += [name for name in _named(body.get("Properties", {})) if name != logical_id]
-        sorter.add(logical_id, *(name for name in needed if name in resources))
+    for logical_id in resources:
+        sorter.add(logical_id, *needed_by(logical_id, resources))
     try:
         return list(sorter.static_order())
     except CycleError as error:

@@ -7,11 +7,12 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from lab.emulator.cloudformation.provider import ResourceError
-from lab.emulator.cloudformation.signals import Say, await_signals, listening, seconds_of
+from lab.emulator.cloudformation.signals import Awaited, Say, listening, seconds_of
 from lab.world import World
 
 CREATION_LONGEST_S = 12 * 3600.0
@@ -37,21 +38,30 @@ Work = Callable[[Placed, str, Set[str]], None]
 ROLLS: dict[str, Callable[[Mapping[str, Any]], Work]] = {}
 
 
-def make(placed: Placed, act: Callable[[], Any]) -> Any:
-    """Make the resource, and wait for the signals that its CreationPolicy asks for. Raises ResourceError."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A resource that is there. awaited: the signals that it is still waited for, None: it is complete; `done` ends the listening."""
+
+    resource: Any
+    awaited: Awaited | None
+    done: Callable[[], None]
+
+
+def make(placed: Placed, act: Callable[[], Any]) -> Made:
+    """Make the resource, and say what its CreationPolicy waits for. Raises ResourceError."""
     policy = placed.body.get("CreationPolicy")
     if not policy:
-        return act()
+        return Made(act(), None, lambda: None)
     only(policy, "CreationPolicy", "ResourceSignal")
     if placed.type_name not in WAITED_FOR:
         raise ResourceError("the lab does not understand a CreationPolicy of this type")
     wanted = policy["ResourceSignal"]
     only(wanted, "ResourceSignal", "Count", "Timeout")
     timeout_s = seconds_of(str(wanted.get("Timeout", "PT5M")), longest=CREATION_LONGEST_S, what="Timeout")
-    with listening(placed.stack_id, placed.logical_id, placed.say) as box:
+    with ExitStack() as open_box:
+        box = open_box.enter_context(listening(placed.stack_id, placed.logical_id, placed.say))
         made = act()
-        await_signals(placed.world, box, count=int(wanted.get("Count", 1)), timeout_s=timeout_s)
-    return made
+        return Made(made, Awaited(placed.world, box, count=int(wanted.get("Count", 1)), timeout_s=timeout_s), open_box.pop_all().close)
 
 
 def update_work(placed: Placed) -> Work | None:

@@ -17,8 +17,9 @@ from werkzeug.exceptions import HTTPException
 
 from lab.emulator.cloudformation import policies
 from lab.emulator.cloudformation.changesets import StackFailed
-from lab.emulator.cloudformation.order import Circular, creation_order
+from lab.emulator.cloudformation.order import Circular, creation_order, needed_by
 from lab.emulator.cloudformation.provider import ResourceError
+from lab.emulator.cloudformation.waited import Waited
 from lab.world import World
 
 log = logging.getLogger("lab.emulator.cloudformation")
@@ -119,8 +120,11 @@ def create_all(self: parsing.ResourceMap, template: dict[str, Any]) -> bool:
     self._template = template
     self._resource_json_map = template["Resources"]
     stack = stack_of(self)
-    for logical_id in _order(stack, self):
-        _make(stack, self, logical_id, "CREATE", lambda name: _create(stack, self, name))
+    with Waited(lambda name, made: _complete(stack, self, name, "CREATE", made)) as waited:
+        for logical_id in _order(stack, self):
+            waited.settle(needed_by(logical_id, self._resource_json_map))
+            _make(stack, self, logical_id, "CREATE", lambda name: _create(stack, self, name), waited)
+        waited.settle_all()
     return True
 
 
@@ -133,7 +137,7 @@ def _placed(stack: models.Stack, resource_map: parsing.ResourceMap, logical_id: 
     return policies.Placed(world=_worlds[0], stack_id=stack.stack_id, logical_id=logical_id, type_name=body["Type"], body=body, say=say)
 
 
-def _create(stack: models.Stack, resource_map: parsing.ResourceMap, logical_id: str) -> Any:
+def _create(stack: models.Stack, resource_map: parsing.ResourceMap, logical_id: str) -> policies.Made:
     placed = _placed(stack, resource_map, logical_id, "CREATE")
     if placed.type_name in policies.ROLLS:
         policies.update_work(placed)  # refused now rather than at the first update
@@ -197,7 +201,9 @@ def update_all(self: parsing.ResourceMap, template: dict[str, Any], parameters: 
 
     for logical_id in _order(stack, self):
         if logical_id not in self._parsed_resources:
-            _make(stack, self, logical_id, "CREATE", lambda name: _create(stack, self, name))
+            with Waited(lambda name, made: _complete(stack, self, name, "CREATE", made)) as waited:
+                _make(stack, self, logical_id, "CREATE", lambda name: _create(stack, self, name), waited)
+                waited.settle_all()
             continue
         properties = _wanted_properties(stack, self, logical_id)
         if properties != _made_of(self).get(logical_id):
@@ -226,8 +232,18 @@ def _remove(resource_map: parsing.ResourceMap, logical_id: str, body: dict[str, 
     return made
 
 
-def _make(stack: models.Stack, resource_map: parsing.ResourceMap, logical_id: str, verb: str, act: Callable[[str], Any]) -> None:
-    """Do one thing to one resource, with an event before and after. Raises StackFailed whatever goes wrong."""
+def _make(
+    stack: models.Stack,
+    resource_map: parsing.ResourceMap,
+    logical_id: str,
+    verb: str,
+    act: Callable[[str], Any],
+    waited: Waited | None = None,
+) -> None:
+    """Do one thing to one resource, with an event before and after. Raises StackFailed whatever goes wrong.
+
+    waited: takes what is made and not complete yet.
+    """
     if verb == "CREATE" and logical_id in resource_map._parsed_resources:
         return
     there: Any = resource_map._parsed_resources.get(logical_id)
@@ -239,6 +255,16 @@ def _make(stack: models.Stack, resource_map: parsing.ResourceMap, logical_id: st
         log.error("%s %s", type_name, logical_id, exc_info=error)
         why = str(error) if isinstance(error, (ResourceError, ClientError, BotoCoreError)) else f"{type(error).__name__}: {error}"
         raise StackFailed(logical_id, type_name, why) from error
+    if isinstance(made, policies.Made):
+        if made.awaited is not None and waited is not None:
+            waited.add(logical_id, type_name, made)
+            return
+        made = made.resource
+    _complete(stack, resource_map, logical_id, verb, made, type_name)
+
+
+def _complete(stack: models.Stack, resource_map: parsing.ResourceMap, logical_id: str, verb: str, made: Any, type_name: str = "") -> None:
+    type_name = type_name or str(resource_map._resource_json_map[logical_id]["Type"])
     physical_id = getattr(made, "physical_resource_id", None)
     if not isinstance(physical_id, str):
         raise StackFailed(logical_id, type_name, f"made without a physical id ({type(made).__name__})")

@@ -73,23 +73,45 @@ def listening(stack_id: str, logical_id: str, say: Say) -> Iterator[Box]:
             del _boxes[stack_id, logical_id]
 
 
-def await_signals(world: World, box: Box, *, count: int, timeout_s: float) -> None:
-    """Wait for so many successes. timeout_s: AWS's seconds. Raises ResourceError for a failure, or when time is up."""
-    end = world.clock.now() + world.clock.real(timeout_s)
+class Awaited:
+    """So many successes for one resource within a time. timeout_s: AWS's seconds, from now."""
+
+    def __init__(self, world: World, box: Box, *, count: int, timeout_s: float) -> None:
+        self._world, self._box, self._count = world, box, count
+        self._end = world.clock.now() + world.clock.real(timeout_s)
+
+    def come(self) -> bool:
+        """Whether they have all come; False while they may still come. Raises ResourceError for a failure, or when time is up."""
+        box, count = self._box, self._count
+        with _changed:
+            if box.count(SUCCESS) >= count:
+                return True
+            if not box.count(FAILURE):
+                if self._world.clock.now() < self._end:
+                    return False
+                box.say(
+                    f"Failed to receive {count} resource signal(s) for the current batch. "
+                    "Each resource signal timeout is counted as a FAILURE."
+                )
+            raise ResourceError(
+                f"Received {box.count(SUCCESS)} SUCCESS signal(s) out of {count}. "
+                "Unable to satisfy 100% MinSuccessfulInstancesPercent requirement"
+            )
+
+
+def wait_a_moment() -> None:
+    """Until a signal comes, or the lab's clock is to be looked at again; the call that began this work returns."""
     now_waits()
     with _changed:
-        while box.count(SUCCESS) < count and not box.count(FAILURE) and world.clock.now() < end:
-            _changed.wait(POLL_S)
-        if box.count(SUCCESS) >= count:
-            return
-        if not box.count(FAILURE):
-            box.say(
-                f"Failed to receive {count} resource signal(s) for the current batch. Each resource signal timeout is counted as a FAILURE."
-            )
-        raise ResourceError(
-            f"Received {box.count(SUCCESS)} SUCCESS signal(s) out of {count}. "
-            "Unable to satisfy 100% MinSuccessfulInstancesPercent requirement"
-        )
+        _changed.wait(POLL_S)
+
+
+def await_signals(world: World, box: Box, *, count: int, timeout_s: float) -> None:
+    """Wait for so many successes. timeout_s: AWS's seconds. Raises ResourceError for a failure, or when time is up."""
+    awaited = Awaited(world, box, count=count, timeout_s=timeout_s)
+    now_waits()
+    while not awaited.come():
+        wait_a_moment()
 
 
 def _signal(self: CloudFormationResponse) -> ActionResult:
