@@ -58,7 +58,7 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
             session.put_up()
             cloud = Cloud(lab_dir, session.stack)
             with Stage(cloud, playable(cloud, args.assembly), session.journal, patience_s=args.patience) as stage:
-                stage.deployable = args.deployable.resolve()
+                stage.deployable, stage.time_scale = args.deployable.resolve(), args.time_scale
                 first_service(stage)
                 if args.sabotage is not None:
                     sabotage = SABOTAGES[args.sabotage]

@@ -36,8 +36,15 @@ def row_of(result: Mapping[str, Any]) -> Row:
         _seconds(result["ours_s"]),
         str(there.get("at", "-")),
         str(there.get("version", "-")),
-        f"{there['cores']}, {there['load']:g}" if there else "-",
+        _machine(there),
     )
+
+
+def _machine(there: Mapping[str, Any]) -> str:
+    if not there:
+        return "-"
+    faster = f"; AWS's delays by {there['time_scale']:g} shorter" if there.get("time_scale", 1.0) != 1.0 else ""
+    return f"{there['cores']}, {there['load']:g}{faster}"
 
 
 def _seconds(value: float | None) -> str:

@@ -12,13 +12,17 @@ from typing import Any
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def here(began_at: float) -> dict[str, Any]:
-    """began_at: seconds since the epoch. load: the mean number of processes that wanted a processor, over the last minute."""
+def here(began_at: float, time_scale: float = 1.0) -> dict[str, Any]:
+    """began_at: seconds since the epoch. load: the mean number of processes that wanted a processor, over the last minute.
+
+    time_scale: how many times faster than in reality AWS's own windows passed.
+    """
     return {
         "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(began_at)),
         "version": version(),
         "cores": os.cpu_count() or 0,
         "load": round(os.getloadavg()[0], 1),
+        "time_scale": time_scale,
     }
 
 

@@ -74,7 +74,7 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
         ours_s=ours,
         aws_delays=each,
         incident=outcome.incident,
-        circumstances=here(since),
+        circumstances=here(since, stage.time_scale),
     )
     say(report.promises(result))
     return result

@@ -37,6 +37,7 @@ class Stage:
         """patience_s: how long a drill waits for a recovery before it calls it broken."""
         self.cloud, self.slot, self.journal, self.patience_s = cloud, slot, journal, patience_s
         self.deployable: Path | None = None  # its file, for drills that deploy it anew
+        self.time_scale = 1.0  # AWS's seconds in one of ours
         self.client = Client(slot.finder(), slot.ports[0], tls=slot.tls)
         self.restarts_before = 0
         self.struck: tuple[str, ...] = ()  # assemblies that the drill breaks beside its own

@@ -1,7 +1,7 @@
 """Play drills one after another in one lab, each with one protection broken before it and mended after it; a program.
 
 python proving.py LABDIR RESULTS STEPS: inside the lab's space, from a repository's folder. STEPS is JSON,
-[{"name", "drill", "sabotage" or null, "patience_s"}]; RESULTS gets {name: what was seen} as JSON.
+[{"name", "drill", "sabotage" or null, "patience_s"}], all of drills that need the same lab; RESULTS gets {name: what was seen} as JSON.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.drills.cloud import Cloud, wait_for
+from lab.drills.programme import SETTINGS
 from lab.drills.runner import play
 from lab.drills.sabotage import HANGS_TIMEOUT_S, SABOTAGES, clear_lost_work
 from lab.drills.scenes import DRILLS
@@ -22,7 +23,6 @@ from lab.playing import first_service, playable
 from lab.session import Session
 
 TIME_SCALE = 4.0  # AWS's windows a quarter as long; our own code runs in real time
-DEPLOYABLE = Path("deployables/demo.yaml").resolve()
 
 
 def say(line: str) -> None:
@@ -78,13 +78,16 @@ def prove(step: dict[str, Any], cloud: Cloud, stage: Stage) -> dict[str, Any]:
 def main() -> int:
     lab_dir, results = Path(sys.argv[1]), Path(sys.argv[2])
     seen: dict[str, dict[str, Any]] = {}
-    with Session(lab_dir, DEPLOYABLE, say, time_scale=TIME_SCALE) as session:
+    steps = json.loads(sys.argv[3])
+    deployable, foundation = SETTINGS[DRILLS[steps[0]["drill"]].needs].files(results.parent / "files")
+    with Session(lab_dir, deployable, say, time_scale=TIME_SCALE, foundation=foundation) as session:
         session.start()
         session.put_up()
         cloud = Cloud(lab_dir, session.stack)
         with Stage(cloud, playable(cloud), session.journal) as stage:
             first_service(stage)
-            for step in json.loads(sys.argv[3]):
+            stage.deployable = deployable
+            for step in steps:
                 seen[step["name"]] = prove(step, cloud, stage)
                 draft = results.with_suffix(".draft")
                 draft.write_text(json.dumps(seen))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from lab.drills.drill import Drill
+from lab.drills.loop_scenes import boot_loop, crash_loop
+from lab.drills.meltdown_scenes import meltdown
 from lab.drills.place_scenes import no_capacity, zone_loss
+from lab.drills.release_scenes import crash_loop_release
 
 TWO_SIZES = "two sizes in two zones"
 FLEET = "twenty assemblies on one foundation"
@@ -16,6 +19,7 @@ DRILLS: tuple[Drill, ...] = (
         60.0,
         zone_loss,
         needs=TWO_SIZES,
+        broken_by=("one-zone",),
     ),
     Drill(
         "no-capacity",
@@ -24,5 +28,39 @@ DRILLS: tuple[Drill, ...] = (
         15.0,
         no_capacity,
         needs=TWO_SIZES,
+        broken_by=("one-zone",),
+    ),
+    Drill(
+        "crash-loop-release",
+        "a release is deployed whose application crashes at every start",
+        "the deploy fails and the former version serves again, by itself; one machine of each",
+        100.0,
+        crash_loop_release,
+        needs=TWO_SIZES,
+    ),
+    Drill(
+        "boot-loop",
+        "the machine is terminated behind our back, and so is every one that is to take its place, as soon as it runs",
+        "after three in a row a person is called, and no more machines are spent",
+        180.0,
+        boot_loop,
+        needs=TWO_SIZES,
+        broken_by=("recover-code",),
+    ),
+    Drill(
+        "crash-loop",
+        "the application crashes at every start, on every machine",
+        "the node asks, three replacements are tried, a person is called, and no more machines are spent",
+        420.0,
+        crash_loop,
+        needs=TWO_SIZES,
+    ),
+    Drill(
+        "meltdown",
+        "eight of twenty nodes on one foundation hang at once",
+        "at most four are replaced, then all of it stops and people are called; the others are not touched",
+        180.0,
+        meltdown,
+        needs=FLEET,
     ),
 )
