@@ -121,11 +121,19 @@ def predecessor_blocks(view: View, permit: Permit) -> str | None:
     """Why the holder of the permit may still be running its applications; None once it cannot.
 
     Only EC2's `terminated` counts, or the holder's own word, under its own epoch, that it has
-    released them for good. `stopped` does not count: it can be started again.
+    released them for good. `stopped` does not count: it can be started again. Where the file says
+    `fence_timeout`, so does that EC2 did not confirm its end in that time, though it was ended by force.
     """
-    if view.is_dead(permit.instance) or _released(view, permit):
+    if view.is_dead(permit.instance) or _released(view, permit) or _proceeds(view, permit):
         return None
     return f"the permit is still {permit.instance}'s (epoch {permit.epoch}), which is {view.state_of(permit.instance)}"
+
+
+def _proceeds(view: View, permit: Permit) -> bool:
+    incident = view.incident
+    if incident is None or incident.ended or not incident.proceeded_ms:
+        return False
+    return (incident.instance, incident.epoch) == (permit.instance, permit.epoch)
 
 
 def _runs_beyond(view: View, instance: str, permit: Permit | None) -> Report | None:
@@ -147,6 +155,8 @@ def _released(view: View, permit: Permit) -> bool:
 def _how_gone(view: View, permit: Permit) -> str:
     if view.is_dead(permit.instance):
         return f"is {view.state_of(permit.instance)}"
+    if _proceeds(view, permit):
+        return f"is not seen to have ended ({view.state_of(permit.instance)}), which the file lets pass"
     return f"has released epoch {permit.epoch}"
 
 

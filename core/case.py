@@ -57,10 +57,14 @@ class Case:
     def two_signals(self) -> bool:
         """Bad inside, failing outside for long enough that one hiccup is not enough, and in a look taken right now."""
         if self._two_signals is None:
-            self._two_signals = self.inside.is_bad and self.fails_outside and self._fails_for_long()
+            self._two_signals = self.inside.is_bad and self.fails_for_long
         return self._two_signals
 
-    def _fails_for_long(self) -> bool:
+    @property
+    def fails_for_long(self) -> bool:
+        """Failing from outside in the latest look, and in those before it for long enough that it is no hiccup."""
+        if not self.fails_outside:
+            return False
         looks = self.view.looks.get(self.node)
         since_ms = failing_since_ms(looks) if looks is not None else None
         return looks is not None and since_ms is not None and looks.looks[-1].at_ms - since_ms >= self.policy.looks_failing_s * 1000

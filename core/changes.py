@@ -9,7 +9,7 @@ from core.budget import Budget, Entry, with_entry
 from core.case import NEVER_FAILED
 from core.incident import ENDED, TRIED_MAX, Incident, State, incident_id, noted
 from core.snapshot import View
-from core.steps import Adopt, Change, Confirm, Decision, End, Lose, Move, NoteFront, Open
+from core.steps import Adopt, Change, Confirm, Decision, End, Lose, Move, NoteFront, Open, Proceed
 
 ME = "recover_assembly"
 
@@ -35,6 +35,8 @@ def apply(view: View, decision: Decision) -> Incident:
         case Adopt(instance, epoch, reason):
             adopted = replace(before, new_instance=instance, new_epoch=epoch, verifying_ms=now_ms, front="")
             return _entered(adopted, State.VERIFYING, reason, now_ms)
+        case Proceed(reason):
+            return _entered(replace(before, isolated_ms=now_ms, proceeded_ms=now_ms), State.RECREATING, reason, now_ms)
         case NoteFront(instance, said):
             return noted(replace(before, front=said), now_ms, "move_front", f"the front is on {instance}: {said}")
         case End(to, reason, rung):
@@ -42,7 +44,6 @@ def apply(view: View, decision: Decision) -> Incident:
 
 
 def _opened(view: View, before: Incident, step: Open, woken_by: str) -> Incident:
-    assert view.permit is not None, "nobody else can be suspected"
     now_ms = view.now_ms
     incident = replace(
         NEVER_FAILED,
@@ -51,7 +52,7 @@ def _opened(view: View, before: Incident, step: Open, woken_by: str) -> Incident
         id=incident_id(now_ms, step.instance),
         revision=before.revision,  # it is written over the last one
         instance=step.instance,
-        epoch=view.permit.epoch,
+        epoch=step.epoch,
         state=State.SUSPECTED,
         reason=step.reason,
         woken_by=woken_by,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from typing import Any
 
 from core.model import NAME, Deployable, Front, FrontKind, OnDisagreement, Tolerance
+from core.policy import DEFAULT, Policy, policy_of
 
 VERSION = 1
 PARAMETER_BYTES_MAX = 4096  # a standard one's, which is free
@@ -39,6 +40,7 @@ class Watched:
     on_disagreement: OnDisagreement
     after: tuple[str, ...] = ()
     has_volume: bool = False
+    policy: Policy = DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +64,12 @@ class Fleet:
 
 def fleet_file(deployable: Deployable) -> str:
     """Of one deployable, without the range of its network, which may be known only when it is deployed: for the functions' archive."""
-    return _compact({"v": VERSION, "d": _told(deployable)})
+    return _compact({"v": VERSION, **_numbers(deployable), "d": _told(deployable)})
 
 
 def fleet_to_json(deployable: Deployable) -> str:
     """Compact text of one deployable, for a parameter. Raises ValueError when it would not fit."""
-    text = _compact({"v": VERSION, "c": {deployable.name: deployable.network.cidr}, "d": _told(deployable)})
+    text = _compact({"v": VERSION, "c": {deployable.name: deployable.network.cidr}, **_numbers(deployable), "d": _told(deployable)})
     if len(text.encode()) > PARAMETER_BYTES_MAX:
         raise ValueError(
             f"{deployable.name}: what is told of {len(deployable.assemblies)} assemblies takes {len(text.encode())} bytes of a parameter, "
@@ -128,7 +130,8 @@ def parse_fleet(text: str, *, cidr: str | None = None) -> Fleet:
     for deployable, assemblies in body["d"].items():
         if not isinstance(assemblies, list):
             raise BadFleet(f"d.{deployable} is {assemblies!r}: expected a list of assemblies")
-        watched += [_watched(deployable, index, entry) for index, entry in enumerate(assemblies)]
+        policy = _policy(deployable, body)
+        watched += [replace(_watched(deployable, index, entry), policy=policy) for index, entry in enumerate(assemblies)]
     return Fleet(assemblies=tuple(watched), networks=_networks(body))
 
 
@@ -140,6 +143,23 @@ def _networks(body: Mapping[str, Any]) -> dict[str, IPv4Network]:
         return {deployable: IPv4Network(text) for deployable, text in ranges.items()}
     except ValueError as error:
         raise BadFleet(f"c: {error}") from error
+
+
+def _numbers(deployable: Deployable) -> dict[str, Any]:
+    """What differs from the defaults of its policy; nothing where nothing does."""
+    changed = deployable.recovery.changed()
+    return {"r": {deployable.name: changed}} if changed else {}
+
+
+def _policy(deployable: str, body: Mapping[str, Any]) -> Policy:
+    """By which its incidents are decided: what differs from the defaults is told."""
+    changed = body.get("r", {})
+    if not isinstance(changed, Mapping) or not isinstance(changed.get(deployable, {}), Mapping):
+        raise BadFleet(f"r is {changed!r}: expected an object of settings for each deployable in d")
+    try:
+        return policy_of(changed.get(deployable, {}))
+    except ValueError as error:
+        raise BadFleet(f"r.{deployable}: {error}") from error
 
 
 def _is_int(value: object) -> bool:

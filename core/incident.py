@@ -44,6 +44,7 @@ class Cause(StrEnum):
     REQUEST = "request"  # the node asked
     GONE = "gone"  # EC2 says so
     OPERATOR = "operator"  # a person asked for it
+    DISAGREEMENT = "disagreement"  # it says it is well and fails from outside, and the file says to replace it after a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Incident:
     driver, driven_until_ms: the call that is working on it, and until when others leave it alone.
     tried: replacements seen dying before they ran. fence: 0 nothing yet, 1 group told and terminated
     without OS shutdown, 2 forced. escalated_to: the rung that was reached ("" while it is the assembly).
+    proceeded_ms: when it went on though EC2 had not confirmed the end of the old node.
     """
 
     deployable: str
@@ -85,6 +87,7 @@ class Incident:
     ended_ms: int = 0
     fence: int = 0
     fenced_ms: int = 0
+    proceeded_ms: int = 0
     new_instance: str = ""
     new_epoch: int = 0
     front: str = ""
@@ -146,6 +149,7 @@ _NUMBERS = (
     "revision", "epoch", "failed_ms", "opened_ms", "state_ms", "confirmed_ms", "acted_ms", "isolated_ms", "verifying_ms",
     "ended_ms", "fence", "fenced_ms", "new_epoch", "driven_until_ms",
 )  # fmt: skip
+_LATER = ("proceeded_ms",)  # numbers that older records do not have: 0 there
 _LISTS = ("evidence", "told", "tried")
 
 
@@ -160,7 +164,7 @@ def incident_item(incident: Incident, *, sk: str = names.OPEN) -> dict[str, Any]
         "evidence_done": incident.evidence_done,
         "notes": [{"at_ms": n.at_ms, "who": n.who, "what": n.what} for n in incident.notes],
     }
-    for name in (*_TEXTS, *_NUMBERS):
+    for name in (*_TEXTS, *_NUMBERS, *_LATER):
         item[name] = getattr(incident, name)
     for name in _LISTS:
         item[name] = list(getattr(incident, name))
@@ -180,9 +184,9 @@ def parse_incident(item: Mapping[str, Any]) -> Incident:
     if not isinstance(version, int) or version > VERSION:
         raise BadRecord(f"{where}: version is {version!r}, this reader knows up to {VERSION}")
     fields: dict[str, Any] = {}
-    for kind, wanted in ((str, _TEXTS), (int, _NUMBERS), (list, _LISTS)):
+    for kind, wanted in ((str, _TEXTS), (int, _NUMBERS), (int, _LATER), (list, _LISTS)):
         for name in wanted:
-            value = item.get(name)
+            value = item.get(name, 0) if wanted is _LATER else item.get(name)
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise BadRecord(f"{where}: {name} is {value!r}, expected {kind.__name__}")
             fields[name] = tuple(str(v) for v in value) if isinstance(value, list) else value

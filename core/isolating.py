@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from core.case import Case
 from core.incident import Cause, State
-from core.steps import Fence, KeepEvidence, Move, Step, Tell, Wait
+from core.steps import Fence, KeepEvidence, Move, Proceed, Step, Tell, Wait
 
 GONE, RECREATING = Cause.GONE, State.RECREATING
 
@@ -36,11 +38,19 @@ def force(case: Case) -> Step | None:
 
 
 def unconfirmed(case: Case) -> Step | None:
-    waited_ms = _waited_ms(case)
-    if waited_ms <= case.policy.fence_page_s * 1000 or "page" in case.incident.told:
+    waited_ms, timeout_s = _waited_ms(case), case.policy.fence_timeout_s
+    if "page" in case.incident.told or waited_ms <= min(case.policy.fence_page_s, timeout_s or math.inf) * 1000:
         return None
-    why = f"EC2 does not confirm that {case.node} is terminated after {waited_ms // 1000} s; nothing else may start before it does"
-    return Tell("page", why)
+    then = "nothing else may start before it does" if timeout_s is None else f"after {round(timeout_s)} s another one starts all the same"
+    return Tell("page", f"EC2 does not confirm that {case.node} is terminated after {waited_ms // 1000} s; {then}")
+
+
+def proceed(case: Case) -> Step | None:
+    """Its user chose to risk two at once rather than to wait for a word that may never come."""
+    timeout_s = case.policy.fence_timeout_s
+    if timeout_s is None or case.incident.fence < 2 or _waited_ms(case) <= timeout_s * 1000:
+        return None
+    return Proceed(f"EC2 has not confirmed for {_waited_ms(case) // 1000} s that {case.node} is terminated; going on, as the file says")
 
 
 def wait(case: Case) -> Step:

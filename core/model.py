@@ -11,6 +11,7 @@ from core.balancer import Balancer
 from core.capacity import ON_DEMAND, Capacity
 from core.database import Database
 from core.images import Pin
+from core.policy import DEFAULT, Policy
 from core.state import NOT_KEPT, State
 
 # An application's own values live in core.application; the commonest are here too, for those who want the whole.
@@ -46,7 +47,8 @@ class Egress(StrEnum):
 class OnDisagreement(StrEnum):
     """What to do when a node says it is well and looks from outside say it is not."""
 
-    REPORT = "report"
+    REPORT = "report"  # people are told, and decide
+    REPLACE = "replace"  # so are they, and after a time it is replaced
 
 
 class Verdict(StrEnum):
@@ -176,6 +178,7 @@ class Deployable:
     """The assemblies that together give one service; one stack.
 
     pins: the images that do not move, by region. foundation: the shared one's name; None: it has its own.
+    recovery: the numbers by which its incidents are decided.
     """
 
     name: str
@@ -186,6 +189,7 @@ class Deployable:
     dashboard: bool = False
     pins: tuple[Pin, ...] = ()
     foundation: str | None = None
+    recovery: Policy = DEFAULT
 
     def assembly(self, name: str) -> Assembly:
         """The assembly of that name. Raises KeyError naming it and the ones there are."""

@@ -20,7 +20,7 @@ PARTS = (
 
 
 def notice(incident: Incident, what: str, reason: str) -> tuple[str, str]:
-    """(subject, message). what: `open`, `end`, or a call for a person in between: `page`, `late`, `often`."""
+    """(subject, message). what: `open`, `end`, or a call for a person in between: `page`, `late`, `often`, `doubt`."""
     name = f"{incident.deployable}/{incident.assembly}"
     headline = f"{name}: {_headline(incident, what)}"
     lines = [
@@ -48,7 +48,8 @@ def _headline(incident: Incident, what: str) -> str:
     if what == "open":
         return f"replacing {incident.instance}{', as an operator asked' if incident.cause is Cause.OPERATOR else ', which fails'}"
     if what != "end":
-        return {"often": "was replaced too often: a person is needed"}.get(what, "does not come back: a person is needed")
+        said = {"often": "was replaced too often: a person is needed", "doubt": "says it is well and is not reached"}
+        return said.get(what, "does not come back: a person is needed")
     if incident.state is State.RECOVERED:
         return f"recovered after {_lasted_s(incident):.0f} s, and serves again"
     if needs_person(incident):
@@ -84,6 +85,7 @@ _IN_BETWEEN = {
     "open": "nothing. Another message follows when it is over; to look on: understudy status.",
     "page": "look at the instance in EC2. Nothing else may start before EC2 says that it is terminated; as soon as it does, all goes on.",
     "late": "look at the group's activities in Auto Scaling (no capacity? a limit reached?) and at the console of its new instance.",
+    "doubt": "find out whether its clients reach it. If they do, pause recovery (understudy pause), for else it is replaced.",
     "often": "find out why its machines keep failing. It is replaced all the same, as long as the budget lasts.",
 }
 

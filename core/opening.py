@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from core.case import Case
-from core.incident import Cause, State
+from core.incident import Cause, Incident, State
 from core.outlook import failing_since_ms
+from core.records import Phase
 from core.snapshot import View
 from core.steps import Leave, Open, Step, TakeLook, Tell
 
 ESCALATED, EXHAUSTED, SUPPRESSED = State.ESCALATED, State.EXHAUSTED, State.SUPPRESSED
 DOUBT = Cause.NONE
+RELEASED = Phase.RELEASED
+MISSED_S = 300.0  # a minute's sweep looks for it five times; less than what a report lives, which says whether it was released
 
 
 def end_untold(case: Case) -> Step | None:
@@ -28,14 +31,14 @@ def taken_down(case: Case) -> Step | None:
 
 
 def given_up(case: Case) -> Step | None:
-    """An incident that solved nothing is not opened again for a while."""
+    """An incident that solved nothing is not opened again for a while. After a boot loop that holds for whatever was launched next, too."""
     state = case.incident.state
     if state is not ESCALATED and state is not EXHAUSTED:
         return None
     if case.incident.id in case.view.intents.resumed:
         return None
     if state is ESCALATED:
-        return _known(case, case.policy.quiet_s)
+        return _known(case, case.policy.quiet_s, of_any=len(case.incident.tried) >= case.policy.boot_loop)
     return _known(case, case.policy.budget_window_s)
 
 
@@ -55,12 +58,35 @@ def gone(case: Case) -> Step | None:
         return None
     machine, looks = view.machines.get(node), view.looks.get(node)
     known_ms = machine.changed_ms if machine and machine.changed_ms else looks.report_moved_ms if looks else None
-    return Open(node, f"EC2 says {node} is {view.state_of(node)}", _began(view, known_ms))
+    return Open(node, _epoch(case), f"EC2 says {node} is {view.state_of(node)}", _began(view, known_ms))
+
+
+def missed(case: Case) -> Step | None:
+    """Its successor was permitted before anybody suspected it: it is recorded all the same, so that history is complete."""
+    view, permit = case.view, case.view.permit
+    old = missed_predecessor(view, case.incident)
+    if old is None or permit is None:
+        return None
+    machine = view.machines.get(old)
+    why = f"EC2 says {old} is {view.state_of(old)}, and {permit.instance} had its permit before anybody asked"
+    return Open(old, permit.epoch - 1, why, _began(view, machine.changed_ms if machine and machine.changed_ms else permit.at_ms))
+
+
+def missed_predecessor(view: View, last: Incident) -> str | None:
+    """The former holder of the permit, when it ended unreleased, not long ago, and no incident tells of it. last: the latest."""
+    permit = view.permit
+    old = permit.predecessor if permit is not None else None
+    if permit is None or old is None or old == last.instance or old in last.tried or view.now_ms - permit.at_ms > MISSED_S * 1000:
+        return None
+    report = view.reports.get(old)
+    return old if view.is_gone(old) and (report is None or report.phase is not RELEASED) else None
 
 
 def operator(case: Case) -> Step | None:
     asked = case.view.intents.replace.get(case.node)
-    return None if asked is None else Open(case.node, f"an operator wants {case.node} replaced: {asked.words}", case.view.now_ms)
+    return (
+        None if asked is None else Open(case.node, _epoch(case), f"an operator wants {case.node} replaced: {asked.words}", case.view.now_ms)
+    )
 
 
 def starting(case: Case) -> Step | None:
@@ -77,7 +103,7 @@ def asks(case: Case) -> Step | None:
     request = case.view.asks(case.node) if case.node in case.view.requests else None
     if request is None:
         return None
-    return Open(case.node, f"{case.node} asks to be replaced: {request.reason}", _began(case.view, request.at_ms))
+    return Open(case.node, _epoch(case), f"{case.node} asks to be replaced: {request.reason}", _began(case.view, request.at_ms))
 
 
 def doubt_known(case: Case) -> Step | None:
@@ -98,7 +124,7 @@ def fails_inside(case: Case) -> Step | None:
     if not case.inside.is_bad:
         return None
     why = case.inside.why + (", and looks from outside fail" if case.fails_outside else "")
-    return Open(case.node, why, _seen_since(case))
+    return Open(case.node, _epoch(case), why, _seen_since(case))
 
 
 def fails_outside(case: Case) -> Step | None:
@@ -106,21 +132,27 @@ def fails_outside(case: Case) -> Step | None:
     if look is None or not case.fails_outside:
         return None
     why = f"looks from outside fail (HA port: {look.ha}; HTTP: {look.http}), while {case.inside.why}"
-    return Open(case.node, why, _seen_since(case))
+    return Open(case.node, _epoch(case), why, _seen_since(case))
 
 
 def well(case: Case) -> Step:
     return Leave(f"{case.node} is not suspected: {case.inside.why}")
 
 
-def _known(case: Case, pause_s: float) -> Step | None:
-    """It was about the node that holds the permit still, and not long ago."""
+def _known(case: Case, pause_s: float, *, of_any: bool = False) -> Step | None:
+    """It was about the node that holds the permit still (of_any: or another), and not long ago."""
     last, permit = case.incident, case.view.permit
-    if permit is None or last.instance != permit.instance or last.epoch != permit.epoch:
+    if not of_any and (permit is None or last.instance != permit.instance or last.epoch != permit.epoch):
         return None
     if case.view.now_ms - last.ended_ms > pause_s * 1000:
         return None
     return Leave(f"people know already: incident {last.id} {last.state}: {last.reason}")
+
+
+def _epoch(case: Case) -> int:
+    permit = case.view.permit
+    assert permit is not None, "the rules before asked"
+    return permit.epoch
 
 
 def _seen_since(case: Case) -> int:

@@ -14,6 +14,8 @@ from core.snapshot import View
 LOOKS_KEPT = 6  # a minute of sweeps; an item of less than 1 KB
 LOOKS_APART_S = 5.0  # looks taken in quicker succession take one place, so that they do not push the sweeps out
 LOOKS_LIVE_S = 3600
+# Sweeps are 10 s apart and dropped when 20 s late (core.sweep): with three in a row missing the prober was not there.
+GAP_MS = 35_000
 SERVES = frozenset({Verdict.HEALTHY, Verdict.BUSY})
 OK = "ok"
 SAYS = "says "  # how a look words an answer that is not OK
@@ -53,11 +55,12 @@ def with_look(before: Looks | None, look: Look, report: Report | None, *, of: tu
     """The last looks with one more. of: deployable, assembly, instance.
 
     The report counts as moved when its boot or its number changed since this prober's last look:
-    the node's own timestamp is never compared with our clock.
+    the node's own timestamp is never compared with our clock. After a gap in which nobody looked
+    its silence is counted anew: while nobody listened nobody was silent.
     """
     if report is None:
         boot, seq, moved_ms = (before.report_boot, before.report_seq, before.report_moved_ms) if before else ("", 0, 0)
-    elif before and (before.report_boot, before.report_seq) == (report.boot, report.seq):
+    elif before and (before.report_boot, before.report_seq) == (report.boot, report.seq) and not _after_a_gap(before, look):
         boot, seq, moved_ms = before.report_boot, before.report_seq, before.report_moved_ms
     else:
         boot, seq, moved_ms = report.boot, report.seq, look.at_ms
@@ -71,6 +74,10 @@ def with_look(before: Looks | None, look: Look, report: Report | None, *, of: tu
         report_moved_ms=moved_ms,
         expires_at=look.at_ms // 1000 + LOOKS_LIVE_S,
     )
+
+
+def _after_a_gap(before: Looks, look: Look) -> bool:
+    return bool(before.looks) and look.at_ms - before.looks[-1].at_ms > GAP_MS
 
 
 def _earlier(looks: tuple[Look, ...], new: Look) -> tuple[Look, ...]:
@@ -94,10 +101,10 @@ def failing_for_s(looks: Looks) -> float | None:
 
 
 def failing_since_ms(looks: Looks) -> int | None:
-    """When that run began."""
+    """When that run began. A gap in which nobody looked breaks it: an outage of the prober is none of the node's."""
     since_ms = None
     for look in looks.looks[::-1]:
-        if look.verdict is not FAILING:
+        if look.verdict is not FAILING or (since_ms is not None and since_ms - look.at_ms > GAP_MS):
             break
         since_ms = look.at_ms
     return since_ms

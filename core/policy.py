@@ -2,25 +2,71 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from core.application import check_bounds
+
+_FLAGS = frozenset({"keep_until_replaced"})
+_COUNTS = frozenset({"budget_replacements", "meltdown_nodes", "boot_loop"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Seconds unless named otherwise."""
+    """Seconds unless named otherwise. Raises ValueError for numbers that cannot be used together."""
 
     report_silent_s: float = 15.0  # three reports of 5 s missed
     looks_failing_s: float = 10.0  # failing looks must span this: a sweep's length, so that one hiccup is not two signals
     look_fresh_s: float = 5.0  # how old the third look may be when acting on it
     doubt_s: float = 60.0  # with one signal only, look again for so long, then tell people
+    busy_s: float = 600.0  # a node that says it is busy is given so much longer than that
+    disagreement_s: float = 600.0  # where the file says `on_disagreement: replace`: after so long
     quiet_s: float = 3600.0  # how long the same unsolved trouble is not reported again
     budget_replacements: int = 10
     budget_window_s: float = 600.0
     meltdown_nodes: int = 5
     meltdown_share: float = 0.2
     boot_loop: int = 3  # replacements in a row that did not live
+    keep_until_replaced: bool = False  # a node that asks to be replaced lives until its replacement is up
     force_after_s: float = 20.0  # from the terminate call to Force
     fence_page_s: float = 300.0  # EC2 has not confirmed: people are told
+    fence_timeout_s: float | None = None  # EC2 has still not confirmed: go on all the same; None: wait for ever
     verify_s: float = 300.0  # a node that runs but does not serve: up a rung
     new_target_s: float = 300.0  # besides, where an NLB must come to know the node: it takes minutes, and nobody can help it
     incident_s: float = 3600.0  # every incident ends
+
+    def __post_init__(self) -> None:
+        check_bounds(1, math.inf, **{name: value for name, value in self._numbers().items() if name != "meltdown_share"})
+        check_bounds(0.01, 1, meltdown_share=self.meltdown_share)
+        if self.fence_timeout_s is not None and not self.force_after_s < self.fence_timeout_s < self.incident_s:
+            raise ValueError(
+                f"fence_timeout_s is {self.fence_timeout_s:g}: use more than force_after_s ({self.force_after_s:g}) "
+                f"and less than incident_s ({self.incident_s:g})"
+            )
+        for name in ("doubt_s", "fence_page_s", "verify_s"):
+            if getattr(self, name) >= self.incident_s:
+                raise ValueError(f"{name} is {getattr(self, name):g}: use less than incident_s ({self.incident_s:g})")
+
+    def _numbers(self) -> dict[str, float | None]:
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _FLAGS}
+
+    def changed(self) -> dict[str, Any]:
+        """The fields that differ from their defaults: all that has to be told."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) != field.default}
+
+
+def policy_of(changed: Mapping[str, Any]) -> Policy:
+    """What `changed` told. Raises ValueError naming the field and the value; what a newer writer knows besides is left out."""
+    given: dict[str, Any] = {field.name: _checked(field.name, changed[field.name]) for field in fields(Policy) if field.name in changed}
+    return Policy(**given)
+
+
+def _checked(name: str, value: object) -> bool | int | float:
+    if isinstance(value, bool) == (name in _FLAGS) and isinstance(value, int if name in _COUNTS | _FLAGS else (int, float)):
+        return value
+    raise ValueError(f"{name} is {value!r}: expected {'true or false' if name in _FLAGS else 'a number'}")
+
+
+DEFAULT = Policy()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from core.case import Case
+from core.incident import State
 from core.records import Phase
-from core.steps import Adopt, Lose, NudgeGroup, Step, Tell, Wait
+from core.steps import Adopt, End, Lose, NudgeGroup, Step, Tell, Wait
 
-RUNNING = Phase.RUNNING
+RUNNING, ESCALATED = Phase.RUNNING, State.ESCALATED
 
 
 def nudge(case: Case) -> Step | None:
@@ -54,6 +55,16 @@ def runs(case: Case) -> Step | None:
     if report is None or report.epoch != permit.epoch or report.phase is not RUNNING:
         return None
     return Adopt(permit.instance, permit.epoch, f"{permit.instance} runs under epoch {permit.epoch}: verifying")
+
+
+def idle(case: Case) -> Step | None:
+    """It was let in and then hung, stopped or released before it was seen to run: this one ends, so that another may be opened about it."""
+    view, permit = case.view, case.view.permit
+    assert permit is not None, "the rules before asked"
+    member = view.members.get(permit.instance)
+    if member is None or member.lifecycle != "InService" or view.now_ms - permit.at_ms <= case.policy.verify_s * 1000:
+        return None
+    return End(ESCALATED, f"{permit.instance} was let in and is not seen to run: it is suspected itself now")
 
 
 def not_up_yet(case: Case) -> Step:

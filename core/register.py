@@ -74,4 +74,6 @@ def _merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for part in parts:
         found["c"] |= part["c"]
         found["d"] |= part["d"]
+        if "r" in part:
+            found["r"] = found.get("r", {}) | part["r"]
     return found

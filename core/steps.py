@@ -30,9 +30,10 @@ class Wait(NamedTuple):
 
 
 class Open(NamedTuple):
-    """A new incident about the holder of the permit. failed_ms: when it began, as well as anybody knows."""
+    """A new incident about who holds the permit, or held it. failed_ms: when it began, as well as anybody knows."""
 
     instance: str
+    epoch: int
     reason: str
     failed_ms: int
 
@@ -64,6 +65,12 @@ class Adopt(NamedTuple):
 
     instance: str
     epoch: int
+    reason: str
+
+
+class Proceed(NamedTuple):
+    """Go on though EC2 has not confirmed that the node is terminated: the file says so."""
+
     reason: str
 
 
@@ -115,13 +122,15 @@ class PlaceFront(NamedTuple):
 
 
 class Tell(NamedTuple):
-    """Publish one message: `open`, `page` (EC2 does not confirm), `late` (no new node comes), `often` (past its tolerance) or `end`."""
+    """Publish one message: `open`, `page` (EC2 does not confirm), `late` (no new node comes), `often` (past its tolerance),
+    `doubt` (the node says it is well and fails from outside) or `end`.
+    """
 
     what: str
     reason: str
 
 
-Change = Open | Confirm | Move | Lose | Adopt | NoteFront | End
+Change = Open | Confirm | Move | Lose | Adopt | Proceed | NoteFront | End
 Step = Leave | Wait | Change | TakeLook | Spend | KeepEvidence | Fence | NudgeGroup | PlaceFront | Tell
 
 

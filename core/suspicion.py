@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from core.case import Case
 from core.incident import Cause, State
-from core.model import Verdict
+from core.model import OnDisagreement, Verdict
 from core.outlook import SERVES, failing_since_ms
 from core.records import Look
-from core.steps import Confirm, End, Step, TakeLook, Wait
+from core.steps import Confirm, End, Step, TakeLook, Tell, Wait
 
-SUPPRESSED, HEALTHY = State.SUPPRESSED, Verdict.HEALTHY
-GONE, OPERATOR, REQUEST, SIGNALS = Cause.GONE, Cause.OPERATOR, Cause.REQUEST, Cause.SIGNALS
+SUPPRESSED = State.SUPPRESSED
+HEALTHY, BUSY = Verdict.HEALTHY, Verdict.BUSY
+REPLACE = OnDisagreement.REPLACE
+GONE, OPERATOR, REQUEST, SIGNALS, DISAGREEMENT = Cause.GONE, Cause.OPERATOR, Cause.REQUEST, Cause.SIGNALS, Cause.DISAGREEMENT
 
 
 def gone(case: Case) -> Step | None:
@@ -81,6 +83,37 @@ def paused(case: Case) -> Step | None:
     return None if said is None else End(SUPPRESSED, f"{said}; not certain: {case.inside.why}")
 
 
+def disagreement(case: Case) -> Step | None:
+    """It says that it is well, nobody reaches it, and that has lasted. Told before it is done."""
+    if not _disagrees(case) or not case.fails_for_long or "doubt" not in case.incident.told:
+        return None
+    if case.view.now_ms - case.incident.opened_ms <= case.policy.disagreement_s * 1000:
+        return None
+    seen = _seen(case.view.fresh[case.node].look)
+    why = f"{case.inside.why}, and has failed from outside for {_open_s(case)} s ({seen}): the file says to replace it"
+    return Confirm(DISAGREEMENT, why)
+
+
+def tell_doubt(case: Case) -> Step | None:
+    if not _disagrees(case) or "doubt" in case.incident.told or case.view.now_ms - case.incident.opened_ms <= case.policy.doubt_s * 1000:
+        return None
+    left_s = round(case.policy.disagreement_s) - _open_s(case)
+    return Tell("doubt", f"{case.inside.why}, and from outside: {_seen(case.view.fresh[case.node].look)}; it is replaced in {left_s} s")
+
+
+def disagrees(case: Case) -> Step | None:
+    if not _disagrees(case) or case.view.now_ms - case.incident.opened_ms > (case.policy.disagreement_s + case.policy.doubt_s) * 1000:
+        return None
+    return Wait(f"{case.inside.why}; from outside: {_seen(case.view.fresh[case.node].look)}", case.policy.look_fresh_s)
+
+
+def busy(case: Case) -> Step | None:
+    """Its agent says failing once an application has been busy for longer than its own budget; until then it is never one signal of two."""
+    if case.inside.verdict is not BUSY or case.view.now_ms - case.incident.opened_ms > case.policy.busy_s * 1000:
+        return None
+    return Wait(f"{case.node} reports busy; from outside: {_seen(case.view.fresh[case.node].look)}", case.policy.look_fresh_s)
+
+
 def one_signal(case: Case) -> Step | None:
     if case.view.now_ms - case.incident.opened_ms <= case.policy.doubt_s * 1000:
         return None
@@ -91,6 +124,14 @@ def one_signal(case: Case) -> Step | None:
 
 def look_again(case: Case) -> Step:
     return Wait(f"{case.inside.why}; from outside: {_seen(case.view.fresh[case.node].look)}: looking again", case.policy.look_fresh_s)
+
+
+def _disagrees(case: Case) -> bool:
+    return case.view.watched.on_disagreement is REPLACE and case.inside.verdict is HEALTHY
+
+
+def _open_s(case: Case) -> int:
+    return (case.view.now_ms - case.incident.opened_ms) // 1000
 
 
 def _seen(look: Look) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from core.case import NEVER_FAILED
 from core.holding import change
 from core.model import FrontKind
+from core.opening import missed_predecessor
 from core.outlook import failing_for_s, inside
 from core.policy import Policy
 from core.records import Phase
@@ -97,6 +99,9 @@ def _recovery(view: View, policy: Policy, *, in_alarm: bool) -> str | None:
         return f"an operator wants {node} replaced: {view.intents.replace[node].words}"
     if view.asks(node) is not None:
         return f"{node} asks to be replaced"
+    missed = missed_predecessor(view, NEVER_FAILED if incident is None else incident)
+    if missed is not None:
+        return f"{missed} is {view.state_of(missed)}, {node} holds its permit, and no incident tells of it"
     if in_alarm:
         return "its alarm is in ALARM and no incident is open"
     report = view.reports.get(node)

@@ -11,7 +11,6 @@ from core.fleet import Watched
 from core.items import BadRecord
 from core.model import Verdict
 from core.outlook import answers, healthy_value, report_age_s, with_look, without_expired
-from core.policy import Policy
 from core.records import Looks, Report
 from core.sweep import SWEEP_LATE_S
 from core.wakes import BadEvent, message_body
@@ -20,7 +19,6 @@ from lambdas.adapters.asking import Address, look_at_all
 from lambdas.adapters.clients import WorldFailed
 
 ME = "probe_nodes"
-POLICY = Policy()
 SAID_MAX = 20  # assemblies that do not serve, in words; of thousands down at once nobody reads a line each, and each is a metric
 
 
@@ -106,7 +104,7 @@ def _tell(sweeps: Mapping[Watched, _Sweep]) -> None:
     """A number for each assembly that there is one of, and a few words about those that do not serve."""
     down = []
     for watched, sweep in sweeps.items():
-        value = healthy_value(sweep.reports, sweep.after, POLICY)
+        value = healthy_value(sweep.reports, sweep.after, watched.policy)
         if value is not None:
             dimensions = {names.DIM_DEPLOYABLE: watched.deployable, names.DIM_ASSEMBLY: watched.name}
             emf.emit(names.METRIC_HEALTHY, value, at_ms=clock.now_ms(), dimensions=dimensions)

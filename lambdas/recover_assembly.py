@@ -12,7 +12,6 @@ from core.fleet import Watched
 from core.incident import Incident, noted
 from core.items import BadRecord
 from core.notices import notice
-from core.policy import Policy
 from core.snapshot import FreshLook, Front, View
 from core.wakes import BadEvent, Wake, recovery_wakes
 from lambdas import holding, interruption, isolation
@@ -21,7 +20,6 @@ from lambdas.adapters.clients import Lost, WorldFailed
 from lambdas.adapters.patience import Patience
 from lambdas.recording import Recorder
 
-POLICY = Policy()
 STEPS_MAX = 500  # a call of a minute takes some hundred; more would be a bug that spins
 HAND_OVER_DELAY_S = 2
 HAND_OVER_GRACE_S = 30  # how late our own message may come before anybody else takes the incident up
@@ -139,7 +137,7 @@ class _Driver:
         if incident is not None and incident.driver not in ("", self.me, self.wake.driver) and incident.driven_until_ms > view.now_ms:
             log.say(ME, f"joined incident {incident.id}: another call is at it", woken_by=self.wake.who)
             return False
-        decision = recovery.next_step(view, POLICY, woken_by=self.wake.who)
+        decision = recovery.next_step(view, self.watched.policy, woken_by=self.wake.who)
         if isinstance(decision.step, steps.Leave):
             log.say(ME, f"nothing to do: {decision.step.reason}", assembly=self.watched.name)
             return False
@@ -155,7 +153,7 @@ class _Driver:
     def _hold(self, view: View) -> bool:
         """Auto Scaling, as operators and the last incident want it; where it cannot be held nothing waits for it, and tick comes again."""
         try:
-            return self.may_hold and holding.settle(self.watched, view, POLICY)
+            return self.may_hold and holding.settle(self.watched, view, self.watched.policy)
         except WorldFailed as error:
             log.say(ME, f"Auto Scaling is left as it is: {error}", assembly=self.watched.name)
             self.may_hold = False
@@ -164,7 +162,7 @@ class _Driver:
     # --- performing ---------------------------------------------------------------------------------
 
     def _perform(self, decision: steps.Decision, view: View) -> None:
-        self.record.add(view, decision, POLICY)
+        self.record.add(view, decision, self.watched.policy)
         match decision.step:
             case steps.Spend():
                 self._spend(view)

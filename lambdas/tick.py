@@ -9,7 +9,6 @@ from core import names
 from core.fleet import Watched
 from core.items import BadRecord
 from core.model import FrontKind
-from core.policy import Policy
 from core.sweep import SWEEP_OFFSETS_S, Handler, Waking, wakings
 from lambdas.adapters import alarms, clock, environment, fronts, functions, log, queues, register, volume, world
 from lambdas.adapters.clients import WorldFailed
@@ -52,10 +51,6 @@ def handler(_event: Mapping[str, Any], context: Any) -> dict[str, int]:
     return {"sweeps": len(SWEEP_OFFSETS_S), "woken": woken}
 
 
-# The incident is opened before its successor is permitted: afterwards there is nothing left to be suspected, and no trace of it.
-HEAD_START_S = 4.0
-
-
 def _look_after(watched: Watched) -> int:
     view = world.observe(watched, with_intents=True)
     in_alarm = alarms.rings(watched.deployable, watched.name)
@@ -64,11 +59,8 @@ def _look_after(watched: Watched) -> int:
         front = fronts.front_of(watched.deployable, watched.name)
         holder = front.who_holds() if front else None
     kept = volume.volume_of(watched.name) if watched.has_volume else None
-    found = wakings(view, Policy(), in_alarm=in_alarm, front_holder=holder, volume_holder=kept.who_holds() if kept else None)
-    handlers = [waking.handler for waking in found]
+    found = wakings(view, watched.policy, in_alarm=in_alarm, front_holder=holder, volume_holder=kept.who_holds() if kept else None)
     for waking in found:
-        if waking.handler is Handler.ADMIT and Handler.RECOVER in handlers:
-            clock.sleep(HEAD_START_S)
         log.say(ME, f"wakes {waking.handler.value}: {waking.reason}", assembly=watched.name)
         functions.wake(environment.text(_FUNCTIONS[waking.handler]), _payload(watched, waking, view.group or ""))
     return len(found)

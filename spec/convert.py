@@ -12,6 +12,7 @@ from spec.convert_application import to_application, to_tolerance, warnings_of
 from spec.database import DatabaseSection
 from spec.front import FrontSection
 from spec.problems import KeyPath
+from spec.recovery import to_policy
 from spec.schema import AssemblySection, DeployableFile, HostNameSection
 from spec.sharing import OWN
 from spec.state import to_state
@@ -27,6 +28,7 @@ def to_model(file: DeployableFile) -> Deployable:
         notify=tuple(file.notify),
         dashboard=file.dashboard,
         foundation=None if file.foundation == OWN else file.foundation,
+        recovery=to_policy(file.recovery),
     )
 
 

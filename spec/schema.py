@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -14,7 +15,8 @@ from spec.database import DatabaseSection
 from spec.front import FrontSection
 from spec.grammars import Command, HostNameText, ResolvesText
 from spec.image import IMAGES_SAID, ROOT_DEVICE_SAID, ImageText
-from spec.quantities import SIZE, size_text
+from spec.quantities import PERCENT, SIZE, size_text
+from spec.recovery import RecoverySection
 from spec.section import Section, ToleranceSection
 from spec.state import StateSection
 from spec.values import DURATION, Cidr, Duration, Email, InstanceType, Name, NodePath, Port, architecture_of, duration_text, wrong
@@ -77,8 +79,10 @@ class AssemblySection(CapacityKeys):
     start_grace: Annotated[float, Duration("10s", "1h")] = Field(
         default=120.0, description="how long a new node may take to have everything up, such as 2m"
     )
-    on_disagreement: Literal["report"] = Field(
-        default="report", description="when the node says it is well and looks from outside say it is not"
+    on_disagreement: Literal["report", "replace"] = Field(
+        default="report",
+        description="when the node says it is well and looks from outside say it is not: people are told; `replace`: and after "
+        "`recovery.disagreement` it is replaced",
     )
     tolerance: ToleranceSection = Field(
         default_factory=lambda: ToleranceSection.model_validate({"failures": 2, "window": "1h"}),
@@ -123,6 +127,7 @@ class DeployableFile(Section):
     database: DatabaseSection | None = Field(default=None, description="a database that assemblies share: those that list it in `reaches`")
     notify: list[Email] = Field(default_factory=list, max_length=10, description="e-mail addresses of those to tell")
     dashboard: bool = Field(default=False, description="one screen in CloudWatch of what rings, who holds, incidents and the budget")
+    recovery: RecoverySection = Field(default=RecoverySection(), description="the numbers by which failures are judged and nodes replaced")
     assemblies: list[AssemblySection] = Field(min_length=1, max_length=20, description="the machines with their applications")
 
 
@@ -132,14 +137,19 @@ def json_schema() -> dict[str, Any]:
     for section in (schema, *schema["$defs"].values()):
         for about in section["properties"].values():
             if "default" in about:
-                about["default"] = _as_written(about["default"], about.get("pattern"))
+                about["default"] = _as_written(about["default"], about)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _as_written(default: Any, pattern: str | None) -> Any:
-    """A default as the file would say it: durations and sizes are texts there, and what is not set is left out."""
+def _as_written(default: Any, about: Mapping[str, Any]) -> Any:
+    """A default as the file would say it: durations and sizes are texts there, and what is not set is left out, or has a word."""
+    pattern = about.get("pattern")
+    if default is None:
+        return next((kind["const"] for kind in about.get("anyOf", ()) if "const" in kind), None)
     if isinstance(default, dict):
         return {key: value for key, value in default.items() if value not in (None, [], {})}
     if pattern == f"^{DURATION.pattern}$" and isinstance(default, float):
         return duration_text(default)
+    if pattern == f"^{PERCENT.pattern}$" and isinstance(default, float):
+        return f"{default * 100:g}%"
     return size_text(default) if pattern == f"^{SIZE.pattern}$" and isinstance(default, int) else default

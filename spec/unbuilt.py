@@ -60,7 +60,6 @@ UNBUILT = (
     Unbuilt(
         (*_ASSEMBLY, "warm_pool"), _given, "leave it out: a stopped machine would save the launch, not the boot, and is not let in yet"
     ),
-    Unbuilt((*_ASSEMBLY, "on_disagreement"), _not("report"), "write report: people are told and decide"),
 )
 
 

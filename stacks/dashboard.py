@@ -14,7 +14,6 @@ from constructs import Construct
 
 from core import names
 from core.model import Deployable
-from core.policy import Policy
 from stacks.functions import Functions
 
 WIDTH = 24  # of the screen: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
@@ -30,7 +29,7 @@ class Dashboard(Construct):
         self, scope: Construct, id_: str, *, deployable: Deployable, functions: Functions, alarms: Sequence[cloudwatch.IAlarm]
     ) -> None:
         super().__init__(scope, id_)
-        policy = Policy()
+        policy = deployable.recovery
         board = cloudwatch.Dashboard(self, "Screen", default_interval=LAST_HOURS)
         board.add_widgets(cloudwatch.AlarmStatusWidget(title=f"{deployable.name}: what rings", alarms=list(alarms), width=WIDTH, height=3))
         board.add_widgets(self._verdicts(deployable), self._failures(functions))

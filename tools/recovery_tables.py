@@ -29,6 +29,8 @@ def _number(rule: Rule) -> str:
     if not rule.deadline:
         return ""
     value = getattr(Policy(), rule.deadline)
+    if value is None:
+        return f"`{rule.deadline}` (not set)"
     return f"`{rule.deadline}` ({value:g} s)" if rule.deadline.endswith("_s") else f"`{rule.deadline}` ({value:g})"
 
 

@@ -43,7 +43,7 @@ def observe(
     members = group.members if group else {}
     known = {*members, *also, *(r.instance for r in reports.values() if r.epoch > 0)}
     if permit is not None:
-        known.add(permit.instance)
+        known |= {permit.instance, permit.predecessor or permit.instance}
     if incident is not None and not incident.ended:
         known |= {incident.instance, incident.new_instance} - {""}
     asked = standing(table.intents(watched.deployable), watched.name, now_ms) if for_recovery or with_intents else Standing()

@@ -9,11 +9,12 @@ from typing import Any
 from core.budget import Budget, Entry, with_entry
 from core.incident import ENDED, Cause, State
 from core.intents import Kind, Standing, asked, standing
-from core.model import Tolerance, Verdict
+from core.model import OnDisagreement, Tolerance, Verdict
+from core.policy import Policy
 from core.records import Permit, Phase, Request
 from core.snapshot import Front as FrontSeen
 from core.snapshot import Member, View
-from tests.core.recovery_story import NEW, NOW, OLD, WATCHED, fresh, incident, looks, machine, report, spent
+from tests.core.recovery_story import NEW, NOW, OLD, POLICY, WATCHED, fresh, incident, looks, machine, report, spent
 
 # As many entries as are kept, half a minute apart: a foundation of many assemblies on a very bad day.
 CROWDED = Budget(
@@ -23,6 +24,8 @@ CROWDED = Budget(
         for n in range(99, -1, -1)
     ),
 )
+
+TOLD = [(), ("open",), ("open", "page", "often"), ("open", "end", "page", "often", "late")]
 
 
 def some_view(chance: random.Random) -> View:
@@ -36,7 +39,6 @@ def some_view(chance: random.Random) -> View:
     members = {OLD: Member(instance=OLD, lifecycle=pick("InService", "Pending:Wait", "Terminating:Wait"), healthy=True)}
     if chance.random() < 0.5:
         members = {NEW: Member(instance=NEW, lifecycle=pick("InService", "Pending:Wait"), healthy=True)}
-    holder, epoch = chance.choice([(OLD, 1), (NEW, 2)])
     asked = Request(
         deployable="demo", assembly="counter", instance=OLD, epoch=1, at_ms=NOW - 900, application="app", reason="failed", expires_at=NOW
     )  # fmt: skip
@@ -47,10 +49,10 @@ def some_view(chance: random.Random) -> View:
     verdict = chance.choice([*Verdict, Verdict.FAILING, Verdict.FAILING])
     seen = replace(fresh(chance.choice([*Verdict, Verdict.FAILING]), age_ms=pick(0, 6000)), answered=chance.random() < 0.5)
     return View(
-        watched=replace(WATCHED, tolerance=Tolerance(pick(2, None), 3600)),
+        watched=replace(WATCHED, tolerance=Tolerance(pick(2, None), 3600), on_disagreement=chance.choice([*OnDisagreement])),
         now_ms=NOW,
         group=pick("g", None),
-        permit=pick(Permit(deployable="demo", assembly="counter", instance=holder, epoch=epoch, at_ms=NOW - 3000), None),
+        permit=pick(some_permit(chance), None),
         incident=some_incident(chance),
         budget=budget,
         intents=some_intents(chance),
@@ -77,11 +79,22 @@ def some_intents(chance: random.Random) -> Standing:
     return standing([asked_for], "counter", NOW)
 
 
+def some_permit(chance: random.Random) -> Permit:
+    holder, epoch, before = chance.choice([(OLD, 1, None), (NEW, 2, OLD)])
+    at_ms = NOW - chance.choice([3, 350]) * 1000
+    return Permit(deployable="demo", assembly="counter", instance=holder, epoch=epoch, at_ms=at_ms, predecessor=before)
+
+
+def some_policy(chance: random.Random) -> Policy:
+    return replace(POLICY, fence_timeout_s=chance.choice([None, 360.0]))
+
+
 def some_incident(chance: random.Random) -> Any:
     state = chance.choice([None, *State, State.SUSPECTED, State.SUSPECTED])  # its rules ask most
     if state is None:
         return None
-    age_s = chance.choice([5, 5, 70, 70, 200, 200, 400, 400, 700, 4000])
+    suspected = state is State.SUSPECTED
+    age_s = chance.choice([5, 70, 200, 700] if suspected else [5, 70, 200, 400, 400, 4000])
     return incident(
         state,
         cause=chance.choice([Cause.SIGNALS, Cause.GONE]),
@@ -92,7 +105,9 @@ def some_incident(chance: random.Random) -> Any:
         fenced_ms=NOW - chance.choice([1, 30, 400]) * 1000,
         isolated_ms=NOW - chance.choice([1, 1000]) * 1000,
         evidence_done=chance.random() < 0.75,
-        told=chance.choice([(), ("open",), ("open", "page", "often"), ("open", "end", "page", "often", "late")]),
+        told=chance.choice(
+            [(), ("doubt",)] if suspected else [(), ("open",), ("open", "page", "often"), ("open", "end", "page", "often", "late")]
+        ),
         tried=chance.choice([(), (), ("i-1", "i-2", "i-3"), (NEW,)]),
         escalated_to=chance.choice(["", "deployable", "person"]),
         new_instance=NEW if state is State.VERIFYING else "",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.admission import Abandon, Complete, Done, TakeLook, Wait, WritePermit, next_step
 from core.fleet import Watched
+from core.incident import Cause, Incident, State
 from core.model import Front, OnDisagreement, Tolerance, Verdict
 from core.outlook import not_serving
 from core.records import Look, Looks, Permit, Phase, Report
@@ -259,3 +260,19 @@ def test_an_assembly_serves_when_the_holder_of_its_permit_says_so(
     reports = {} if said is None else {OLD: report(OLD, said[0], epoch=said[1], verdict=said[2])}
 
     assert not_serving(permit, reports) == why
+
+
+def test_a_predecessor_whose_end_ec2_did_not_confirm_blocks_until_its_incident_went_on_as_the_file_says() -> None:
+    waited = Incident(
+        deployable="demo", assembly="counter", id="1", revision=1, instance=OLD, epoch=HELD.epoch, state=State.RECREATING,
+        cause=Cause.SIGNALS, reason="", woken_by="alarm", failed_ms=1, opened_ms=1, state_ms=1, fence=2,
+    )  # fmt: skip
+    alive = view(machines={NEW: machine(NEW, "running"), OLD: machine(OLD, "running")})
+    proceeded = replace(waited, proceeded_ms=1)
+
+    assert isinstance(next_step(replace(alive, incident=waited), NEW), Wait)
+    permitted = next_step(replace(alive, incident=proceeded), NEW)
+    assert isinstance(permitted, WritePermit)
+    assert "not seen to have ended (running), which the file lets pass" in permitted.reason
+    assert isinstance(next_step(replace(alive, incident=replace(proceeded, epoch=HELD.epoch - 1)), NEW), Wait), "that was about another"
+    assert isinstance(next_step(replace(alive, incident=replace(proceeded, ended_ms=1, state=State.ESCALATED)), NEW), Wait)

@@ -10,6 +10,8 @@ import pytest
 from core.application import Run
 from core.fleet import BadFleet, check_environment, fleet_file, fleet_to_json, parse_fleet
 from core.model import Application, Assembly, Deployable, Front, FrontKind, OnDisagreement, Tolerance
+from core.policy import Policy
+from core.register import heard
 
 
 def _assembly(name: str) -> Assembly:
@@ -121,3 +123,32 @@ def test_a_file_in_the_archive_says_the_same_once_the_networks_range_is_known() 
     assert parse_fleet(fleet_file(deployable), cidr=deployable.network.cidr) == parse_fleet(fleet_to_json(deployable))
     with pytest.raises(BadFleet):
         parse_fleet(fleet_file(deployable))
+
+
+def test_the_numbers_of_recovery_are_told_where_they_differ_and_cost_nothing_where_they_do_not() -> None:
+    plain = Deployable(name="demo", assemblies=(_assembly("counter"),))
+    changed = replace(plain, recovery=Policy(doubt_s=30, boot_loop=2, fence_timeout_s=900, keep_until_replaced=True))
+
+    assert '"r"' not in fleet_to_json(plain)
+    assert parse_fleet(fleet_to_json(plain)).find("demo", "counter").policy == Policy()
+    assert parse_fleet(fleet_to_json(changed)).find("demo", "counter").policy == changed.recovery
+    later = {**json.loads(fleet_to_json(changed)), "r": {"demo": {"doubt_s": 30, "of_a_later_version": 1}}}
+    assert heard(later).find("demo", "counter").policy == Policy(doubt_s=30)
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ({"doubt_s": "30"}, r"r.demo: doubt_s is '30': expected a number"),
+        ({"boot_loop": 2.5}, "boot_loop is 2.5"),
+        ({"keep_until_replaced": 1}, "keep_until_replaced is 1: expected true or false"),
+        ({"meltdown_share": 2}, "meltdown_share is 2"),
+        ({"fence_timeout_s": 4000}, r"fence_timeout_s is 4000: use more than .* and less than incident_s \(3600\)"),
+        ([], "r is"),
+    ],
+)
+def test_numbers_of_recovery_that_cannot_be_used_are_named(told: object, complaint: str) -> None:
+    body = json.loads(fleet_to_json(Deployable(name="demo", assemblies=(_assembly("counter"),))))
+
+    with pytest.raises(BadFleet, match=complaint):
+        parse_fleet(json.dumps({**body, "r": {"demo": told}}))

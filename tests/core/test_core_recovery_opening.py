@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from core.incident import Cause, State
 from core.model import Verdict
-from core.snapshot import Member
-from core.steps import Leave, TakeLook
-from tests.core.recovery_story import NOW, OLD, fresh, frozen_view, healthy_view, incident, looks, machine, recorded, step
+from core.records import Permit, Phase
+from core.snapshot import Member, View
+from core.steps import Leave, Open, TakeLook
+from tests.core.recovery_story import (
+    NEW,
+    NOW,
+    OLD,
+    fresh,
+    frozen_view,
+    healthy_view,
+    incident,
+    looks,
+    machine,
+    recorded,
+    replaced_view,
+    report,
+    step,
+)
 
 
 def test_a_healthy_node_is_left_alone_whoever_wakes() -> None:
@@ -89,3 +105,45 @@ def test_a_doubt_that_nobody_heard_of_does_not_silence_the_next_one() -> None:
 
     assert recorded(replace(one_signal, incident=before)).state is State.SUSPECTED
     assert isinstance(step(replace(one_signal, incident=replace(before, escalated_to="person", told=("end",)))), Leave)
+
+
+# --- a predecessor that nobody suspected in time -------------------------------------------------------------------------
+
+
+def succeeded(**changes: Any) -> View:
+    """Terminated and succeeded before anybody looked: the new node holds the permit and is well."""
+    return replace(replaced_view(looks={NEW: looks("hh", NEW)}), **changes)
+
+
+def test_a_failure_whose_successor_was_quicker_than_any_suspicion_is_recorded_all_the_same() -> None:
+    opened = recorded(succeeded())
+
+    assert (opened.state, opened.instance, opened.epoch) == (State.SUSPECTED, OLD, 1)
+    assert "had its permit before anybody asked" in opened.reason
+    assert recorded(succeeded(incident=opened)).cause is Cause.GONE
+
+
+def test_a_predecessor_that_released_its_permit_is_no_failure() -> None:
+    released = {OLD: report(phase=Phase.RELEASED), NEW: report(NEW, epoch=2)}
+
+    assert isinstance(step(succeeded(reports=released)), Leave)
+
+
+def test_a_predecessor_is_recorded_once_and_only_while_it_is_news() -> None:
+    told = incident(State.RECOVERED, ended_ms=NOW - 1000, new_instance=NEW, new_epoch=2, told=("open", "end"))
+    counted = replace(told, instance="i-0000", tried=(OLD,))
+    old_permit = Permit(deployable="demo", assembly="counter", instance=NEW, epoch=2, at_ms=NOW - 301_000, predecessor=OLD)
+
+    assert isinstance(step(succeeded(incident=told)), Leave)
+    assert isinstance(step(succeeded(incident=counted)), Leave)
+    assert isinstance(step(succeeded(permit=old_permit)), Leave)
+    assert isinstance(step(succeeded(machines={OLD: machine(OLD, "shutting-down"), NEW: machine(NEW)}, members={})), Open)
+
+
+def test_after_a_boot_loop_the_next_machine_that_fails_is_no_new_incident() -> None:
+    looped = incident(State.ESCALATED, ended_ms=NOW - 60_000, told=("open", "end"), tried=("i-1", "i-2", "i-3"), escalated_to="person")
+    next_one = succeeded(incident=looped, machines={OLD: machine(OLD, "terminated"), NEW: machine(NEW, "terminated")})
+
+    assert isinstance(step(next_one), Leave)
+    assert recorded(replace(next_one, incident=replace(looped, ended_ms=NOW - 3_601_000))).instance == NEW
+    assert recorded(replace(next_one, incident=replace(looped, tried=()))).instance == NEW

@@ -73,3 +73,13 @@ def test_one_bad_entry_is_told_of_and_does_not_hide_the_others(name: str, text: 
 def test_a_message_without_a_fleet_is_refused() -> None:
     with pytest.raises(BadFleet):
         heard({"v": 1})
+
+
+def test_each_deployable_keeps_its_own_numbers_of_recovery() -> None:
+    told = texts("one", "two")
+    told[f"{PATH}/two/fleet"] = json.dumps({**json.loads(told[f"{PATH}/two/fleet"]), "r": {"two": {"doubt_s": 30.0}}})
+
+    register, _ = read_register(told)
+
+    assert [watched.policy.doubt_s for watched in register.fleet.assemblies] == [60.0, 30.0]
+    assert heard(register.told("two")).find("two", "app").policy.doubt_s == 30.0

@@ -240,7 +240,7 @@ ASSEMBLY = Fields(
     {
         "front": Fields({}, {"kind": Among(("none", "elastic_ip")), "ports": Many(Whole(1, 65535))}),
         "start_grace_s": Seconds(),
-        "on_disagreement": Among(("report",)),
+        "on_disagreement": Among(("report", "replace")),
         "tolerance": TOLERANCE,
         "http": Fields({}, dict.fromkeys(("certificate", "key", "token_file"), Maybe(WORD)), rules=[together("certificate", "key")]),
         "host_names": Many(HOST_NAME),

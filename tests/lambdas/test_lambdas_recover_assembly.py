@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from core.incident import Cause, State
-from core.items import request_item
+from core.items import permit_item, request_item
 from core.model import Verdict
-from core.records import Phase, Request
+from core.records import Permit, Phase, Request
 from lambdas import recover_assembly
 from lambdas.adapters import evidence, groups, instances, table, topic
 from lambdas.adapters.clients import Lost, Unknown, WorldFailed
@@ -149,6 +149,21 @@ def test_an_instance_that_is_gone_is_followed_to_its_recovery(cloud: Any) -> Non
     (incident,) = cloud.ended()
     assert incident.state is State.RECOVERED
     assert incident.cause is Cause.GONE
+
+
+def test_a_loss_whose_successor_was_permitted_first_is_on_record_all_the_same(cloud: Any) -> None:
+    old = serving(cloud)
+    cloud.client("ec2").terminate_instances(InstanceIds=[old])
+    (new,) = [m for m in cloud.members() if m != old]
+    cloud.put(permit_item(Permit(deployable="demo", assembly="counter", instance=new, epoch=2, at_ms=cloud.now_ms, predecessor=old)))
+    cloud.report(new, epoch=2)
+
+    run(cloud, cloud.event("instance_terminated", old))
+    run(cloud, {"wake": {"deployable": "demo", "assembly": "counter", "reason": "again"}}, request="r-2")
+
+    (incident,) = cloud.ended()
+    assert (incident.instance, incident.epoch, incident.cause, incident.state) == (old, 1, Cause.GONE, State.RECOVERED)
+    assert (incident.new_instance, incident.new_epoch) == (new, 2)
 
 
 def test_a_nodes_own_request_needs_no_look(cloud: Any) -> None:
