@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from core import names
 from core.incident import Incident, State
 from core.items import BadRecord
+from core.model import Verdict
+from core.records import Phase
 
 if TYPE_CHECKING:
     from core.policy import Policy
@@ -33,7 +35,8 @@ SPENT = (*PAUSED, "Launch")
 class Held:
     """What we suspended, and why. revision: of the stored item, 0 when there is none.
 
-    incident: the one that stopped it, if one did; launches: what the group launched then.
+    incident: the one that stopped it, if one did; launches: what the group launched then. lifted: the last one whose stop is over; it
+    stays so, whatever becomes of the word that lifted it.
     """
 
     revision: int = 0
@@ -42,6 +45,7 @@ class Held:
     at_ms: int = 0
     incident: str = ""
     launches: str = ""
+    lifted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +77,27 @@ def wanted(view: View, policy: Policy) -> tuple[tuple[str, ...], str]:
 def stopped_by(view: View, policy: Policy) -> Incident | None:
     """The latest incident, if it ended in such a way that another machine would only end as well, and nobody has lifted that since.
 
-    What was spent (budget, meltdown) comes back with the window. A boot loop ends by an operator's word, or when the group launches
-    something else than it did: then somebody has deployed.
+    What was spent (budget, meltdown) comes back with the window. A boot loop ends by an operator's word, when the group launches
+    something else than it did (then somebody has deployed), or when a later node serves after all.
     """
     last = view.incident
-    if last is None or last.id in view.intents.resumed:
+    if last is None or last.id in view.intents.resumed or last.id == view.held.lifted or _serves_after(last, view, policy):
         return None
     if view.held.incident == last.id and view.held.launches != view.launches:
         return None
     if last.state is State.EXHAUSTED:
         return last if view.now_ms - last.ended_ms <= policy.budget_window_s * 1000 else None
     return last if last.state is State.ESCALATED and len(last.tried) >= policy.boot_loop else None
+
+
+def _serves_after(last: Incident, view: View, policy: Policy) -> bool:
+    """A node of a later epoch runs and is well, for longer than one that crashes again and again would be."""
+    permit = view.permit
+    report = view.reports.get(permit.instance) if permit is not None else None
+    if permit is None or report is None or permit.epoch <= last.epoch or report.epoch != permit.epoch:
+        return False
+    well = report.phase is Phase.RUNNING and report.verdict in (Verdict.HEALTHY, Verdict.BUSY)
+    return well and view.now_ms - permit.at_ms > policy.verify_s * 1000
 
 
 def change(view: View, policy: Policy) -> Hold | Release | None:
@@ -103,9 +117,10 @@ def change(view: View, policy: Policy) -> Hold | Release | None:
 
 
 def _record(view: View, policy: Policy, processes: set[str], reason: str) -> Held:
-    """An incident that stopped it stays named, for what it stopped does not begin again while nobody has lifted it."""
+    """An incident that stopped it is named for as long, and as lifted from then on."""
     stopped = stopped_by(view, policy)
-    incident, launches = (view.held.incident, view.held.launches) if stopped is None else (stopped.id, view.launches)
+    incident, launches = ("", "") if stopped is None else (stopped.id, view.launches)
+    over = stopped is None and view.held.incident != ""
     return Held(
         revision=view.held.revision + 1,
         processes=tuple(sorted(processes)),
@@ -113,6 +128,7 @@ def _record(view: View, policy: Policy, processes: set[str], reason: str) -> Hel
         at_ms=view.now_ms,
         incident=incident,
         launches=launches,
+        lifted=view.held.incident if over else view.held.lifted,
     )
 
 
@@ -136,6 +152,7 @@ def held_item(held: Held, deployable: str, assembly: str) -> dict[str, Any]:
         "at_ms": held.at_ms,
         "incident": held.incident,
         "launches": held.launches,
+        "lifted": held.lifted,
     }
 
 
@@ -151,6 +168,7 @@ def parse_held(item: Mapping[str, Any]) -> Held:
             at_ms=int(item["at_ms"]),
             incident=str(item["incident"]),
             launches=str(item["launches"]),
+            lifted=str(item.get("lifted", "")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BadRecord(f"{where}: {type(error).__name__}: {error}") from error

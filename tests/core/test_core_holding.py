@@ -15,8 +15,9 @@ from core.incident import Cause, Incident, State
 from core.intents import Intent, Kind, Standing, asked
 from core.items import BadRecord
 from core.policy import Policy
+from core.records import Permit
 from core.snapshot import View
-from tests.core.recovery_story import NEW, NOW, OLD, healthy_view
+from tests.core.recovery_story import NEW, NOW, OLD, healthy_view, report
 
 POLICY = Policy()
 
@@ -117,7 +118,29 @@ def test_a_boot_loop_holds_launches_until_an_operator_says_go_on() -> None:
     assert "Launch" in held.suspended
     assert change(replace(held, now_ms=NOW + 90_000_000), POLICY) is None
 
-    assert settled(replace(held, intents=Standing(resumed=("0001-i-0aaa",))))[0].suspended == ()
+    free, _ = settled(replace(held, intents=Standing(resumed=("0001-i-0aaa",))))
+    assert free.suspended == ()
+    assert change(replace(free, intents=Standing()), POLICY) is None, "when that word has expired, what it lifted stays lifted"
+
+
+def test_what_was_lifted_stays_lifted_through_a_pause() -> None:
+    held, _ = settled(healthy_view(incident=ended(State.ESCALATED, tried=("i-1", "i-2", "i-3"))))
+    free, _ = settled(replace(held, intents=Standing(resumed=("0001-i-0aaa",))))
+    paused, _ = settled(replace(free, intents=Standing(paused=pause())))
+    assert paused.suspended == PAUSED
+
+    assert settled(replace(paused, intents=Standing()))[0].suspended == ()
+
+
+def test_a_boot_loop_is_over_when_a_later_node_serves_for_longer_than_one_that_crashes_again() -> None:
+    loop = ended(State.ESCALATED, tried=("i-1", "i-2", "i-3"))
+    later = Permit(deployable="demo", assembly="counter", instance=NEW, epoch=4, at_ms=NOW - 60_000)
+    held, _ = settled(healthy_view(incident=loop, permit=later, reports={NEW: report(NEW, epoch=4)}))
+    assert "Launch" in held.suspended, "a minute is no life yet"
+
+    free, _ = settled(replace(held, now_ms=NOW + int(POLICY.verify_s * 1000)))
+    assert free.suspended == ()
+    assert change(replace(free, reports={}), POLICY) is None, "and it stays over, whatever comes of that node"
 
 
 def test_a_boot_loop_is_over_when_the_group_launches_something_else() -> None:
