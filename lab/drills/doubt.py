@@ -7,7 +7,7 @@ import time
 from lab.drills.cloud import wait_for
 from lab.drills.model import Promise, at_most, exactly
 from lab.drills.node import Node, Process
-from lab.drills.stage import Situation, Stage
+from lab.drills.stage import CALLS_A_PERSON, Situation, Stage
 
 TOLD_TWICE_S = 15.0  # within which somebody who was told would be told again
 STEADY_S = 180.0  # for the next good sweeps, and for the alarm to fall silent
@@ -29,7 +29,7 @@ class Doubt:
         time.sleep(TOLD_TWICE_S)
         told = self._stage.told_people(since)
         first = told[0][0] - since if told else None
-        asked = [subject for _, subject in told if "a person is needed" in subject]
+        asked = [subject for _, subject in told if CALLS_A_PERSON in subject]
         return (
             at_most("until people are told", first, limit_s, "s"),
             exactly("messages that call a person", len(asked), 1),

@@ -93,8 +93,16 @@ def _section(result: Result, drill: Drill | None) -> str:
         f'<section id="{escape(result.drill)}"><h2>{escape(result.drill)} {_verdict(result.held)}</h2>{told}{record}<p>{gap}{split}</p>'
         f'<div class="picture">{draw(result)}</div>'
         + _table(("", "promise", "measured", "limit"), [_promise(promise) for promise in result.promises])
-        + f"<details>{story}</details></section>"
+        + f"<details>{story}</details>{_circumstances(result)}</section>"
     )
+
+
+def _circumstances(result: Result) -> str:
+    there = result.circumstances
+    if not there:
+        return ""
+    told = f"{there.get('at')}, version {there.get('version')}, {there.get('cores')} processors, load {there.get('load')}"
+    return f'<p class="soft">Played on {escape(result.deployable)}: {escape(told)}.</p>'
 
 
 def _promise(promise: Promise) -> str:

@@ -17,6 +17,8 @@ STEADY_TIMEOUT_S = 180.0
 PATIENCE_S = 300.0  # how long a drill waits for a recovery unless told otherwise
 CALL_S = 70.0  # the longest call of recover_assembly, and a little
 _GOOD_SAMPLES = 10
+# Words of the messages' subjects.
+CALLS_A_PERSON, BEGINS, ENDS_WELL = "a person", ": replacing ", " serves again "
 _SETTLED_STATES = ("recovered", "escalated", "suppressed", "exhausted")
 
 
@@ -130,7 +132,7 @@ class Stage:
     def told_people(self, since: float) -> list[tuple[float, str]]:
         """(when, subject) of each message to the topic that an incident is about."""
         said = [line for line in self.lines(since) if line.get("who") == "topic" and "message" in line]
-        about = f"[understudy] {self.slot.deployable}/{self.slot.assembly}: "
+        about = f"[understudy] {self.slot.deployable}/{self.slot.assembly} "
         told = [(float(line["at"]), str(line["what"])) for line in said if not str(line["what"]).startswith("e-mail to ")]
         return [(at, what[what.index(about) :]) for at, what in told if about in what]
 
@@ -147,6 +149,13 @@ class Stage:
         own = self.cloud.belongings(self.slot)
         others = [self.cloud.belongings(slot) for slot in self.cloud.slots() if slot.assembly not in (self.slot.assembly, *self.struck)]
         return frozenset().union(*others) - own
+
+    def asked_to_end(self, instance: str, *, since: float) -> float | None:
+        """When EC2 was first told to end the instance, or its group was."""
+        for line in self.lines(since):
+            if line.get("state") == "shutting-down" and line.get("instance") == instance:
+                return float(line["at"])
+        return None
 
     def terminated_at(self, instance: str, *, since: float) -> float | None:
         """When EC2 said that the instance is `terminated`."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 
+from lab.drills import operator
 from lab.drills.cloud import wait_for
 from lab.drills.machine_scenes import replaced
 from lab.drills.model import Outcome, at_most, exactly
 from lab.drills.node import Node
-from lab.drills.quiet import gap_s, nobody_stirs, restarted
+from lab.drills.quiet import gap_s, nobody_stirs, restarted, served_again
 from lab.drills.sabotage import clear_lost_work
-from lab.drills.stage import CALL_S, Situation, Stage
+from lab.drills.stage import BEGINS, CALL_S, CALLS_A_PERSON, ENDS_WELL, Situation, Stage
 
 _OUT_S = 180.0  # three minutes without a look, a metric, or an evaluation
 _BACK_S = 75.0  # what was kept waiting comes all at once, and the alarm sees three new points
@@ -59,7 +60,7 @@ def lambda_crash(stage: Stage, before: Situation, limit_s: float) -> Outcome:
         reached = stage.cloud.control("crashed")["points"]
     finally:
         stage.cloud.control("crash", points=[])
-    opened = [subject for _, subject in stage.told_people(at) if ": replacing " in subject]
+    opened = [subject for _, subject in stage.told_people(at) if BEGINS in subject]
     promises = (
         exactly("times the recovery was killed between two effects", len(reached), len(_POINTS)),
         *outcome.promises,
@@ -92,10 +93,45 @@ def duplicate_events(stage: Stage, before: Situation, limit_s: float) -> Outcome
         *outcome.promises,
         exactly("machines launched when all had come twice", len(after.launched - before.launched), 1),
         exactly("incidents", len(after.ended - before.ended) + (stage.open_incident() is not None), 1),
-        exactly("messages that it begins", sum(": replacing " in subject for subject in told), 1),
-        exactly("messages that it ended", sum(": recovered" in subject for subject in told), 1),
+        exactly("messages that it begins", sum(BEGINS in subject for subject in told), 1),
+        exactly("messages that it ended", sum(ENDS_WELL in subject for subject in told), 1),
     )
     return Outcome(promises, outcome.incident, time.time())
+
+
+_DECIDED_S = 120.0  # beyond that EC2's own check finds a frozen machine, and its group replaces it: shadow mode holds no group
+
+
+def shadow(stage: Stage, before: Situation, limit_s: float) -> Outcome:
+    """Frozen, and thawed again once the incident has said what would have been done."""
+    node = Node(stage, before.holder)
+    restarts, server = node.restarts(), node.must(node.server, "process that listens on the clients' port")
+    operator.say(stage, "shadow", stage.slot.assembly, "--reason", "a drill", "--for", "10m")
+    try:
+        at = time.time()
+        stage.cloud.control("freeze", instance=before.holder)
+        wait_for(lambda: bool(set(stage.ended_incidents()) - before.ended), timeout_s=_DECIDED_S, every_s=0.5)
+        decided_s = time.time() - at
+        ended = [item for sk, item in stage.ended_incidents().items() if sk not in before.ended]
+        thawed = time.time()
+        stage.cloud.control("thaw", instance=before.holder)
+        served = served_again(stage, thawed)
+    finally:
+        operator.say(stage, "resume", stage.slot.assembly, "--reason", "the drill is over")
+    missing = stage.wait_steady()
+    after, same = stage.situation(), node.server()
+    promises = (
+        at_most("until the incident says what would have been done", decided_s if ended else None, limit_s, "s"),
+        exactly("incidents", len(ended), 1),
+        exactly("of them suppressed for shadow mode", sum("shadow" in str(item.get("reason")) for item in ended), 1),
+        exactly("machines launched", len(after.launched - before.launched), 0),
+        exactly("changes of the permit", int((after.holder, after.epoch) != (before.holder, before.epoch)), 0),
+        served,
+        exactly("the same process serves", int(same is not None and same.pid == server.pid), 1),
+        restarted(node, restarts, 0),
+        exactly(f"steady again{': ' if missing else ''}{missing}", int(not missing), 1),
+    )
+    return Outcome(promises, None, time.time())
 
 
 _PAGED_S = 420.0  # after five minutes people are paged, once the fault has been noticed
@@ -134,7 +170,7 @@ _RESUMED_S = 90.0
 
 
 def _pages(stage: Stage, since: float) -> int:
-    return sum("a person is needed" in subject for _, subject in stage.told_people(since))
+    return sum(CALLS_A_PERSON in subject for _, subject in stage.told_people(since))
 
 
 def _others_that_serve(stage: Stage, before: Situation, since: float) -> int:

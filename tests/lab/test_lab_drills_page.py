@@ -31,6 +31,7 @@ RESULT = Result(
     aws_s=6.7,
     ours_s=3.2,
     aws_delays=(("boot", 6.0), ("pending", 1.0)),
+    circumstances={"at": "2026-11-21 22:00 UTC", "version": "abc1234", "cores": 2, "load": 1.5},
 )
 _SVG = "{http://www.w3.org/2000/svg}"
 
@@ -82,6 +83,7 @@ def test_the_page_says_what_held_and_what_did_not_and_needs_no_other_file() -> N
     assert "two &lt;nodes&gt; &amp; more" in text
     assert "suspected i-0abc.. &lt;b&gt;" in text
     assert DRILLS["kill-instance"].promise in text
+    assert "Played on demo: 2026-11-21 22:00 UTC, version abc1234, 2 processors, load 1.5." in text
     assert "6.70 s of it AWS&#x27;s own" in text or "6.70 s of it AWS's own" in text
     assert not re.search(r"(src|href)=\"(?!#)|url\(|@import", text)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.drills.drill import Drill
-from lab.drills.watcher_scenes import duplicate_events, fence_unconfirmed, lambda_crash, monitor_outage
+from lab.drills.watcher_scenes import duplicate_events, fence_unconfirmed, lambda_crash, monitor_outage, shadow
 
 DRILLS: tuple[Drill, ...] = (
     Drill(
@@ -36,5 +36,13 @@ DRILLS: tuple[Drill, ...] = (
         "nobody else is let in and people are paged; once EC2 says so, the recovery goes on",
         390.0,
         fence_unconfirmed,
+    ),
+    Drill(
+        "shadow",
+        "freeze-instance in shadow mode, thawed once the incident has ended",
+        "what would have been done is decided and recorded, and nothing is done; the same machine serves on",
+        75.0,
+        shadow,
+        broken_by=("recover-believes",),
     ),
 )
