@@ -39,6 +39,18 @@ def dies_at_call(history: History, fault: Fault, agent: Agent) -> Undo:
     return nothing
 
 
+def dies_in(*functions: str) -> Callable[[History, Fault, Agent], Undo]:
+    """That function dies at one of its own next calls: most often in the middle of an incident, for else it is not called."""
+
+    def begin(history: History, fault: Fault, agent: Agent) -> Undo:
+        weather = history.world.weather
+        for function in functions:
+            weather.die_in[function] = history.chance.randrange(0, 90)
+        return nothing
+
+    return begin
+
+
 def table_out(history: History, fault: Fault, agent: Agent) -> Undo:
     """For everybody: nodes and functions."""
     world = history.world

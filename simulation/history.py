@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from core import names
@@ -52,9 +52,10 @@ def plan_of(seed: int) -> Plan:
     minutes = chance.uniform(0.5, 3.0 if assemblies < 100 else 2.0)
     kinds = list(KINDS)
     count = chance.choice((1, 1, 2, 2, 3, 4, 6)) if assemblies < 100 else chance.randrange(5, 40)
-    faults = [
-        drawn(chance, kinds[(seed + 7 * n) % len(kinds)] if n == 0 else chance.choice(kinds), assemblies, minutes) for n in range(count)
-    ]
+    faults = [drawn(chance, kinds[seed % len(kinds)] if n == 0 else chance.choice(kinds), assemblies, minutes) for n in range(count)]
+    if assemblies < 100 and chance.random() < 0.5:  # one upon the other, while the first is being dealt with
+        first = replace(faults[0], at_s=faults[0].at_s / 4)
+        faults = [first, *(replace(fault, at_s=first.at_s + chance.uniform(0, 60), target=first.target) for fault in faults[1:])]
     if seed % 101 == 0:
         faults = []
     traits = {
@@ -145,6 +146,7 @@ class History:
         world = self.world
         world.say("fault", "all are over")
         world.weather.die_at.clear()
+        world.weather.die_in.clear()
         schedule, end_ms = world.schedule, world.schedule.now_ms + int(PERSON_S * 1000)
         schedule.run(end_ms, lambda: bool(world.watch.faults) or not world.troubles())
         if world.watch.faults or not world.troubles():

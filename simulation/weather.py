@@ -41,14 +41,14 @@ class Weather:
     dies: float = 0.0
     out: set[str] = field(default_factory=set)  # services that answer nobody
     die_at: set[int] = field(default_factory=set)  # numbers of calls
+    die_in: dict[str, int] = field(default_factory=dict)  # a function, and after how many more calls of its own
     calls: int = 0
 
-    def of(self, service: str) -> Trouble | None:
-        """What befalls the next call of a function."""
+    def of(self, service: str, function: str) -> Trouble | None:
+        """What befalls the next call of that function."""
         self.calls += 1
-        if self.calls in self.die_at:
-            self.counted["function dies at a call"] += 1
-            return Trouble(dies=True, lands=self.chance.random() < 0.5)
+        if self.calls in self.die_at or (self.die_in and self._turn_of(function)):
+            return self._dies(service)
         if service in self.out:
             self.counted["service does not answer"] += 1
             return Trouble(lost=True)
@@ -60,6 +60,16 @@ class Weather:
                 return make(service)
             drawn -= share
         return None
+
+    def _turn_of(self, function: str) -> bool:
+        left = self.die_in.get(function)
+        if left is None:
+            return False
+        if left > 0:
+            self.die_in[function] = left - 1
+            return False
+        del self.die_in[function]
+        return True
 
     def _slow(self, service: str) -> Trouble:
         self.counted["slow call"] += 1

@@ -178,7 +178,7 @@ class World:
             caller.sleep(owes_s)
         if weather.latency_s:
             caller.sleep(self.chance.uniform(0, weather.latency_s))
-        trouble = weather.of(service)
+        trouble = weather.of(service, caller.name)
         if trouble is not None:
             return self._troubled(trouble, service, operation, act, arguments, attempts, timeout_s)
         return self._done(operation, act, arguments)
@@ -197,7 +197,7 @@ class World:
         for attempt in range(attempts):
             if attempt:
                 caller.sleep(self.chance.uniform(0, 2.0**attempt))  # botocore's standard mode
-                trouble = self.weather.of(service)
+                trouble = self.weather.of(service, caller.name)
             if trouble is None:
                 return self._done(operation, act, arguments)
             if trouble.slow_s:
