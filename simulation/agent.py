@@ -29,7 +29,7 @@ class Agent:
     def __init__(self, world: World, machine: Machine, assembly: Assembly) -> None:
         self.world, self.machine, self.assembly = world, machine, assembly
         self.name = assembly.applications[0].name
-        self.table_cut = self.probes_cut = False
+        self.table_cuts = self.probes_cuts = 0  # partitions that it is behind
         self.given_up = 0
         self.boots = 0
         self.application = Application(self, world.chance.uniform(0.5, 6.0))
@@ -104,7 +104,7 @@ class Agent:
 
     @property
     def reaches_table(self) -> bool:
-        return self.machine.thinks and self.up and not self.table_cut and not self.world.table_down
+        return self.machine.thinks and self.up and not self.table_cuts and not self.world.table_down
 
     def _read_permit_soon(self, after_s: float) -> None:
         self.permit_due = True
@@ -227,7 +227,7 @@ class Agent:
 
     def answers(self) -> tuple[str, str] | None:
         """What its HA port and its HTTP say, as core.outlook words them; None when nobody is there to say anything."""
-        if not self.up or not self.machine.thinks or self.probes_cut or self.concluded is None:
+        if not self.up or not self.machine.thinks or self.probes_cuts or self.concluded is None:
             return None
         told = ha_port.Told(self.concluded.verdict, self.concluded.reason)
         line = ha_port.answer("ping", ha_port.View(subject=told, applications={}, status={})).text.strip()

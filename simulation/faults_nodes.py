@@ -56,7 +56,8 @@ def unconfirmed(history: History, fault: Fault, agent: Agent) -> Undo:
 def unconfirmed_cut(history: History, fault: Fault, agent: Agent) -> Undo:
     """Its host is out of everybody's reach, EC2's included, and its application goes on."""
     agent.machine.stuck = True
-    agent.table_cut = agent.probes_cut = True
+    agent.table_cuts += 1
+    agent.probes_cuts += 1
     return lambda: history.world.machines.unstick(agent.machine)
 
 
@@ -72,25 +73,25 @@ def spot(history: History, fault: Fault, agent: Agent) -> Undo:
 
 
 def from_table(history: History, fault: Fault, agent: Agent) -> Undo:
-    agent.table_cut = True
+    agent.table_cuts += 1
     return lambda: _mended(agent, table=True)
 
 
 def from_probes(history: History, fault: Fault, agent: Agent) -> Undo:
-    agent.probes_cut = True
+    agent.probes_cuts += 1
     return lambda: _mended(agent, probes=True)
 
 
 def from_all(history: History, fault: Fault, agent: Agent) -> Undo:
-    agent.table_cut = agent.probes_cut = True
+    agent.table_cuts += 1
+    agent.probes_cuts += 1
     return lambda: _mended(agent, table=True, probes=True)
 
 
 def _mended(agent: Agent, *, table: bool = False, probes: bool = False) -> None:
-    if probes:
-        agent.probes_cut = False
-    if table and agent.table_cut:
-        agent.table_cut = False
+    agent.probes_cuts -= probes
+    agent.table_cuts -= table
+    if table:
         agent.healed()
 
 
@@ -173,10 +174,10 @@ def all_cut(history: History, fault: Fault, agent: Agent) -> Undo:
     """The prober's own network: nobody is seen."""
     cut = [a for a in (history.world.holder(place) for place in history.world.groups.all) if a is not None]
     for one in cut:
-        one.probes_cut = True
+        one.probes_cuts += 1
 
     def over() -> None:
         for one in cut:
-            one.probes_cut = False
+            one.probes_cuts -= 1
 
     return over

@@ -96,10 +96,9 @@ class Watch:
         """From time to time, and at each change: what it is like now."""
         machine, now_ms = agent.machine, self.world.schedule.now_ms
         seen = self.of(machine.id)
-        well = agent.serves and not agent.probes_cut and agent.reaches_table
-        if well:
+        if agent.serves and not agent.probes_cuts:
             self.served[machine.id] = now_ms
-        else:
+        if not agent.serves or agent.probes_cuts or not agent.reaches_table:
             seen.unwell_ms = now_ms
         if self.world.front_holder(machine.place) == machine.id:
             self.fronts[machine.id] = now_ms
