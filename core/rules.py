@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core import guards, isolating, opening, recreating, suspicion, verifying
+from core import guards, isolating, last_moment, opening, recreating, suspicion, verifying
 from core.case import Case
 from core.incident import State
 from core.steps import End, Step
@@ -121,6 +121,11 @@ RULES: tuple[Rule, ...] = (
 
     Rule(ISOLATING, "evidence", "it is not kept yet", "keep it", isolating.evidence, "in the bucket before the kill"),
     Rule(ISOLATING, "fenced", "EC2 says `terminated`", "recreate", isolating.fenced, "what is `stopped` may be started", RECREATING),
+    Rule(ISOLATING, "own-look", "looks were the cause, and this call has not looked itself within, and the 10 s that evidence takes",
+         "take a look", last_moment.own_look, "the third look is by whoever acts: another call may have died before it did",
+         deadline="look_fresh_s"),
+    Rule(ISOLATING, "holds-no-more", "what it was confirmed on holds no more", "weigh it again", last_moment.holds_no_more,
+         "a healthy node is never touched, however late the hand comes", SUSPECTED),
     Rule(ISOLATING, "fence", "nobody has terminated it yet", "terminate it", isolating.fence,
          "https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_TerminateInstanceInAutoScalingGroup.html"),
     Rule(ISOLATING, "tell-open", "people do not know yet", "tell them", isolating.tell_open, "after the kill: clients wait for that one"),

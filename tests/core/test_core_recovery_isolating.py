@@ -9,15 +9,16 @@ import pytest
 
 from core.changes import apply
 from core.incident import State, incident_item, parse_incident
+from core.model import Verdict
 from core.recovery import next_step
 from core.steps import Fence, KeepEvidence, Tell, Wait
-from tests.core.recovery_story import NOW, OLD, POLICY, frozen_view, incident, machine, recorded, step
+from tests.core.recovery_story import NOW, OLD, POLICY, fresh, frozen_view, incident, machine, recorded, step
 
 
 def test_evidence_comes_before_the_kill_and_the_kill_before_the_news() -> None:
     assert step(frozen_view(incident=incident(State.ISOLATING))) == KeepEvidence(OLD)
     kept = incident(State.ISOLATING, evidence_done=True)
-    assert step(frozen_view(incident=kept)) == Fence(OLD, force=False)
+    assert step(frozen_view(incident=kept, fresh={OLD: fresh(Verdict.FAILING)})) == Fence(OLD, force=False)
     fenced = replace(kept, fence=1, fenced_ms=NOW - 1000)
     assert isinstance(step(frozen_view(incident=fenced)), Tell)
     assert isinstance(step(frozen_view(incident=replace(fenced, told=("open",)))), Wait)
