@@ -117,3 +117,15 @@ def test_a_minute_that_wakes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep, "_recovery", nobody)
 
     assert "not well" in found(beginning_with("application ends at once, each time", lost=1.0))
+
+
+def test_a_kill_that_another_call_had_decided_before_it_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut_short() -> Iterator[Plan]:
+        for number in range(HISTORIES):
+            faults = (Fault("pause", 5.0, 45.0, 0), Fault("recover_assembly dies", 20.0, 1.0, 0))
+            yield replace(plan_of(number), assemblies=1, faults=faults)
+
+    assert found(cut_short()) == ""
+    without(monkeypatch, State.ISOLATING, "own-look", "holds-no-more")
+
+    assert "is terminated, and" in found(cut_short())
