@@ -24,8 +24,8 @@ class Doubt:
         self.server: Process = self.node.must(self.node.server, "process that listens on the clients' port")
 
     def people_told(self, since: float, limit_s: float) -> tuple[Promise, ...]:
-        """Waits until they are, at most three times the limit. limit_s: until the message is out."""
-        wait_for(lambda: bool(self._stage.told_people(since)), timeout_s=3 * limit_s)
+        """Waits until they are, past the limit as long as the stage's patience lasts. limit_s: until the message is out."""
+        wait_for(lambda: bool(self._stage.told_people(since)), timeout_s=limit_s + self._stage.patience_s)
         time.sleep(TOLD_TWICE_S)
         told = self._stage.told_people(since)
         first = told[0][0] - since if told else None

@@ -67,7 +67,8 @@ def lambda_crash(stage: Stage, before: Situation, limit_s: float) -> Outcome:
         at_most("messages that it begins", len(opened), 2, "times"),
         exactly("evidence kept before the kill", int(stage.evidence_before_kill(before.holder, since=at)), 1),
     )
-    stage.wait_steady(_FORGOTTEN_S)
+    if outcome.incident is not None:
+        stage.wait_steady(_FORGOTTEN_S)
     return Outcome(promises, outcome.incident, outcome.until)
 
 
