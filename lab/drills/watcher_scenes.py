@@ -139,7 +139,11 @@ _PAGED_S = 420.0  # after five minutes people are paged, once the fault has been
 
 
 def fence_unconfirmed(stage: Stage, before: Situation, limit_s: float) -> Outcome:
-    """Cut off and asked to end, the machine runs on, and EC2 says `shutting-down` for minutes."""
+    """Cut off and asked to end, the machine runs on, and EC2 says `shutting-down` for minutes.
+
+    Its agent may hear of the end from the machine's own metadata, which no cut wire takes away, and stop the applications:
+    nobody else can know that it did.
+    """
     node = Node(stage, before.holder)
     at = time.time()
     stage.cloud.control("hold-terminations", on=True)
@@ -147,7 +151,7 @@ def fence_unconfirmed(stage: Stage, before: Situation, limit_s: float) -> Outcom
         node.do("link", up=False)
         paged = wait_for(lambda: _pages(stage, at) > 0, timeout_s=_PAGED_S, every_s=1.0)
         paged_s = time.time() - at if paged else None
-        still = node.server() is not None
+        still = node.agent() is not None
         during = stage.situation()
         others = _others_that_serve(stage, before, at)
     finally:
@@ -157,7 +161,7 @@ def fence_unconfirmed(stage: Stage, before: Situation, limit_s: float) -> Outcom
     promises = (
         at_most("until people are paged", paged_s, limit_s, "s"),
         exactly("pages", _pages(stage, at), 1),
-        exactly("the old applications ran all the while", int(still), 1),
+        exactly("the old machine ran all the while", int(still), 1),
         exactly("changes of the permit before EC2 said terminated", int((during.holder, during.epoch) != (before.holder, before.epoch)), 0),
         exactly("moments in which another machine served before", others, 0),
         *(promise for promise in outcome.promises if promise.limit != PAST_ALL and promise.name != "machines launched"),
