@@ -9,7 +9,6 @@ from typing import Any
 
 from core.application import check_bounds
 
-_FLAGS = frozenset({"keep_until_replaced"})
 _COUNTS = frozenset({"budget_replacements", "meltdown_nodes", "boot_loop"})
 
 
@@ -29,7 +28,6 @@ class Policy:
     meltdown_nodes: int = 5
     meltdown_share: float = 0.2
     boot_loop: int = 3  # replacements in a row that did not live
-    keep_until_replaced: bool = False  # a node that asks to be replaced lives until its replacement is up
     force_after_s: float = 20.0  # from the terminate call to Force
     fence_page_s: float = 300.0  # EC2 has not confirmed: people are told
     fence_timeout_s: float | None = None  # EC2 has still not confirmed: go on all the same; None: wait for ever
@@ -50,7 +48,7 @@ class Policy:
                 raise ValueError(f"{name} is {getattr(self, name):g}: use less than incident_s ({self.incident_s:g})")
 
     def _numbers(self) -> dict[str, float | None]:
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _FLAGS}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def changed(self) -> dict[str, Any]:
         """The fields that differ from their defaults: all that has to be told."""
@@ -63,10 +61,10 @@ def policy_of(changed: Mapping[str, Any]) -> Policy:
     return Policy(**given)
 
 
-def _checked(name: str, value: object) -> bool | int | float:
-    if isinstance(value, bool) == (name in _FLAGS) and isinstance(value, int if name in _COUNTS | _FLAGS else (int, float)):
+def _checked(name: str, value: object) -> int | float:
+    if isinstance(value, int if name in _COUNTS else (int, float)) and not isinstance(value, bool):
         return value
-    raise ValueError(f"{name} is {value!r}: expected {'true or false' if name in _FLAGS else 'a number'}")
+    raise ValueError(f"{name} is {value!r}: expected a {'whole number' if name in _COUNTS else 'number'}")
 
 
 DEFAULT = Policy()

@@ -76,10 +76,6 @@ class RecoverySection(Section):
     boot_loop: int = Field(
         default=DEFAULT.boot_loop, ge=1, le=10, description="so many replacements in a row that did not live, and no more are tried"
     )
-    keep_until_replaced: bool = Field(
-        default=DEFAULT.keep_until_replaced,
-        description="a node that asks for it is not ended before its replacement is up: some seconds longer, safe when EC2 is short",
-    )
     force_after: Annotated[float, Duration("5s", "10m")] = Field(
         default=DEFAULT.force_after_s, description="a machine that EC2 does not end in that time is ended by force"
     )
@@ -123,7 +119,6 @@ def to_policy(section: RecoverySection) -> Policy:
         meltdown_nodes=section.meltdown_nodes,
         meltdown_share=section.meltdown_share,
         boot_loop=section.boot_loop,
-        keep_until_replaced=section.keep_until_replaced,
         force_after_s=section.force_after,
         fence_page_s=section.page_after,
         fence_timeout_s=section.fence_timeout,

@@ -39,7 +39,7 @@ def test_every_number_of_the_policy_can_be_set() -> None:
     said = {
         "reports_silent": "20s", "looks_failing": "20s", "look_fresh": "3s", "doubt": "2m", "busy": "20m", "disagreement": "5m",
         "quiet": "2h", "budget": 3, "budget_window": "20m", "meltdown_nodes": 3, "meltdown_share": "50%", "boot_loop": 2,
-        "keep_until_replaced": True, "force_after": "10s", "page_after": "2m", "fence_timeout": "30m", "verify": "4m",
+        "force_after": "10s", "page_after": "2m", "fence_timeout": "30m", "verify": "4m",
         "new_target": "10m", "incident": "2h",
     }  # fmt: skip
     changed = to_policy(RecoverySection.model_validate(said))
