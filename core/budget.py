@@ -18,13 +18,19 @@ KEPT_S = 86400.0  # longest tolerance window that the count serves
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One assembly found down. replaced: a replacement was allowed (or AWS made it by itself)."""
+    """One assembly found down. replaced: a replacement was allowed (or AWS made it by itself).
+
+    rung: it is past its tolerance, so that its whole deployable is recreated. along: the deployable's other assemblies, which are
+    replaced with it though nothing was found wrong with them.
+    """
 
     at_ms: int
     deployable: str
     assembly: str
     incident: str
     replaced: bool
+    rung: bool = False
+    along: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +48,17 @@ class Budget:
     _last_down_of_ms: Mapping[tuple[str, str], int] = field(init=False, repr=False, compare=False)
     _last_down_ms: tuple[int, ...] = field(init=False, repr=False, compare=False)
     _incidents: frozenset[str] = field(init=False, repr=False, compare=False)
+    _last_rung_of: Mapping[str, Entry] = field(init=False, repr=False, compare=False)
+    _of: Mapping[str, Entry] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         replaced = [e for e in self.entries if e.replaced]
         last = {(e.deployable, e.assembly): e.at_ms for e in sorted(self.entries, key=lambda e: e.at_ms)}
         of = {name: tuple(sorted(e.at_ms for e in replaced if (e.deployable, e.assembly) == name)) for name in last}
-        object.__setattr__(self, "_replaced_ms", tuple(sorted(e.at_ms for e in replaced)))
+        object.__setattr__(self, "_replaced_ms", tuple(sorted(e.at_ms for e in replaced for _ in range(1 + len(e.along)))))
+        rungs = {e.deployable: e for e in sorted(self.entries, key=lambda e: e.at_ms) if e.rung}
+        object.__setattr__(self, "_last_rung_of", rungs)
+        object.__setattr__(self, "_of", {e.incident: e for e in self.entries})
         object.__setattr__(self, "_replaced_of_ms", of)
         object.__setattr__(self, "_last_down_of_ms", last)
         object.__setattr__(self, "_last_down_ms", tuple(sorted(last.values())))
@@ -60,12 +71,20 @@ class Budget:
         """Whether its replacement is in here."""
         return incident in self._incidents
 
+    def of(self, incident: str) -> Entry | None:
+        """What was written for it."""
+        return self._of.get(incident)
+
+    def last_rung(self, deployable: str) -> Entry | None:
+        """The last time that the whole of a deployable was recreated."""
+        return self._last_rung_of.get(deployable)
+
     def replaced(self, since_ms: float) -> int:
-        """Replacements of all assemblies since then."""
+        """Replacements of all assemblies since then, those that were taken along counted."""
         return len(self._replaced_ms) - bisect_left(self._replaced_ms, since_ms)
 
     def replaced_of(self, name: tuple[str, str], since_ms: float) -> int:
-        """Replacements of this (deployable, assembly) since then."""
+        """Replacements of this (deployable, assembly) since then; not those in which it was only taken along, for it did not fail."""
         times = self._replaced_of_ms.get(name, ())
         return len(times) - bisect_left(times, since_ms)
 
@@ -88,7 +107,14 @@ def budget_item(budget: Budget) -> dict[str, Any]:
         "version": VERSION,
         "revision": budget.revision,
         "entries": [
-            {"at_ms": e.at_ms, "deployable": e.deployable, "assembly": e.assembly, "incident": e.incident, "replaced": e.replaced}
+            {
+                "at_ms": e.at_ms,
+                "deployable": e.deployable,
+                "assembly": e.assembly,
+                "incident": e.incident,
+                "replaced": e.replaced,
+                **({"rung": True, "along": list(e.along)} if e.rung else {}),
+            }
             for e in budget.entries
         ],
     }
@@ -106,6 +132,8 @@ def parse_budget(item: Mapping[str, Any]) -> Budget:
                 assembly=str(e["assembly"]),
                 incident=str(e["incident"]),
                 replaced=bool(e["replaced"]),
+                rung=e.get("rung") is True,
+                along=tuple(str(name) for name in e.get("along", ())),
             )
             for e in item["entries"]
         )

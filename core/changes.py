@@ -7,11 +7,15 @@ from dataclasses import replace
 
 from core.budget import Budget, Entry, with_entry
 from core.case import NEVER_FAILED
-from core.incident import ENDED, TRIED_MAX, Incident, State, incident_id, noted
+from core.guards import DEPLOYABLE, rung_of
+from core.incident import ENDED, NOTE_CHARS_MAX, TRIED_MAX, Incident, State, incident_id, noted
+from core.ladder import database_word
+from core.policy import Policy
 from core.snapshot import View
-from core.steps import Adopt, Change, Confirm, Decision, End, Lose, Move, NoteFront, Open, Proceed
+from core.steps import Adopt, Change, Confirm, Decision, Down, End, Join, Lose, Move, NoteFront, Open, Proceed
 
 ME = "recover_assembly"
+USUAL = Policy()
 
 
 def apply(view: View, decision: Decision) -> Incident:
@@ -22,11 +26,18 @@ def apply(view: View, decision: Decision) -> Incident:
     match step:
         case Open():
             return _opened(view, before, step, decision.woken_by)
+        case Join():
+            return _joined(view, before, step)
+        case Down(reason):
+            return noted(replace(before, isolated_ms=now_ms), now_ms, ME, reason)
         case Confirm(cause, reason):
             confirmed = replace(before, cause=cause, reason=reason, confirmed_ms=now_ms)
             return _entered(confirmed, State.CONFIRMED, f"confirmed: {reason}", now_ms)
         case Move(to, reason, rung):
             moved = replace(before, escalated_to=rung or before.escalated_to)
+            if rung == DEPLOYABLE:
+                word = database_word(view, before.instance)
+                moved = replace(moved, ladder=before.id, leader=before.assembly, database=word[:NOTE_CHARS_MAX])
             if to is State.RECREATING:
                 moved = replace(moved, isolated_ms=now_ms)
             return _entered(moved, to, reason, now_ms)
@@ -63,6 +74,14 @@ def _opened(view: View, before: Incident, step: Open, woken_by: str) -> Incident
     return noted(incident, now_ms, woken_by, f"suspected {step.instance} (epoch {incident.epoch}): {step.reason}")
 
 
+def _joined(view: View, before: Incident, step: Join) -> Incident:
+    """People hear of it by the leading incident; whoever heard of its own beginning hears of its own end too."""
+    told = before.told if "open" in before.told else (*before.told, "open", "end")
+    word = database_word(view, before.instance)[:NOTE_CHARS_MAX]
+    joined = replace(before, ladder=step.ladder, leader=step.leader, database=word, told=told)
+    return noted(joined, view.now_ms, ME, step.reason)
+
+
 def _one_less(before: Incident, step: Lose, now_ms: int) -> Incident:
     fewer = replace(before, tried=(*before.tried, step.instance)[-TRIED_MAX:], new_instance="", verifying_ms=0)
     if before.state is State.VERIFYING:
@@ -83,11 +102,25 @@ def _ended(incident: Incident, to: State, reason: str, rung: str, now_ms: int) -
 # --- what was done ----------------------------------------------------------------------------------
 
 
-def charged(view: View) -> Budget:
-    """The budget with this incident's replacement in it."""
+def charged(view: View, policy: Policy = USUAL) -> Budget:
+    """The budget with this incident's replacement in it; with those of its whole deployable, when it has come to that rung.
+
+    What EC2 says is gone is replaced by its group whatever is left; the rest of its deployable only as far as the budget goes.
+    """
     incident = view.incident
     assert incident is not None, "only an incident replaces"
-    entry = Entry(at_ms=view.now_ms, deployable=incident.deployable, assembly=incident.assembly, incident=incident.id, replaced=True)
+    sisters = view.rung.along if rung_of(view, incident, policy) == DEPLOYABLE else None
+    made = view.budget.replaced(view.now_ms - policy.budget_window_s * 1000)
+    fits = sisters is not None and made + 1 + len(sisters) <= policy.budget_replacements
+    entry = Entry(
+        at_ms=view.now_ms,
+        deployable=incident.deployable,
+        assembly=incident.assembly,
+        incident=incident.id,
+        replaced=True,
+        rung=fits,
+        along=sisters or () if fits else (),
+    )
     return with_entry(view.budget, entry)
 
 
@@ -101,6 +134,19 @@ def with_fence(incident: Incident, instance: str, said: Sequence[str], *, force:
     acted_ms, fenced_ms = incident.acted_ms or began_ms, incident.fenced_ms or began_ms
     fenced = replace(incident, fence=2 if force else 1, fenced_ms=fenced_ms, acted_ms=acted_ms)
     return noted(fenced, began_ms, ME, f"fencing {instance}: {'; '.join(said) or 'it is gone already'}")
+
+
+def with_called(incident: Incident, assemblies: Sequence[str], *, now_ms: int) -> Incident:
+    return noted(replace(incident, called_ms=now_ms), now_ms, ME, f"called {', '.join(assemblies)}: the whole deployable is recreated")
+
+
+def with_retired(incident: Incident, instance: str, said: str, *, now_ms: int) -> Incident:
+    retired = replace(incident, retiring_ms=now_ms, acted_ms=incident.acted_ms or now_ms)
+    return noted(retired, now_ms, ME, f"{instance} is to go offline: {said}")
+
+
+def with_reboot(incident: Incident, identifier: str, why: str, *, now_ms: int) -> Incident:
+    return noted(replace(incident, rebooted_ms=now_ms), now_ms, ME, f"rebooted the database {identifier} with failover: {why}")
 
 
 def with_told(incident: Incident, what: str, said: str, *, now_ms: int) -> Incident:

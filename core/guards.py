@@ -6,11 +6,14 @@ What EC2 says is gone is replaced by its group whatever we say, so neither meltd
 from __future__ import annotations
 
 from core.case import Case
-from core.incident import Cause, State
+from core.incident import Cause, Incident, State
+from core.policy import Policy
+from core.snapshot import View
 from core.steps import End, Move, Spend, Step, Tell
 
 ESCALATED, EXHAUSTED, ISOLATING, SUPPRESSED = State.ESCALATED, State.EXHAUSTED, State.ISOLATING, State.SUPPRESSED
 GONE = Cause.GONE
+DEPLOYABLE, PERSON = "deployable", "person"
 WITHIN_BUDGET = Move(ISOLATING, "within the budget: isolating")
 
 
@@ -57,16 +60,34 @@ def budget_spent(case: Case) -> Step | None:
     return End(EXHAUSTED, why, "person")
 
 
+def rung_unpaid(case: Case) -> Step | None:
+    """The whole deployable at once or not at all: half a rung would leave it worse than it was."""
+    incident, policy, view = case.incident, case.policy, case.view
+    if incident.cause is GONE or view.budget.holds(incident.id) or rung_of(view, incident, policy) != DEPLOYABLE:
+        return None
+    needs, made = 1 + len(view.rung.along), view.budget.replaced(view.now_ms - policy.budget_window_s * 1000)
+    if made + needs <= policy.budget_replacements:
+        return None
+    why = f"the whole deployable would be {needs} replacements after {made} within {int(policy.budget_window_s)} s, "
+    return End(EXHAUSTED, why + f"at most {policy.budget_replacements}", "person")
+
+
 def pay(case: Case) -> Step | None:
     return None if case.view.budget.holds(case.incident.id) else Spend()
 
 
 def past_tolerance(case: Case) -> Step | None:
-    """The deployable's rung is to recreate its assemblies in order: with one assembly, what follows anyway. People are told."""
-    if case.incident.escalated_to:
+    """What was paid for decides: the budget is written on condition, so that of two assemblies that fail at once one leads."""
+    incident, view = case.incident, case.view
+    if incident.escalated_to:
         return None
-    spent = _tolerance_spent(case)
-    return None if spent is None else Move(ISOLATING, f"escalated to the deployable: {spent}", "deployable")
+    spent = tolerance_spent(view, incident)
+    if spent is None:
+        return None
+    paid = view.budget.of(incident.id)
+    if paid is not None and paid.rung:
+        return Move(ISOLATING, f"escalated to the deployable: {spent}", DEPLOYABLE)
+    return Move(ISOLATING, f"escalated to a person: {spent}, and the deployable's rung is no answer to it", PERSON)
 
 
 def go_on(_: Case) -> Step:
@@ -75,18 +96,36 @@ def go_on(_: Case) -> Step:
 
 def tell_often(case: Case) -> Step | None:
     """Said while it is being recreated: telling holds nobody up then."""
-    if case.incident.escalated_to != "deployable" or "often" in case.incident.told:
+    if case.incident.escalated_to != PERSON or "often" in case.incident.told:
         return None
-    return Tell("often", _tolerance_spent(case) or "more replacements than its tolerance absorbs")
+    return Tell("often", tolerance_spent(case.view, case.incident) or "more replacements than its tolerance absorbs")
 
 
-def _tolerance_spent(case: Case) -> str | None:
+# --- the rungs --------------------------------------------------------------------------------------------------------------
+
+
+def rung_of(view: View, incident: Incident, policy: Policy) -> str:
+    """The rung that a confirmed incident has reached, before it is paid for: "" while it is the assembly's own."""
+    if _past_tolerance(view, incident) is None:
+        return ""
+    last = view.budget.last_rung(incident.deployable)
+    return PERSON if last is not None and view.now_ms - last.at_ms <= policy.rung_again_s * 1000 else DEPLOYABLE
+
+
+def tolerance_spent(view: View, incident: Incident) -> str | None:
     """Why this failure is one more than the assembly absorbs; None while it absorbs it."""
-    view, incident, tolerance = case.view, case.incident, case.view.watched.tolerance
+    failures, tolerance = _past_tolerance(view, incident), view.watched.tolerance
+    return None if failures is None else f"{failures} replacements within {tolerance.window_s:g} s, {tolerance.failures} are tolerated"
+
+
+def _past_tolerance(view: View, incident: Incident) -> int | None:
+    """How many replacements this one makes, when they are more than tolerated. After a rung the count begins afresh."""
+    tolerance, budget = view.watched.tolerance, view.budget
     if tolerance.failures is None:
         return None
     since_ms = view.now_ms - tolerance.window_s * 1000
-    earlier = view.budget.replaced_of((incident.deployable, incident.assembly), since_ms) - view.budget.holds(incident.id)
-    if earlier < tolerance.failures:
-        return None
-    return f"{earlier + 1} replacements within {tolerance.window_s:g} s, {tolerance.failures} are tolerated"
+    last = budget.last_rung(incident.deployable)
+    if last is not None and last.incident != incident.id and last.at_ms >= since_ms:
+        since_ms = last.at_ms + 1
+    failures = budget.replaced_of((incident.deployable, incident.assembly), since_ms) + (not budget.holds(incident.id))
+    return failures if failures > tolerance.failures else None

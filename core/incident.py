@@ -45,6 +45,7 @@ class Cause(StrEnum):
     GONE = "gone"  # EC2 says so
     OPERATOR = "operator"  # a person asked for it
     DISAGREEMENT = "disagreement"  # it says it is well and fails from outside, and the file says to replace it after a time
+    ESCALATION = "escalation"  # nothing is wrong with it: its whole deployable is recreated
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,9 @@ class Incident:
     tried: replacements seen dying before they ran. fence: 0 nothing yet, 1 group told and terminated
     without OS shutdown, 2 forced. escalated_to: the rung that was reached ("" while it is the assembly).
     proceeded_ms: when it went on though EC2 had not confirmed the end of the old node.
+    ladder, leader: of the deployable's rung, the id of the incident that leads it (its own, when it does) and that one's assembly.
+    called_ms: when sisters were last called. retiring_ms: when a healthy node was told to go. rebooted_ms: the database.
+    database: what the node last said against its database.
     """
 
     deployable: str
@@ -96,6 +100,12 @@ class Incident:
     evidence_done: bool = False
     told: tuple[str, ...] = ()
     tried: tuple[str, ...] = ()
+    ladder: str = ""
+    leader: str = ""
+    database: str = ""
+    called_ms: int = 0
+    retiring_ms: int = 0
+    rebooted_ms: int = 0
     driver: str = ""
     driven_until_ms: int = 0
     notes: tuple[Note, ...] = ()
@@ -151,6 +161,7 @@ _NUMBERS = (
 )  # fmt: skip
 _LATER = ("proceeded_ms",)  # numbers that older records do not have: 0 there
 _LISTS = ("evidence", "told", "tried")
+_RUNG_TEXTS, _RUNG_NUMBERS = ("ladder", "leader", "database"), ("called_ms", "retiring_ms", "rebooted_ms")  # of a rung's incidents alone
 
 
 def incident_item(incident: Incident, *, sk: str = names.OPEN) -> dict[str, Any]:
@@ -168,6 +179,8 @@ def incident_item(incident: Incident, *, sk: str = names.OPEN) -> dict[str, Any]
         item[name] = getattr(incident, name)
     for name in _LISTS:
         item[name] = list(getattr(incident, name))
+    if incident.ladder:
+        item |= {name: getattr(incident, name) for name in (*_RUNG_TEXTS, *_RUNG_NUMBERS)}
     for name, seconds in incident.durations().items():
         # For whoever reads the table; never read back. 0 for a phase that was not reached.
         item[name.removesuffix("_s") + "_ms"] = round((seconds or 0) * 1000)
@@ -191,6 +204,8 @@ def parse_incident(item: Mapping[str, Any]) -> Incident:
                 raise BadRecord(f"{where}: {name} is {value!r}, expected {kind.__name__}")
             fields[name] = tuple(str(v) for v in value) if isinstance(value, list) else value
     try:
+        if item.get("ladder"):
+            fields |= {name: str(item.get(name, "")) for name in _RUNG_TEXTS} | {name: int(item.get(name, 0)) for name in _RUNG_NUMBERS}
         return Incident(
             deployable=parts[1],
             assembly=parts[2],

@@ -17,7 +17,7 @@ def evidence(case: Case) -> Step | None:
 
 def fenced(case: Case) -> Step | None:
     view, incident = case.view, case.incident
-    if not (incident.fence or incident.cause is GONE) or not view.is_dead(case.node):
+    if not (incident.fence or incident.retiring_ms or incident.cause is GONE) or not view.is_dead(case.node):
         return None
     return Move(RECREATING, f"{case.node} is {view.state_of(case.node)}: it is fenced")
 

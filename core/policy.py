@@ -34,6 +34,11 @@ class Policy:
     verify_s: float = 300.0  # a node that runs but does not serve: up a rung
     new_target_s: float = 300.0  # besides, where an NLB must come to know the node: it takes minutes, and nobody can help it
     incident_s: float = 3600.0  # every incident ends
+    retire_s: float = 150.0  # what a healthy node may take to go offline: its stops, its last save, EC2's own time; then it is fenced
+    rung_stop_s: float = 300.0  # the deployable's rung: until all have stopped; who is stuck then is left behind, and people know by now
+    rung_again_s: float = 3600.0  # one rung of a deployable in this time; what fails past its tolerance again is a person's
+    call_again_s: float = 15.0  # an assembly that has not taken note of the rung is called again
+    database_s: float = 300.0  # RDS calls 60 to 120 s typical; then nodes are let in all the same, and are busy for it
 
     def __post_init__(self) -> None:
         check_bounds(1, math.inf, **{name: value for name, value in self._numbers().items() if name != "meltdown_share"})

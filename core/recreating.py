@@ -35,7 +35,9 @@ def _is_lost(case: Case, instance: str) -> bool:
 def late(case: Case) -> Step | None:
     incident, policy = case.incident, case.policy
     late_ms = case.view.now_ms - (incident.isolated_ms or incident.state_ms)
-    if late_ms <= (policy.fence_page_s + case.view.watched.start_grace_s) * 1000 or "late" in incident.told:
+    # In a rung it also waits for those that stop, for the database, and for those that start before it.
+    others_s = policy.rung_stop_s + policy.database_s if incident.ladder else 0.0
+    if late_ms <= (policy.fence_page_s + case.view.watched.start_grace_s + others_s) * 1000 or "late" in incident.told:
         return None
     return Tell("late", f"{late_ms // 1000} s after {case.node} was fenced no new node runs")
 

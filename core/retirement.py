@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.incident import State
+from core.incident import Cause, Incident, State
 from core.records import Phase
 from core.snapshot import View
 
@@ -35,6 +35,13 @@ class Done:
 Step = Wait | Complete | Done
 
 
+def _is_fenced(incident: Incident) -> bool:
+    """A node that its whole deployable takes along goes in peace, unless that takes too long."""
+    if incident.cause is Cause.ESCALATION and not incident.fence:
+        return False
+    return incident.state in (State.ISOLATING, State.RECREATING)
+
+
 def next_step(view: View, instance: str) -> Step:
     lifecycle = view.lifecycle_of(instance)
     if not lifecycle.startswith("Terminating"):
@@ -42,7 +49,7 @@ def next_step(view: View, instance: str) -> Step:
     if view.is_gone(instance):
         return Complete(f"{instance} is {view.state_of(instance)}")
     incident = view.incident
-    if incident is not None and incident.instance == instance and incident.state in (State.ISOLATING, State.RECREATING):
+    if incident is not None and incident.instance == instance and _is_fenced(incident):
         return Complete(f"{instance} is being fenced")
     report = view.reports.get(instance)
     if report is None:

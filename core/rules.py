@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core import guards, isolating, last_moment, opening, recreating, suspicion, verifying
+from core import guards, isolating, ladder, last_moment, opening, recreating, suspicion, verifying
 from core.case import Case
 from core.incident import State
 from core.steps import End, Step
@@ -21,6 +21,7 @@ ANY = "any"  # every state of an open one: asked before the state's own rows
 class Rule:
     """state: a State, NONE or ANY. to: the state that it leads to, None: it stays where it is.
 
+    rung: asked only of an incident that is a part of a deployable's rung.
     deadline: the field of Policy that its `when` counts by, "" for none. why: the promise, the design's guard or the AWS page behind it.
     """
 
@@ -32,6 +33,7 @@ class Rule:
     why: str
     to: State | None = None
     deadline: str = ""
+    rung: bool = False
 
 
 ESCALATED = State.ESCALATED
@@ -56,6 +58,8 @@ RULES: tuple[Rule, ...] = (
          "the first node is let in by admit_node"),
     Rule(NONE, "taken-down", "there is no group, or it is to keep no node", "leave it", opening.taken_down,
          "somebody deletes or empties it on purpose"),
+    Rule(NONE, "called", "a sister's incident leads the deployable's rung and takes it along", "open one", ladder.called,
+         "one failure, one leading incident, and a record for each assembly", SUSPECTED),
     Rule(NONE, "given-up", "the last one of this node ended unsolved", "leave it", opening.given_up,
          "people know; the same trouble is not reported every minute (after `exhausted`: `budget_window_s`)", deadline="quiet_s"),
     Rule(NONE, "pause-recorded", "recovery is paused, or in shadow mode, and that was recorded", "leave it", opening.pause_recorded,
@@ -79,11 +83,16 @@ RULES: tuple[Rule, ...] = (
     Rule(ANY, "too-old", "it is open for too long", "end it, a person is needed", too_old, "every incident ends",
          State.ESCALATED, "incident_s"),
 
+    Rule(ANY, "join", "a sister's rung takes it along and no new node of it is permitted yet", "tie it to that one", ladder.join,
+         "late, repeated and concurrent troubles join it"),
+
     Rule(SUSPECTED, "gone", "EC2 says that the node is gone", "confirm", suspicion.gone, EC2_STATES, CONFIRMED),
     Rule(SUSPECTED, "superseded", "another node holds the permit", "drop it", suspicion.superseded, "what is suspected runs nothing",
          State.SUPPRESSED),
     Rule(SUSPECTED, "starting", "the node is in its launch hook", "wait", suspicion.starting, "guard 2: start grace"),
     Rule(SUSPECTED, "operator", "an operator wants it replaced", "confirm", suspicion.operator, "needs no second signal", CONFIRMED),
+    Rule(SUSPECTED, "taken-along", "the rung that it is tied to goes on", "confirm", ladder.taken_along,
+         "nothing is wrong with it: the leading incident had its signals", CONFIRMED, rung=True),
     Rule(SUSPECTED, "asks", "it asks to be replaced, under its epoch", "confirm", suspicion.asks, "needs no second signal", CONFIRMED),
     Rule(SUSPECTED, "third-look", "no look was taken within", "take one", suspicion.third_look, "the third look, right before the act",
          deadline="look_fresh_s"),
@@ -106,6 +115,10 @@ RULES: tuple[Rule, ...] = (
 
     Rule(CONFIRMED, "paused", "an operator has paused recovery", "record only, a person is needed", guards.paused,
          "guard 1: it stays down, and Auto Scaling is held too", State.SUPPRESSED),
+    Rule(CONFIRMED, "called-off", "it was only taken along, and the rung is over", "drop it", ladder.called_off,
+         "a healthy node is left alone", State.SUPPRESSED, rung=True),
+    Rule(CONFIRMED, "paid-along", "the rung that it is tied to goes on", "isolate", ladder.paid_along,
+         "the leading incident passed the guards and paid for all", ISOLATING, rung=True),
     Rule(CONFIRMED, "boot-loop", "so many replacements in a row did not live", "end it, a person is needed", guards.boot_loop,
          "guard 7: another one would die too", State.ESCALATED, "boot_loop"),
     Rule(CONFIRMED, "meltdown", "so many assemblies and such a share of them went down within the window", "end it, a person is needed",
@@ -114,13 +127,36 @@ RULES: tuple[Rule, ...] = (
          "guard 6", State.EXHAUSTED, "budget_replacements"),
     Rule(CONFIRMED, "shadow", "shadow mode is on, and it is not in the budget yet", "record only", guards.shadow,
          "guard 1: all is decided, and nothing done", State.SUPPRESSED),
+    Rule(CONFIRMED, "rung-unpaid", "it is past its `tolerance`, and its whole deployable does not fit into what is left",
+         "end it, a person is needed", guards.rung_unpaid, "guard 6: all or nothing", State.EXHAUSTED, "budget_replacements"),
     Rule(CONFIRMED, "pay", "it is not in the budget yet", "enter it", guards.pay, "paid for before anything is touched"),
     Rule(CONFIRMED, "past-tolerance", "more replacements than the assembly's `tolerance`", "go on, and say so", guards.past_tolerance,
          "the next rung", ISOLATING),
     Rule(CONFIRMED, "go-on", "else", "isolate", guards.go_on, "within the budget", ISOLATING),
 
+    Rule(ISOLATING, "called-off", "it was only taken along, still runs, and the rung is over", "drop it", ladder.called_off,
+         "a healthy node is left alone", State.SUPPRESSED, rung=True),
+    Rule(ISOLATING, "tell-rung", "it leads a rung and people do not know yet", "tell them", ladder.tell_rung, "once for all assemblies",
+         rung=True),
+    Rule(ISOLATING, "call-sisters", "some have not taken note of the rung that it leads", "wake them, again after so long",
+         ladder.call_sisters, "a call that is lost costs time only", deadline="call_again_s", rung=True),
     Rule(ISOLATING, "evidence", "it is not kept yet", "keep it", isolating.evidence, "in the bucket before the kill"),
+    Rule(ISOLATING, "later-first", "those of the rung that start later still run", "wait, so long at most", ladder.later_first,
+         "what needs it stops before it does", deadline="rung_stop_s", rung=True),
+    Rule(ISOLATING, "retire", "it was only taken along", "have its group end it", ladder.retire,
+         "it goes offline cleanly, its state is saved", rung=True),
+    Rule(ISOLATING, "down", "it leads, and EC2 says `terminated`", "record it", ladder.down, "those that start before it wait for this",
+         rung=True),
+    Rule(ISOLATING, "all-down", "it leads, and others of the rung still run", "wait, so long at most", ladder.all_down,
+         "nobody is let in before", deadline="rung_stop_s", rung=True),
+    Rule(ISOLATING, "reboot-database", "nodes said that the database does not answer, and it is Multi-AZ and available",
+         "reboot it with failover", ladder.reboot_database,
+         "https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RebootDBInstance.html", rung=True),
+    Rule(ISOLATING, "database-away", "the database is not available", "wait, so long at most", ladder.database_away,
+         "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.MultiAZ.Failover.html", deadline="database_s", rung=True),
     Rule(ISOLATING, "fenced", "EC2 says `terminated`", "recreate", isolating.fenced, "what is `stopped` may be started", RECREATING),
+    Rule(ISOLATING, "retiring", "a healthy node goes offline", "wait, so long at most", ladder.retiring, "then it is fenced",
+         deadline="retire_s", rung=True),
     Rule(ISOLATING, "own-look", "looks were the cause, and this call has not looked itself within, and the 10 s that evidence takes",
          "take a look", last_moment.own_look, "the third look is by whoever acts: another call may have died before it did",
          deadline="look_fresh_s"),
@@ -162,6 +198,10 @@ RULES: tuple[Rule, ...] = (
     Rule(VERIFYING, "front-seen", "the front is on it", "record how that is known", verifying.front_seen, "tried, or read back"),
     Rule(VERIFYING, "look", "no look was taken within", "take one", verifying.look, "seen from outside", deadline="look_fresh_s"),
     Rule(VERIFYING, "unanswered", "the look is not answered", "wait", verifying.unanswered, "seen from outside"),
+    Rule(VERIFYING, "not-all-over", "it leads a rung of which some incident is open", "wait", ladder.not_all_over,
+         "recovered is said of the whole deployable", rung=True),
+    Rule(VERIFYING, "not-all-serve", "it leads a rung of which some assembly did not recover", "end it, a person is needed",
+         ladder.not_all_serve, "the last rung", State.ESCALATED, rung=True),
     Rule(VERIFYING, "recovered", "else", "end it", verifying.recovered, "all was seen", State.RECOVERED),
 )
 # fmt: on

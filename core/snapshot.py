@@ -12,6 +12,7 @@ from core.incident import Incident
 from core.intents import Standing
 from core.model import Verdict
 from core.records import Look, Looks, Permit, Report, Request
+from core.rung import NOTHING, DatabaseState, RungSeen
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
 ALIVE = frozenset({"pending", "running"})
@@ -87,6 +88,7 @@ class View:
 
     reports and requests: those that have not expired. unmet: why an assembly that has to serve before this one does not.
     intents: what operators ask for. suspended, launches: of the group; held: which of its processes we hold still, as it is recorded.
+    leader: the incident whose rung takes this assembly along. rung and database: read while they matter to one.
     """
 
     watched: Watched
@@ -106,6 +108,9 @@ class View:
     front: Front | None = None
     assemblies: int = 1
     unmet: tuple[str, ...] = ()
+    leader: Incident | None = None
+    rung: RungSeen = NOTHING
+    database: DatabaseState | None = None
     intents: Standing = field(default_factory=Standing)
     suspended: tuple[str, ...] = ()
     launches: str = ""

@@ -81,6 +81,20 @@ class NoteFront(NamedTuple):
     said: str
 
 
+class Join(NamedTuple):
+    """It is a part of the deployable's rung, which another assembly's incident leads."""
+
+    ladder: str
+    leader: str
+    reason: str
+
+
+class Down(NamedTuple):
+    """The leading node of a rung is gone, while others still run."""
+
+    reason: str
+
+
 class End(NamedTuple):
     """to: recovered, escalated, suppressed or exhausted. rung: `person` when somebody must act."""
 
@@ -111,6 +125,25 @@ class Fence(NamedTuple):
     force: bool
 
 
+class Retire(NamedTuple):
+    """Have its group end a healthy node, which goes offline in its own time."""
+
+    instance: str
+
+
+class CallSisters(NamedTuple):
+    """Wake the incidents of these assemblies of the deployable."""
+
+    assemblies: tuple[str, ...]
+
+
+class RebootDatabase(NamedTuple):
+    """With failover."""
+
+    identifier: str
+    reason: str
+
+
 class NudgeGroup(NamedTuple):
     """EC2 says the node is gone and its group has not noticed: tell it, so that it launches now."""
 
@@ -130,8 +163,10 @@ class Tell(NamedTuple):
     reason: str
 
 
-Change = Open | Confirm | Move | Lose | Adopt | Proceed | NoteFront | End
-Step = Leave | Wait | Change | TakeLook | Spend | KeepEvidence | Fence | NudgeGroup | PlaceFront | Tell
+Change = Open | Confirm | Join | Move | Down | Lose | Adopt | Proceed | NoteFront | End
+Step = (
+    Leave | Wait | Change | TakeLook | Spend | KeepEvidence | Fence | Retire | CallSisters | RebootDatabase | NudgeGroup | PlaceFront | Tell
+)
 
 
 class Decision(NamedTuple):

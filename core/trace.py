@@ -15,7 +15,21 @@ from core.items import BadRecord
 from core.plain import NotPlain, from_plain, to_plain
 from core.policy import Policy
 from core.snapshot import View
-from core.steps import Adopt, Decision, Fence, KeepEvidence, NoteFront, NudgeGroup, PlaceFront, Spend, Step, TakeLook, Wait
+from core.steps import (
+    Adopt,
+    CallSisters,
+    Decision,
+    Fence,
+    KeepEvidence,
+    NoteFront,
+    NudgeGroup,
+    PlaceFront,
+    Retire,
+    Spend,
+    Step,
+    TakeLook,
+    Wait,
+)
 
 VERSION = 1
 KEPT_S = 90 * 86400  # as evidence is
@@ -109,6 +123,10 @@ def reason_of(step: Step) -> str:
             return f"what is known of {instance} is kept in the bucket"
         case Fence(instance, force):
             return f"{instance} is terminated{' by force' if force else ''}"
+        case Retire(instance):
+            return f"its group is told to end {instance}, which goes offline in its own time"
+        case CallSisters(assemblies):
+            return f"{', '.join(assemblies)} of its deployable are called"
         case NudgeGroup(instance):
             return f"its group is told that {instance} is gone"
         case PlaceFront(instance):

@@ -14,7 +14,7 @@ from core.items import BadRecord
 from core.notices import notice
 from core.snapshot import FreshLook, Front, View
 from core.wakes import BadEvent, Wake, recovery_wakes
-from lambdas import holding, interruption, isolation
+from lambdas import holding, interruption, isolation, rung_hands
 from lambdas.adapters import clock, environment, groups, instances, log, queues, register, table, topic, world
 from lambdas.adapters.clients import Lost, WorldFailed
 from lambdas.adapters.patience import Patience
@@ -186,6 +186,12 @@ class _Driver:
                 self._save(isolation.keep_evidence(view, incident, instance))
             case steps.Fence(instance, force):
                 self._save(isolation.fence(view, incident, instance, force=force))
+            case steps.Retire(instance):
+                self._save(rung_hands.retire(incident, instance))
+            case steps.CallSisters(assemblies):
+                self._save(rung_hands.call_sisters(incident, assemblies))
+            case steps.RebootDatabase(identifier, why):
+                self._save(rung_hands.reboot_database(incident, identifier, why))
             case steps.NudgeGroup(instance):
                 self._save(noted(incident, clock.now_ms(), ME, f"told the group that {instance} is gone: {groups.terminate(instance)}"))
                 clock.sleep(1.0)
@@ -203,7 +209,7 @@ class _Driver:
 
     def _spend(self, view: View) -> None:
         try:
-            table.put_budget(changes.charged(view))
+            table.put_budget(changes.charged(view, self.watched.policy))
         except Lost as error:
             log.say(ME, f"reading the budget again: {error}")  # another assembly's incident took its share
 

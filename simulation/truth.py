@@ -71,4 +71,4 @@ class Truth:
 
     def _spent(self, incident: Incident) -> bool:
         item: Any = self._world.table.items.get(names.BUDGET_PK, {}).get("REPLACEMENTS")
-        return item is not None and incident.id in str(item)
+        return item is not None and (incident.ladder or incident.id) in str(item)

@@ -146,6 +146,11 @@ class Watch:
         self.notice(agent)
         if not incident.evidence_done:
             self.broken(f"{machine.id} is terminated before its evidence was kept")
+        if incident.cause is Cause.ESCALATION:
+            leader = self.incident((incident.deployable, incident.leader))
+            if leader is None or leader.id != incident.ladder or leader.ended or not leader.confirmed_ms:
+                self.broken(f"{machine.id} is terminated with its deployable, and no open incident leads that")
+            return
         if incident.cause is Cause.REQUEST:
             if incident.epoch not in seen.asked:
                 self.broken(f"{machine.id} is terminated on a request that it never made under epoch {incident.epoch}")

@@ -40,6 +40,7 @@ class World:
     front: FrontKind = FrontKind.ELASTIC_IP
     start_grace_s: float = 60.0
     tells: bool = False  # keep a timeline
+    file: Callable[[Assembly], Assembly] = lambda model: model  # what the deployable's file says otherwise
     pace: Pace = field(default_factory=Pace)
     post: Post = field(default_factory=Post)
 
@@ -73,7 +74,7 @@ class World:
     # --- making it ---------------------------------------------------------------------------------------------------------
 
     def _install(self) -> None:
-        self.models = tuple(model_of(f"a{number}", self.front, self.start_grace_s) for number in range(self.assemblies))
+        self.models = tuple(self.file(model_of(f"a{number}", self.front, self.start_grace_s)) for number in range(self.assemblies))
         for name, handler, timeout_s, retries, age_s in (
             ("tick", lambda: tick.handler, 50, 0, 60), ("probe_nodes", lambda: probe_nodes.handler, 20, 0, 60),
             ("recover_assembly", lambda: recover_assembly.handler, 60, 2, 600), ("admit_node", lambda: admit_node.handler, 60, 2, 600),

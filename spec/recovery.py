@@ -96,6 +96,22 @@ class RecoverySection(Section):
         default=DEFAULT.incident_s, description="an incident that is open for so long is a person's"
     )
 
+    retire: Annotated[float, Duration("30s", "30m")] = Field(
+        default=DEFAULT.retire_s, description="a healthy node that its whole deployable takes along may take so long to go offline"
+    )
+    rung_stop: Annotated[float, Duration("1m", "50m")] = Field(
+        default=DEFAULT.rung_stop_s, description="while a whole deployable is recreated: whoever has not stopped by then is left behind"
+    )
+    rung_again: Annotated[float, Duration("1m", "7d")] = Field(
+        default=DEFAULT.rung_again_s, description="a deployable is recreated as a whole once in so long; what fails again is a person's"
+    )
+    call_again: Annotated[float, Duration("5s", "10m")] = Field(
+        default=DEFAULT.call_again_s, description="and an assembly that has not taken note of it is called again"
+    )
+    database: Annotated[float, Duration("1s", "30m")] = Field(
+        default=DEFAULT.database_s, description="and its database is waited for, before nodes are let in all the same"
+    )
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         try:
@@ -125,4 +141,9 @@ def to_policy(section: RecoverySection) -> Policy:
         verify_s=section.verify,
         new_target_s=section.new_target,
         incident_s=section.incident,
+        retire_s=section.retire,
+        rung_stop_s=section.rung_stop,
+        rung_again_s=section.rung_again,
+        call_again_s=section.call_again,
+        database_s=section.database,
     )

@@ -150,11 +150,12 @@ class DeployableStack(Stack):
             environment=told_of(self, deployable, fronts),
             volumes=volumes,
             archive=archive,
+            databases={database.identifier: deployable.name} if database is not None else None,
         )
         wakes = Wakes(self, "Wakes", reach=reach, foundation=foundation, functions=functions)
         alarms = Alarms(self, "Alarms", reach=reach, foundation=foundation, functions=functions)
         if database is not None:
-            wakes.record(database.identifier, functions.record_event({database.identifier: deployable.name}))
+            wakes.record(database.identifier, functions.record_event())
         if deployable.dashboard:
             Dashboard(self, "Dashboard", deployable=deployable, functions=functions, alarms=alarms.all)
         return Ground(functions.prober_group, (network, foundation, functions, wakes, alarms))

@@ -56,11 +56,12 @@ class Functions(Construct):
         volumes: Mapping[str, VolumeState],
         environment: Mapping[str, str],
         archive: Path,
+        databases: Mapping[str, str] | None = None,
         prober: ec2.SecurityGroup | None = None,
     ) -> None:
         """environment: whom they look after. fronts: those that are known here; on a shared foundation none is (stacks.joined).
 
-        prober: the prober's security group, when others had to know it first.
+        prober: the prober's security group, when others had to know it first. databases: the deployable of each instance, by its name.
         """
         super().__init__(scope, id_)
         self._reach = reach
@@ -68,6 +69,7 @@ class Functions(Construct):
         self.by_module: dict[str, lambda_.Function] = {}
         self._fronts = [front for front in fronts.values() if front is not None]
         self._volumes = list(volumes.values())
+        self._databases = dict(databases or {})
         self._table_arn = foundation.table.table_arn
         self._code = lambda_.Code.from_asset(str(archive))
         self._common = {
@@ -150,6 +152,7 @@ class Functions(Construct):
                 *_once(statement for front in self._fronts if isinstance(front, BalancerFront) for statement in front.to_fence()),
                 may.write_items(self._table_arn, [*self._reach.partitions(names.incident_pk), names.BUDGET_PK]),
                 may.evidence(foundation.bucket.bucket_arn, whose),
+                *([may.on_databases(self._databases, "DescribeDBInstances", "RebootDBInstance")] if self._databases else []),
                 may.allow("sns:Publish", on=[foundation.topic.topic_arn]),
                 may.allow("kms:Decrypt", "kms:GenerateDataKey", on=[foundation.topic_key.key_arn]),
                 may.allow("sqs:SendMessage", on=[foundation.recover_queue.queue_arn]),
@@ -160,6 +163,7 @@ class Functions(Construct):
             environment={
                 names.ENV_TOPIC: foundation.topic.topic_arn,
                 names.ENV_RECOVER_QUEUE: foundation.recover_queue.queue_url,
+                **({names.ENV_DATABASES: json.dumps(self._databases)} if self._databases else {}),
             },
         )
 
@@ -184,8 +188,8 @@ class Functions(Construct):
             environment={names.ENV_TICK_QUEUE: self._foundation.tick_queue.queue_url},
         )
 
-    def record_event(self, databases: Mapping[str, str]) -> lambda_.Function:
-        """For deployables with a database. databases: the deployable of each instance, by its name.
+    def record_event(self) -> lambda_.Function:
+        """For deployables with a database.
 
         What it fails at for good ends in the dead letters, which an alarm watches; it has no part in the alarm on all functions' errors,
         whose price is one metric for each.
@@ -193,7 +197,7 @@ class Functions(Construct):
         made = self._function(
             RECORD_EVENT,
             [may.write_items(self._table_arn, list(dict.fromkeys(names.history_pk(deployable) for deployable, _ in self._reach.pairs)))],
-            environment={names.ENV_DATABASES: json.dumps(dict(databases))},
+            environment={names.ENV_DATABASES: json.dumps(self._databases)},
         )
         del self.by_module[RECORD_EVENT.module]
         return made

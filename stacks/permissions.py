@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference_pol
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Aws
@@ -92,6 +92,12 @@ def move_our_interfaces(deployable: str) -> iam.PolicyStatement:
 def move_our_volumes(deployable: str) -> iam.PolicyStatement:
     """Take a volume from one of the deployable's nodes and attach it to another: both sides must bear its tag."""
     return allow("ec2:AttachVolume", "ec2:DetachVolume", on=[_ec2("instance/*"), _ec2("volume/*")], when=_tagged(deployable))
+
+
+def on_databases(names_of: Iterable[str], *actions: str) -> iam.PolicyStatement:
+    """Actions on database instances, each by the name that it has of our making."""
+    instances = [f"arn:{Aws.PARTITION}:rds:{Aws.REGION}:{Aws.ACCOUNT_ID}:db:{name}" for name in names_of]
+    return allow(*(f"rds:{action}" for action in actions), on=instances)
 
 
 def take_snapshots(deployable: str, name: str) -> list[iam.PolicyStatement]:

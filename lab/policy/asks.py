@@ -262,6 +262,14 @@ def _secretsmanager(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
     return (Ask(f"secretsmanager:{call.operation}", arn, {}),)
 
 
+def _rds(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html: both know the instance."""
+    if call.operation not in ("DescribeDBInstances", "RebootDBInstance"):
+        raise UnknownCall(f"rds:{call.operation} is not known to the lab")
+    name = call.parameters.get("DBInstanceIdentifier", "*")
+    return (Ask(f"rds:{call.operation}", f"arn:aws:rds:{directory.region}:{directory.account}:db:{name}", {}),)
+
+
 def _ssm(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
     """A path is asked for as such, whatever lies below it.
 
@@ -297,4 +305,5 @@ _READERS: dict[str, Callable[[ApiCall, Directory], tuple[Ask, ...]]] = {
     "sts": _sts,
     "cloudformation": _cloudformation,
     "secretsmanager": _secretsmanager,
+    "rds": _rds,
 }

@@ -26,6 +26,7 @@ from lab.world import ACCOUNT, AWS_ADDRESS, REGION, World
 # Above the functions' addresses, counted from the top of the subnet (lab/functions/vpc.py).
 _FROM_TOP, _TO_TOP = 66, 96
 _ENGINES: dict[str, type[Server]] = {"postgres": Postgres, "mariadb": Mariadb}
+AVAILABLE, REBOOTING = "available", "rebooting"
 log = logging.getLogger("lab.rds")
 
 
@@ -147,6 +148,7 @@ class Instances:
         with instance.lock:
             old, new = instance.served, instance.standby
             instance.served, instance.standby = new, None
+            say_status(identifier, REBOOTING)
             self._tell(instance, "failover", "RDS-EVENT-0013", "Multi-AZ instance failover started.")
             network = self._world.network
             if isinstance(network, VpcNetwork):
@@ -161,6 +163,7 @@ class Instances:
     def _complete(self, instance: Instance, old: Server, new: Server) -> None:
         with instance.lock:
             self._serve(instance, new)
+            say_status(instance.identifier, AVAILABLE)
             self._tell(
                 instance, "failover", "RDS-EVENT-0015", "Multi-AZ failover to standby complete - DNS propagation may take a few minutes."
             )
@@ -237,6 +240,19 @@ class Instances:
             if address not in self._used:
                 return address
         raise server.Failed(f"no free address for a database in {subnet_id}")
+
+
+def status_of(identifier: str) -> str:
+    """As DescribeDBInstances tells it; "" for one that is not there."""
+    made = get_backend("rds")[ACCOUNT][REGION].databases.get(identifier)
+    return str(made.status) if made is not None else ""
+
+
+def say_status(identifier: str, status: str) -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html"""
+    made = get_backend("rds")[ACCOUNT][REGION].databases.get(identifier)
+    if made is not None:
+        made.status = status
 
 
 def _subnets_of(made: Any) -> list[str]:

@@ -12,7 +12,7 @@ from moto.rds.models import RDSBackend
 from moto.rds.responses import RDSResponse
 
 from lab.patching import take_over
-from lab.rds.instances import Instances, NoStandby
+from lab.rds.instances import AVAILABLE, Instances, NoStandby, status_of
 from lab.rds.server import Failed, NoServer
 
 # As in https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
@@ -42,6 +42,9 @@ def patch(instances: Instances) -> None:
     def reboot_db_instance(self: RDSResponse) -> ActionResult:
         """https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RebootDBInstance.html"""
         identifier = str(self.params.get("DBInstanceIdentifier"))
+        status = status_of(identifier)
+        if status not in ("", AVAILABLE):
+            raise RDSClientError("InvalidDBInstanceState", f"Instance {identifier} is not in available state: it is {status}")
         answer = MOTO_REBOOT(self)
         if str(self.params.get("ForceFailover", False)).lower() != "true":
             instances.reboot(identifier)

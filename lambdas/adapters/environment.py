@@ -103,9 +103,9 @@ def front_of(assembly: str, fronts: Mapping[str, Any] | None = None) -> FrontAdd
 
 @cache
 def databases() -> Mapping[str, str]:
-    """The deployable of each database, by the instance's name. Raises BadEnvironment."""
+    """The deployable of each database, by the instance's name; empty where there is none. Raises BadEnvironment."""
     try:
-        found = json.loads(text(names.ENV_DATABASES))
+        found = json.loads(os.environ.get(names.ENV_DATABASES) or "{}")
     except json.JSONDecodeError as error:
         raise BadEnvironment(f"{names.ENV_DATABASES} is not JSON: {error}") from error
     if not isinstance(found, dict):

@@ -14,7 +14,7 @@ from core.outlook import not_serving, without_expired
 from core.records import Look
 from core.snapshot import FreshLook, Front, Group, Member, View
 from core.wakes import BadEvent
-from lambdas.adapters import clock, functions, groups, instances, log, register, table
+from lambdas.adapters import clock, functions, groups, instances, log, register, rungs, table
 from lambdas.adapters.clients import WorldFailed
 
 
@@ -47,6 +47,8 @@ def observe(
     if incident is not None and not incident.ended:
         known |= {incident.instance, incident.new_instance} - {""}
     asked = standing(table.intents(watched.deployable), watched.name, now_ms) if for_recovery or with_intents else Standing()
+    budget = table.budget() if for_recovery else Budget()
+    rung = rungs.look(watched, incident, budget, now_ms) if for_recovery else rungs.Seen()
     return View(
         watched=watched,
         now_ms=now_ms,
@@ -63,8 +65,11 @@ def observe(
         fresh=dict(fresh or {}),
         front=front,
         assemblies=len(register.fleet().assemblies),
-        budget=table.budget() if for_recovery else Budget(),
-        unmet=_unmet(watched, members, now_ms),
+        budget=budget,
+        unmet=_unmet(watched, incident, members, now_ms),
+        leader=rung.leader,
+        rung=rung.rung,
+        database=rung.database,
         intents=asked,
         suspended=group.suspended if group else (),
         launches=group.launches if group else "",
@@ -77,14 +82,16 @@ def _may_be_held(group: Group | None, asked: Standing, incident: Incident | None
     return bool(group and group.suspended) or asked.paused is not None or (incident is not None and incident.ended)
 
 
-def _unmet(watched: Watched, members: Mapping[str, Member], now_ms: int) -> tuple[str, ...]:
+def _unmet(watched: Watched, incident: Incident | None, members: Mapping[str, Member], now_ms: int) -> tuple[str, ...]:
     """Which of the assemblies that come first do not serve; read only while a node waits to be let in."""
     if not any(member.lifecycle.startswith("Pending") for member in members.values()):
         return ()
-    found = []
+    found = list(rungs.why_not_yet(watched, incident))
     for first in watched.after:
         reports, _ = table.node_records(watched.deployable, first)
-        why = not_serving(table.permit(watched.deployable, first), without_expired(reports, now_ms))
+        why = rungs.on_its_way_out(watched.deployable, first)
+        if why is None:
+            why = not_serving(table.permit(watched.deployable, first), without_expired(reports, now_ms))
         if why is not None:
             found.append(f"{first} does not serve: {why}")
     return tuple(found)

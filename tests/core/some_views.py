@@ -15,6 +15,7 @@ from core.records import Permit, Phase, Request
 from core.snapshot import Front as FrontSeen
 from core.snapshot import Member, View
 from tests.core.recovery_story import NEW, NOW, OLD, POLICY, WATCHED, fresh, incident, looks, machine, report, spent
+from tests.core.rung_views import in_a_rung
 
 # As many entries as are kept, half a minute apart: a foundation of many assemblies on a very bad day.
 CROWDED = Budget(
@@ -42,13 +43,13 @@ def some_view(chance: random.Random) -> View:
     asked = Request(
         deployable="demo", assembly="counter", instance=OLD, epoch=1, at_ms=NOW - 900, application="app", reason="failed", expires_at=NOW
     )  # fmt: skip
-    budget = chance.choice([Budget(), spent(2), spent(10), spent(4, apart=True), CROWDED])
+    budget = chance.choice([Budget(), spent(2), spent(9), spent(10), spent(4, apart=True), CROWDED])
     if chance.random() < 0.5:
         paid = Entry(at_ms=NOW, deployable="demo", assembly="counter", incident="0001-i-0aaa", replaced=True)
         budget = with_entry(budget, paid)
     verdict = chance.choice([*Verdict, Verdict.FAILING, Verdict.FAILING])
     seen = replace(fresh(chance.choice([*Verdict, Verdict.FAILING]), age_ms=pick(0, 6000)), answered=chance.random() < 0.5)
-    return View(
+    view = View(
         watched=replace(WATCHED, tolerance=Tolerance(pick(2, None), 3600), on_disagreement=chance.choice([*OnDisagreement])),
         now_ms=NOW,
         group=pick("g", None),
@@ -68,6 +69,7 @@ def some_view(chance: random.Random) -> View:
         front=chance.choice([None, FrontSeen(held_by=OLD, tried=None), *(FrontSeen(held_by=NEW, tried=t) for t in (True, False, None))]),
         assemblies=pick(5, 200),
     )
+    return in_a_rung(chance, view) if chance.random() < 0.4 else view
 
 
 def some_intents(chance: random.Random) -> Standing:

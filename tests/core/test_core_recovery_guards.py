@@ -42,15 +42,33 @@ def test_what_ec2_took_is_replaced_whatever_the_budget_says() -> None:
 
 
 def test_one_replacement_more_than_tolerated_is_escalated_to_the_deployable_and_goes_on() -> None:
-    paid = with_entry(spent(2), Entry(at_ms=NOW, deployable="demo", assembly="counter", incident="0001-i-0aaa", replaced=True))
+    paid = charged(frozen_view(incident=incident(State.CONFIRMED), budget=spent(2)))
     isolating = recorded(frozen_view(incident=incident(State.CONFIRMED), budget=paid))
 
     assert isolating.state is State.ISOLATING
     assert isolating.escalated_to == "deployable"
+    assert (isolating.ladder, isolating.leader) == (isolating.id, "counter")
 
 
-def test_a_node_replaced_past_its_tolerance_is_told_to_people_once_and_replaced_all_the_same() -> None:
-    past = incident(State.RECREATING, told=("open",), escalated_to="deployable", fence=1)
+def test_past_its_tolerance_again_within_an_hour_of_a_rung_it_is_a_persons_and_replaced_all_the_same() -> None:
+    rung = Entry(at_ms=NOW - 600_000, deployable="demo", assembly="counter", incident="x", replaced=True, rung=True)
+    paid = charged(frozen_view(incident=incident(State.CONFIRMED), budget=with_entry(spent(2), rung)))
+    isolating = recorded(frozen_view(incident=incident(State.CONFIRMED), budget=paid))
+
+    assert isolating.escalated_to == "person"
+    assert isolating.ladder == ""
+
+
+def test_the_count_begins_afresh_after_a_rung() -> None:
+    rung = Entry(at_ms=NOW - 500, deployable="demo", assembly="other", incident="x", replaced=True, rung=True, along=("counter",))
+    view = frozen_view(incident=incident(State.CONFIRMED))
+
+    assert charged(replace(view, budget=with_entry(spent(2), rung))).entries[-1].rung is False
+    assert recorded(replace(view, budget=charged(replace(view, budget=with_entry(spent(2), rung))))).escalated_to == ""
+
+
+def test_a_node_replaced_past_every_rung_is_told_to_people_once_and_replaced_all_the_same() -> None:
+    past = incident(State.RECREATING, told=("open",), escalated_to="person", fence=1)
     seen = healthy_view(incident=past, machines={OLD: machine(OLD, "terminated")}, members={})
 
     told = step(seen)

@@ -229,6 +229,7 @@ class TestAsks:
             "elasticloadbalancing",
             "cloudformation",
             "secretsmanager",
+            "rds",
         } == set(asks_module._READERS)
 
 
@@ -396,6 +397,17 @@ def test_a_call_that_cannot_be_judged_is_said_loudly(world: World, policies: lis
     lines, _ = read(world.journal.path)
     assert lines[-1]["what"] == "lab error"
     assert "MoonPhase" in lines[-1]["why"]
+
+
+class TestDatabases:
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html"""
+
+    def test_who_may_reboot_one_instance_is_refused_another(self) -> None:
+        mine = "arn:aws:rds:us-east-1:123456789012:db:understudy-ledger"
+        policy = statement("rds:RebootDBInstance", mine)
+        for name, allowed in (("understudy-ledger", True), ("another", False)):
+            (ask,) = asks(ApiCall("rds", "RebootDBInstance", {"DBInstanceIdentifier": name}), FixedDirectory())
+            assert rule([policy], ask).allowed is allowed
 
 
 class TestSecrets:

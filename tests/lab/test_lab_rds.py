@@ -167,12 +167,17 @@ def test_a_failover_promotes_the_standby_under_the_same_name_and_loses_nothing_t
 
     database.rds.reboot_db_instance(DBInstanceIdentifier="understudy-ledger", ForceFailover=True)
 
+    # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RebootDBInstance.html
+    assert database.rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"] == "rebooting"
+    with pytest.raises(ClientError, match="InvalidDBInstanceState"):
+        database.rds.reboot_db_instance(DBInstanceIdentifier="understudy-ledger", ForceFailover=True)
     with pytest.raises((OSError, database.wire.ServerSaid)):
         connection.ask("INSERT INTO entry VALUES (50)")
     wait_for(lambda: database.world.names[settings["host"]] != before)
     after = database.connect(settings)
     assert after.ask("SELECT count(*), pg_is_in_recovery() FROM entry") == [["50", "f"]]
     wait_for(lambda: "RDS-EVENT-0049" in [detail["EventID"] for _, _, detail in told])
+    assert database.rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"] == "available"
     assert {(source, kind) for source, kind, _ in told} == {("aws.rds", "RDS DB Instance Event")}
     [done] = (detail for _, _, detail in told if detail["EventID"] == "RDS-EVENT-0049")
     assert (done["SourceIdentifier"], done["EventCategories"], done["SourceArn"]) == (

@@ -220,3 +220,15 @@ def test_record_event_writes_history_and_may_do_nothing_else(template: Template)
     assert allowed == {"dynamodb:PutItem", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage"}
     [writing] = [s for s in statements if "dynamodb:PutItem" in as_list(s["Action"])]
     assert writing["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"] == ["HISTORY#ledger"]
+
+
+def test_recover_assembly_may_fail_its_own_database_over_and_nobody_else_may_any(template: Template) -> None:
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonrds.html"""
+    touching = {
+        handler: [s for s in template.statements(template.role_of(handler)) if any(a.startswith("rds:") for a in as_list(s["Action"]))]
+        for handler in ("recover_assembly", "admit_node", "retire_node", "move_front", "tick", "probe_nodes", "record_event")
+    }
+    assert [handler for handler, statements in touching.items() if statements] == ["recover_assembly"]
+    [statement] = touching["recover_assembly"]
+    assert as_list(statement["Action"]) == ["rds:DescribeDBInstances", "rds:RebootDBInstance"]
+    assert "db:understudy-ledger" in json.dumps(statement["Resource"])

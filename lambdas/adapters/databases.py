@@ -1,0 +1,39 @@
+"""A deployable's database instance: what RDS says of it, and its reboot with failover."""
+
+from __future__ import annotations
+
+from core.rung import DatabaseState
+from lambdas.adapters import environment
+from lambdas.adapters.clients import WorldFailed, calling, client
+
+# The instance has no standby at the moment, or is at something already: it is not ours to hurry.
+# https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RebootDBInstance.html and its common errors
+_NOT_NOW = frozenset({"InvalidDBInstanceState", "InvalidParameterCombination"})
+
+
+def of(deployable: str) -> DatabaseState | None:
+    """None when it has none, or RDS knows none of that name. Raises WorldFailed."""
+    names = [instance for instance, owner in environment.databases().items() if owner == deployable]
+    if not names:
+        return None
+    try:
+        with calling(f"describe the database {names[0]}"):
+            answer = client("rds").describe_db_instances(DBInstanceIdentifier=names[0])
+    except WorldFailed as error:
+        if error.code in ("DBInstanceNotFound", "DBInstanceNotFoundFault"):
+            return None
+        raise
+    found = answer["DBInstances"][0]
+    return DatabaseState(identifier=names[0], status=str(found["DBInstanceStatus"]), multi_az=found.get("MultiAZ") is True)
+
+
+def fail_over(identifier: str) -> str:
+    """Told in a few words. Not sent twice by the SDK: each one taken is an outage. Raises WorldFailed."""
+    try:
+        with calling(f"reboot the database {identifier} with failover"):
+            client("rds", once=True).reboot_db_instance(DBInstanceIdentifier=identifier, ForceFailover=True)
+    except WorldFailed as error:
+        if error.code not in _NOT_NOW:
+            raise
+        return f"RDS does not take it now ({error})"
+    return "RDS takes it"
