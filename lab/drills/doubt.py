@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from lab.drills.cloud import wait_for
 from lab.drills.model import Promise, at_most, exactly
@@ -22,6 +24,16 @@ class Doubt:
         self.node = Node(stage, before.holder)
         self._restarts = self.node.restarts()
         self.server: Process = self.node.must(self.node.server, "process that listens on the clients' port")
+
+    @contextmanager
+    def cut(self, wire: str, ports: Sequence[int] = ()) -> Iterator[float]:
+        """Gives the moment. Mended at the end, unless the machine was ended meanwhile, as it should not be."""
+        at = float(self.node.do("cut", wire=wire, ports=list(ports), on=True)["at"])
+        try:
+            yield at
+        finally:
+            with suppress(LookupError):
+                self.node.do("cut", wire=wire, ports=list(ports), on=False)
 
     def people_told(self, since: float, limit_s: float) -> tuple[Promise, ...]:
         """Waits until they are, past the limit as long as the stage's patience lasts. limit_s: until the message is out."""

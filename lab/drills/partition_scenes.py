@@ -19,11 +19,8 @@ _UNFELT_S = 2.0  # a cut that is no client's business; the client looks every 50
 def partition_from_probes(stage: Stage, before: Situation, limit_s: float) -> Outcome:
     """The prober alone is blind: its looks are lost, clients are served, the node reports."""
     doubt = Doubt(stage, before)
-    at = float(doubt.node.do("cut", wire="functions", on=True)["at"])
-    try:
+    with doubt.cut("functions") as at:
         told = doubt.people_told(at, limit_s)
-    finally:
-        doubt.node.do("cut", wire="functions", on=False)
     promises = (*told, *doubt.nobody_killed(), at_most("the client's gap", gap_s(stage, at), _UNFELT_S, "s"))
     return Outcome(promises, None, time.time())
 
@@ -31,13 +28,10 @@ def partition_from_probes(stage: Stage, before: Situation, limit_s: float) -> Ou
 def disagreement(stage: Stage, before: Situation, limit_s: float) -> Outcome:
     """Whoever calls the node hears nothing, clients too; inside all is well, and it says so."""
     doubt = Doubt(stage, before)
-    ports = [doubt.node.port, *stage.slot.ports, *doubt.node.own_ports()]
-    at = float(doubt.node.do("cut", wire="callers", ports=sorted(set(ports)), on=True)["at"])
-    try:
+    with doubt.cut("callers", sorted({doubt.node.port, *stage.slot.ports, *doubt.node.own_ports()})) as at:
         told = doubt.people_told(at, limit_s)
         felt = sum(not sample.ok for sample in stage.samples(at) if sample.began >= at)
-    finally:
-        mended = float(doubt.node.do("cut", wire="callers", ports=sorted(set(ports)), on=False)["at"])
+    mended = time.time()
     promises = (
         exactly("clients felt it", int(felt > 0), 1),
         *told,
@@ -50,12 +44,9 @@ def disagreement(stage: Stage, before: Situation, limit_s: float) -> Outcome:
 def partition_from_table(stage: Stage, before: Situation, limit_s: float) -> Outcome:
     """Nothing of AWS answers the node any more: its reports stay away, and it answers all the same."""
     doubt = Doubt(stage, before)
-    at = float(doubt.node.do("cut", wire="services", on=True)["at"])
-    try:
+    with doubt.cut("services") as at:
         told = doubt.people_told(at, limit_s)
         well = doubt.node.is_well()
-    finally:
-        doubt.node.do("cut", wire="services", on=False)
     promises = (
         *told,
         exactly("all the while the node said that all is well", int(well), 1),

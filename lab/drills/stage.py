@@ -18,7 +18,7 @@ PATIENCE_S = 300.0  # how long a drill waits for a recovery unless told otherwis
 CALL_S = 70.0  # the longest call of recover_assembly, and a little
 _GOOD_SAMPLES = 10
 # Words of the messages' subjects.
-CALLS_A_PERSON, BEGINS, ENDS_WELL = "a person", ": replacing ", " serves again "
+CALLS_A_PERSON, BEGINS, ENDS_WELL = "a person", "replacing ", "serves again"
 _SETTLED_STATES = ("recovered", "escalated", "suppressed", "exhausted")
 
 
@@ -132,9 +132,9 @@ class Stage:
     def told_people(self, since: float) -> list[tuple[float, str]]:
         """(when, subject) of each message to the topic that an incident is about."""
         said = [line for line in self.lines(since) if line.get("who") == "topic" and "message" in line]
-        about = f"[understudy] {self.slot.deployable}/{self.slot.assembly} "
+        about = f"[understudy] {self.slot.deployable}/{self.slot.assembly}"
         told = [(float(line["at"]), str(line["what"])) for line in said if not str(line["what"]).startswith("e-mail to ")]
-        return [(at, what[what.index(about) :]) for at, what in told if about in what]
+        return [(at, what[what.index(about) :]) for at, what in told if f"{about}:" in what or f"{about} " in what]
 
     def split(self, gap: Gap) -> tuple[float, float, tuple[tuple[str, float], ...]]:
         """(AWS's seconds, ours, each delay's own)."""
