@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import spec
 from cli.explain import recorded
 from cli.programs import Trouble
 from cli.state_table import Aws, Place, Table
@@ -23,7 +24,8 @@ Decide an incident's stored inputs again under other settings, and say where the
 and what it would have been. What would have followed from it nobody knows: the world would have gone on otherwise.
 """
 EXAMPLES = """\
-FILE names only what is to be other than it was then, as YAML or JSON; numbers are seconds unless the name says otherwise:
+FILE is a deployable's file, whose section `recovery` is meant, or names only what is to be other than it was then, as YAML or
+JSON; numbers are seconds unless the name says otherwise:
   looks_failing_s: 30
   budget_replacements: 2
 
@@ -70,6 +72,8 @@ def _settings(file: Path) -> Mapping[str, Any]:
         raise Trouble(f"{file} cannot be read: {error.strerror}") from error
     except Unreadable as error:
         raise Trouble(f"{file}: {error}") from error
+    if isinstance(data, dict) and "deployable" in data:
+        return to_full(spec.load(file).recovery)
     if not isinstance(data, dict):
         raise Trouble(f"{file}: expected settings and their values, such as `looks_failing_s: 30`")
     return data

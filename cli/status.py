@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cli.people import Addresses, addresses, front_holder
+from cli.programs import Trouble
 from cli.state_table import Aws, Place, Table, read
 from cli.telling import ago, at, clock, long, print_json, rows
 from core import names
@@ -15,7 +17,8 @@ from core.incident import Incident, parse_incident
 from core.intents import Intent, parse_intent
 from core.items import parse_looks, parse_permit, parse_report
 from core.outlook import not_serving, without_expired
-from core.policy import Policy
+from core.plain import to_plain
+from core.policy import Policy, policy_of
 from core.records import Looks, Permit, Report
 
 ABOUT = """\
@@ -60,14 +63,14 @@ def status(aws: Aws, place: Place, now_ms: int, *, as_json: bool) -> int:
     intents = tuple(i for i in intents_of(table) if i.holds(now_ms) or i.is_to_come(now_ms))
     found = [_assembly(aws, table, name, intents, now_ms) for name in place.assemblies]
     budget = read(parse_budget, table.get(names.BUDGET_PK, WINDOW_SK)) or Budget()
-    people = addresses(aws, place)
+    people, policy = addresses(aws, place), _policy(place)
     if as_json:
-        print_json(_as_json(place, found, budget, people, now_ms))
+        print_json(_as_json(place, found, budget, people, policy, now_ms))
     else:
         print(f"deployable {place.deployable}, {at(now_ms)} UTC, table {place.table}")
         for assembly in found:
             print("\n".join(words(assembly, now_ms)))
-        print("\n".join(_around(budget, people, now_ms)))
+        print("\n".join(_around(budget, people, policy, now_ms)))
     return WELL if all(assembly.well for assembly in found) else NOT_WELL
 
 
@@ -158,8 +161,7 @@ def intent_words(intent: Intent, now_ms: int) -> str:
     return f"{intent.kind.value}{of} {when}until {at(intent.until_ms)} UTC{left}, by {intent.who}: {intent.reason}"
 
 
-def _around(budget: Budget, people: Addresses, now_ms: int) -> Iterator[str]:
-    policy = Policy()
+def _around(budget: Budget, people: Addresses, policy: Policy, now_ms: int) -> Iterator[str]:
     made = [e for e in budget.within(policy.budget_window_s, now_ms) if e.replaced]
     left = max(0, policy.budget_replacements - len(made))
     spent = f": {', '.join(f'{e.deployable}/{e.assembly} {clock(e.at_ms)}' for e in made)}" if made else ""
@@ -174,10 +176,15 @@ def _around(budget: Budget, people: Addresses, now_ms: int) -> Iterator[str]:
     )
 
 
-def _as_json(place: Place, found: list[Assembly], budget: Budget, people: Addresses, now_ms: int) -> dict[str, Any]:
-    from core.plain import to_plain
+def _policy(place: Place) -> Policy:
+    """As the stack tells it; by its defaults where only the table was given."""
+    try:
+        return policy_of(json.loads(place.outputs.get("Policy", "{}")))
+    except ValueError as error:
+        raise Trouble(f"the stack's output Policy cannot be read: {error}") from error
 
-    policy = Policy()
+
+def _as_json(place: Place, found: list[Assembly], budget: Budget, people: Addresses, policy: Policy, now_ms: int) -> dict[str, Any]:
     made = sum(e.replaced for e in budget.within(policy.budget_window_s, now_ms))
     return {
         "deployable": place.deployable,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,7 @@ class DeployableStack(Stack):
         for name in volumes:
             Annotations.of(nodes[name]).add_info(f"{name}: {kept_words(deployable.assembly(name).state)}")
         self._say("Assemblies", ",".join(assembly.name for assembly in deployable.assemblies), "What operators may name")
+        self._say("Policy", json.dumps(deployable.recovery.changed()), "Numbers of recovery that are not the defaults")
         self._say("Table", foundation.table.table_name, "State table")
         self._say("Bucket", foundation.bucket.bucket_name, "Evidence")
         self._say("Topic", foundation.topic.topic_arn, "Where people are paged")

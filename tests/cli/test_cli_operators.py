@@ -128,7 +128,11 @@ def test_status_as_json_says_the_same(aws: FakeAws, capsys: pytest.CaptureFixtur
     told = json.loads(capsys.readouterr().out)
     assert told["assemblies"][0]["permit"]["instance"] == "i-0aaa"
     assert told["assemblies"][0]["well"] is True
-    assert told["budget"]["made"] == 1
+    assert (told["budget"]["made"], told["budget"]["replacements"]) == (1, 10)
+
+    aws.stacks["understudy-demo"]["Policy"] = '{"budget_replacements": 4}'
+    run("status")
+    assert "3 of 4 replacements left" in capsys.readouterr().out
 
 
 # --- history, show ----------------------------------------------------------------------------------
@@ -229,6 +233,16 @@ def test_replay_says_where_other_settings_would_have_done_otherwise(
     (tmp_path / "policy.yaml").write_text("boot_loop: 5\n")
     assert run("replay", "last", "--policy", str(tmp_path / "policy.yaml")) == 0
     assert "every step would have been the same" in capsys.readouterr().out
+
+
+def test_replay_takes_a_deployables_own_numbers(aws: FakeAws, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    story(aws)
+    application = "{name: a, run: {exec: [/bin/a]}}"
+    assembly = f"{{name: counter, image: debian-12, instances: [t4g.small], state: {{keep: none}}, applications: [{application}]}}"
+    (tmp_path / "d.yaml").write_text(f"deployable: demo\nrecovery: {{looks_failing: 30s}}\nassemblies: [{assembly}]\n")
+
+    assert run("replay", "last", "--policy", str(tmp_path / "d.yaml")) == 1
+    assert "looks_failing_s 30.0 instead of 10.0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
