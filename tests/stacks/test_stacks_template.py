@@ -401,5 +401,6 @@ def test_there_are_no_custom_resources_and_no_fixed_names(template: Template) ->
 
 def test_outputs_say_what_drills_and_people_need(template: Template) -> None:
     outputs = template.body["Outputs"]
-    assert set(outputs) == {"CounterFront", "CounterPorts", "CounterGroup", "Table", "Bucket", "Topic"}
+    assert set(outputs) == {"CounterFront", "CounterPorts", "CounterGroup", "Assemblies", "Policy", "Table", "Bucket", "Topic"}
     assert outputs["CounterPorts"]["Value"] == "8080"
+    assert (outputs["Assemblies"]["Value"], outputs["Policy"]["Value"]) == ("counter", "{}")
