@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
+from core.intents import Kind
 from simulation import faults_around as around
 from simulation import faults_nodes as nodes
 from simulation.agent import Agent
@@ -55,7 +56,10 @@ KINDS: dict[str, Callable[[History, Fault, Agent], Undo]] = {
     "monitor outage": around.functions_out,
     "alarms deaf": around.alarms_out,
     "clock steps": around.clock_steps,
-    "operator pauses": around.operator_pauses,
+    "operator pauses": around.operator_says(Kind.PAUSE),
+    "operator says maintenance": around.operator_says(Kind.MAINTENANCE),
+    "operator says shadow": around.operator_says(Kind.SHADOW),
+    "operator says replace": around.operator_says(Kind.REPLACE),
     "deploy": around.deploy,
     "deploy of a bad version": around.bad_deploy,
     "instance refresh": around.refresh,
@@ -81,5 +85,13 @@ def begin(history: History, fault: Fault) -> None:
 
 
 def drawn(chance: Random, kind: str, assemblies: int, minutes: float) -> Fault:
-    long = {"operator pauses": 2.0, "monitor outage": 1.5, "termination not confirmed": 2.0, "stop": 0.7}.get(kind, 1.0)
+    long = {
+        "operator pauses": 2.0,
+        "operator says shadow": 2.0,
+        "operator says replace": 3.0,
+        "partition probes from node": 2.0,
+        "monitor outage": 1.5,
+        "termination not confirmed": 2.0,
+        "stop": 0.7,
+    }.get(kind, 1.0)
     return Fault(kind, chance.uniform(0, minutes * 60), chance.uniform(3, 120) * long, chance.randrange(assemblies))

@@ -90,10 +90,20 @@ def clock_steps(history: History, fault: Fault, agent: Agent) -> Undo:
 # --- of people and deploys ---------------------------------------------------------------------------------------------
 
 
-def operator_pauses(history: History, fault: Fault, agent: Agent) -> Undo:
-    world, place = history.world, history.world.place(fault.target)
-    say(world.table, Kind.PAUSE, place[1], place[0], now_ms=world.schedule.now_ms, for_s=fault.for_s)
-    return nothing
+def operator_says(kind: Kind) -> Callable[[History, Fault, Agent], Undo]:
+    """Of an assembly; `replace` is of its node."""
+
+    def begin(history: History, fault: Fault, agent: Agent) -> Undo:
+        world, place = history.world, history.world.place(fault.target)
+        if kind is Kind.REPLACE:
+            world.watch.of(agent.machine.id).ordered = True
+        else:
+            world.watch.held[place] = (world.schedule.now_ms, world.schedule.now_ms + int(fault.for_s * 1000))
+        target = agent.machine.id if kind is Kind.REPLACE else place[1]
+        say(world.table, kind, target, place[0], now_ms=world.schedule.now_ms, for_s=fault.for_s)
+        return nothing
+
+    return begin
 
 
 def deploy(history: History, fault: Fault, agent: Agent) -> Undo:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from core import names
 from core.application import Run
 from core.fleet import fleet_file, fleet_to_json
-from core.model import Application, Assembly, Deployable, Front, FrontKind, Tolerance
+from core.model import Application, Assembly, Deployable, Front, Tolerance
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -18,11 +18,11 @@ DEPLOYABLE = "made-up"
 OWN_MAX = 12  # assemblies of one deployable with a foundation of its own; more share one
 
 
-def model_of(name: str, front: FrontKind, start_grace_s: float) -> Assembly:
+def model_of(name: str, world: World) -> Assembly:
     application = Application(name="app", run=Run(exec=("/bin/app",)), tolerance=Tolerance(3, 300.0), start_timeout_s=30.0)
     return Assembly(
-        name=name, image="debian-12", instances=("t4g.small",), applications=(application,), front=Front(kind=front, ports=(80,)),
-        ha_port=7810, http_port=7880, start_grace_s=start_grace_s,
+        name=name, image="debian-12", instances=("t4g.small",), applications=(application,), front=Front(kind=world.front, ports=(80,)),
+        ha_port=7810, http_port=7880, start_grace_s=world.start_grace_s, on_disagreement=world.on_disagreement,
     )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def variables(world: World) -> Mapping[str, str]:
     names_of |= {names.ENV_FUNCTION_RETIRE: "retire_node", names.ENV_FUNCTION_MOVE_FRONT: "move_front"}
     kind = {"kind": world.front.value, "address": "192.0.2.1", "ports": [80]}
     if world.assemblies <= OWN_MAX:
-        deployable = Deployable(name=DEPLOYABLE, assemblies=world.models)
+        deployable = Deployable(name=DEPLOYABLE, assemblies=world.models, recovery=world.policy)
         world.archive[names.FLEET_FILE] = fleet_file(deployable)
         fronts = {m.name: {**kind, "allocation_id": m.name} for m in world.models}
         return {**names_of, names.ENV_NETWORK: deployable.network.cidr, names.ENV_FRONTS: json.dumps(fronts)}
@@ -42,6 +42,6 @@ def variables(world: World) -> Mapping[str, str]:
     for number in range(0, world.assemblies, 10):
         name, some = f"{DEPLOYABLE}-{number}", world.models[number : number + 10]
         fronts = {m.name: {**kind, "allocation_id": m.name} for m in some}
-        world.parameters.all[f"{path}/{name}/fleet"] = fleet_to_json(Deployable(name=name, assemblies=some))
+        world.parameters.all[f"{path}/{name}/fleet"] = fleet_to_json(Deployable(name=name, assemblies=some, recovery=world.policy))
         world.parameters.all[f"{path}/{name}/fronts"] = json.dumps(fronts)
     return {**names_of, names.ENV_FOUNDATION: "shared"}

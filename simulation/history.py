@@ -9,7 +9,8 @@ from random import Random
 from core import names
 from core.incident import State
 from core.intents import Kind
-from core.model import FrontKind
+from core.model import FrontKind, OnDisagreement
+from core.policy import DEFAULT
 from simulation.agent import Agent
 from simulation.application import Health
 from simulation.events import Post
@@ -67,6 +68,8 @@ def plan_of(seed: int) -> Plan:
         "stale": chance.choice((0.0, 0.0, 0.5)),
         "hidden": chance.choice((0.0, 0.0, 6.0)),
         "no front": chance.choice((0.0, 0.0, 0.0, 1.0)),
+        "disagreement": chance.choice((0.0, 0.0, 0.0, 1.0)),
+        "proceed": chance.choice((0.0, 0.0, 0.0, 0.0, 60.0)),
     }
     return Plan(seed, assemblies, minutes, tuple(sorted(faults, key=lambda fault: fault.at_s)), traits)
 
@@ -97,13 +100,15 @@ class History:
         self.world = World(
             plan.seed, plan.assemblies, FrontKind.NONE if traits["no front"] else FrontKind.ELASTIC_IP, tells=self.tells, pace=pace,
             post=Post(lost=traits["lost"], twice=traits["twice"], late=traits["late"]),
+            on_disagreement=OnDisagreement.REPLACE if traits["disagreement"] else OnDisagreement.REPORT,
+            policy=replace(DEFAULT, disagreement_s=75.0, fence_timeout_s=traits["proceed"] or None),
         )  # fmt: skip
         world = self.world
         world.weather.latency_s, world.skews_s = traits["latency"], traits["skew"]
         world.stale_reads, world.hidden_s = traits["stale"], traits["hidden"]
         world.groups.signalled = self._signalled
         world.born = self._born  # type: ignore[method-assign]
-        for name in ("skew", "late", "twice", "lost"):
+        for name in ("skew", "late", "twice", "lost", "disagreement", "proceed"):
             if traits[name]:
                 world.counted[f"whole history: {name}"] += 1
 

@@ -40,7 +40,10 @@ class Truth:
 
     def _fenced(self, incident: Incident) -> None:
         machine = self._world.machines.all.get(incident.instance)
-        if machine is not None and machine.state not in ("terminated",) and incident.isolated_ms and incident.cause is not Cause.GONE:
+        if incident.proceeded_ms:
+            if self._world.policy.fence_timeout_s is None:
+                self._watch.broken(f"incident {incident.id} went on without EC2's word, and the file does not say so")
+        elif machine is not None and machine.state != "terminated" and incident.isolated_ms and incident.cause is not Cause.GONE:
             self._watch.broken(f"incident {incident.id} says that {incident.instance} is fenced, and EC2 says {machine.state}")
 
     def _true(self, incident: Incident) -> None:
@@ -55,7 +58,7 @@ class Truth:
     def _recovered(self, incident: Incident) -> None:
         now_ms, place = self._world.schedule.now_ms, (incident.deployable, incident.assembly)
         new, old = self._world.machines.all[incident.new_instance], self._world.machines.all[incident.instance]
-        if old.state != "terminated" and not self._world.agent_of(old).given_up >= incident.epoch:
+        if old.state != "terminated" and not incident.proceeded_ms and not self._world.agent_of(old).given_up >= incident.epoch:
             self._watch.broken(f"incident {incident.id} is recovered, and EC2 says that {old.id} is {old.state}")
         if self._watch.of(new.id).permit_epoch != incident.new_epoch or incident.new_epoch <= incident.epoch:
             self._watch.broken(f"incident {incident.id} is recovered under epoch {incident.new_epoch}, which {new.id} never had")

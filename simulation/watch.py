@@ -42,6 +42,7 @@ class Seen:
     asked: set[int] = field(default_factory=set)
     warned: bool = False  # EC2 takes it back
     meant: bool = False  # a deploy or a person takes it away
+    ordered: bool = False  # an operator has said `replace`
     permit_epoch: int = 0
 
 
@@ -50,6 +51,7 @@ class Watch:
     world: World
     seen: dict[str, Seen] = field(default_factory=dict)
     running: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)  # place -> instance -> epoch
+    held: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)  # place -> since when and until when an operator holds us
     kills: dict[str, tuple[int, str]] = field(default_factory=dict)  # incident -> when, instance; of nodes that EC2 said were running
     told: list[tuple[int, str, str]] = field(default_factory=list)
     ended: dict[str, Incident] = field(default_factory=dict)
@@ -73,10 +75,14 @@ class Watch:
         machine = agent.machine
         there = self.running.setdefault(machine.place, {})
         self.world.say(machine.id, f"starts its application under epoch {epoch}")
-        others = [i for i in there if i != machine.id]
+        others = [i for i in there if i != machine.id and not self._risked(i)]
         if others:
             self.broken(f"two nodes of {machine.place[1]} run applications: {machine.id} (epoch {epoch}) beside {others}")
         there[machine.id] = epoch
+
+    def _risked(self, instance: str) -> bool:
+        """EC2 does not confirm its end, and the file says to go on all the same."""
+        return self.world.policy.fence_timeout_s is not None and self.world.machines.all[instance].stuck
 
     def stopped(self, agent: Agent, epoch: int) -> None:
         self.running.get(agent.machine.place, {}).pop(agent.machine.id, None)
@@ -151,7 +157,16 @@ class Watch:
             if leader is None or leader.id != incident.ladder or leader.ended or not leader.confirmed_ms:
                 self.broken(f"{machine.id} is terminated with its deployable, and no open incident leads that")
             return
-        if incident.cause is Cause.REQUEST:
+        since_ms, until_ms = self.held.get(machine.place, (0, 0))
+        if since_ms + SKEW_S * 1000 < incident.opened_ms < until_ms - SKEW_S * 1000 and incident.cause is not Cause.OPERATOR:
+            self.broken(f"{machine.id} is terminated, and an operator holds its assembly: {incident.cause.value}")
+        if incident.cause is Cause.OPERATOR:
+            if not seen.ordered:
+                self.broken(f"{machine.id} is terminated as ordered, and nobody has said so")
+            return
+        if incident.cause is Cause.DISAGREEMENT:
+            self._fails_outside(machine, seen, now_ms)
+        elif incident.cause is Cause.REQUEST:
             if incident.epoch not in seen.asked:
                 self.broken(f"{machine.id} is terminated on a request that it never made under epoch {incident.epoch}")
         elif incident.cause is Cause.GONE:
@@ -165,6 +180,9 @@ class Watch:
     def _two_signals(self, machine: Machine, seen: Seen, now_ms: int) -> None:
         if now_ms - seen.inside_bad_ms > STALE_S * 1000:
             self.broken(f"{machine.id} is terminated, and its word of itself was not bad lately")
+        self._fails_outside(machine, seen, now_ms)
+
+    def _fails_outside(self, machine: Machine, seen: Seen, now_ms: int) -> None:
         failing: list[int] = []  # the newest unbroken run of failing looks; one that came since may be better already
         for look in reversed(seen.looks):
             if look.verdict is Verdict.FAILING:

@@ -12,7 +12,8 @@ from typing import Any
 from botocore.exceptions import ReadTimeoutError
 
 from core import names
-from core.model import Assembly, FrontKind
+from core.model import Assembly, FrontKind, OnDisagreement
+from core.policy import DEFAULT, Policy
 from lambdas import admit_node, move_front, probe_nodes, recover_assembly, retire_node, tick
 from simulation import seam
 from simulation.agent import Agent
@@ -43,6 +44,8 @@ class World:
     file: Callable[[Assembly], Assembly] = lambda model: model  # what the deployable's file says otherwise
     pace: Pace = field(default_factory=Pace)
     post: Post = field(default_factory=Post)
+    on_disagreement: OnDisagreement = OnDisagreement.REPORT
+    policy: Policy = DEFAULT
 
     def __post_init__(self) -> None:
         self.chance = Random(self.seed)  # noqa: S311 - a made-up world, not a secret
@@ -74,7 +77,7 @@ class World:
     # --- making it ---------------------------------------------------------------------------------------------------------
 
     def _install(self) -> None:
-        self.models = tuple(self.file(model_of(f"a{number}", self.front, self.start_grace_s)) for number in range(self.assemblies))
+        self.models = tuple(self.file(model_of(f"a{number}", self)) for number in range(self.assemblies))
         for name, handler, timeout_s, retries, age_s in (
             ("tick", lambda: tick.handler, 50, 0, 60), ("probe_nodes", lambda: probe_nodes.handler, 20, 0, 60),
             ("recover_assembly", lambda: recover_assembly.handler, 60, 2, 600), ("admit_node", lambda: admit_node.handler, 60, 2, 600),
