@@ -89,12 +89,13 @@ drills: setup  ## every drill there is, a few hours; docs/drills.md gets what wa
 
 heavy: setup  ## the tests that take many minutes
 	$(PYTEST) -q -m heavy
+	$(PY) -m simulation --seeds 20000
 
 # One of each kind: what needs a booted systemd, a life cut off at each of its effects, and a whole slice of the fuzzing.
 HEAVY_SAMPLE := tests/programs/test_programs_systemd.py tests/agent/test_agent_unit_booted.py \
 	tests/stacks/test_stacks_every_deployable.py \
 	'tests/agent/test_agent_chaos.py::test_killed_at_every_effect_of_a_life[exec, crash-with-the-leader, be-well]' \
-	tests/fuzz/test_fuzz_state.py
+	tests/fuzz/test_fuzz_state.py tests/simulation
 heavy-sample: setup  ## a fixed sample of them, for CI
 	$(PYTEST) -q -n 2 --dist loadfile -m heavy $(HEAVY_SAMPLE)
 

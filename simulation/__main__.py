@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from simulation.history import live, plan_of
 
+BEGINS, ENDS = "<!-- figures: simulation -->", "<!-- end -->"
 SHARE = 50  # seeds handed to a process at once
 
 
@@ -61,18 +64,29 @@ def live_in_parallel(first: int, count: int, processes: int) -> Tally:
 
 
 def table(tally: Tally, took_s: float) -> str:
-    """As docs/recovery.md shows it."""
+    """As docs/recovery.md shows it: every kind of fault with how often it came."""
+    cells = [f"{kind} | {times:,}" for kind, times in sorted(tally.faults.items())]
+    half = (len(cells) + 1) // 2
+    right = [*cells[half:], *([" | "] * (2 * half - len(cells)))]
     lines = [
         f"{tally.histories:,} histories, {tally.virtual_s / 3600:,.0f} virtual hours, {tally.calls:,} calls of AWS by the functions, "
-        f"{took_s:.0f} s; {len(tally.broken)} broke a promise.",
-        "",
-        "| what happened | times |",
-        "|---|---|",
-        *(f"| {kind} | {times:,} |" for kind, times in sorted(tally.faults.items())),
-        "",
+        f"{took_s / 60:.0f} min; {len(tally.broken)} broke a promise.",
         "Incidents: " + ", ".join(f"{times:,} {state}" for state, times in sorted(tally.ends.items())) + ".",
+        "",
+        "| what happened | times | what happened | times |",
+        "|---|---:|---|---:|",
+        *(f"| {one} | {other} |" for one, other in zip(cells[:half], right, strict=True)),
     ]
     return "\n".join(lines)
+
+
+def filled(page: str, text: str, today: date) -> str:
+    """The page with the figures in their place."""
+    block = f"{BEGINS}\nSeen on {today:%Y-%m-%d}: {text}\n{ENDS}"
+    found, times = re.subn(f"{BEGINS}\n.*?{ENDS}", lambda _: block, page, flags=re.DOTALL)
+    if times != 1:
+        raise ValueError(f"the page has {times} places for the figures: {BEGINS} ... {ENDS}")
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -81,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="live through this one alone and print its timeline")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--out", type=Path, help="write the table there too")
+    parser.add_argument("--page", type=Path, help="write the figures into this page too")
     asked = parser.parse_args(arguments)
     if asked.seed is not None:
         print(plan_of(asked.seed))
@@ -93,8 +107,8 @@ def main(arguments: list[str] | None = None) -> int:
     tally = live_in_parallel(asked.first, asked.seeds, asked.processes)
     text = table(tally, time.monotonic() - began_s)
     print(text)
-    if asked.out is not None:
-        asked.out.write_text(text + "\n", encoding="utf-8")
+    if asked.page is not None:
+        asked.page.write_text(filled(asked.page.read_text(encoding="utf-8"), text, datetime.now(UTC).date()), encoding="utf-8")
     return 1 if tally.broken else 0
 
 

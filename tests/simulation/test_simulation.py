@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from simulation.__main__ import live_all, table
+from simulation.__main__ import filled, live_all, table
 from simulation.faults import KINDS
 from simulation.history import live, plan_of
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLE = range(25)
+SAMPLE = range(18)
 
 
 def test_a_fixed_sample_of_histories_keeps_every_promise() -> None:
@@ -35,6 +36,14 @@ def test_the_same_seed_is_the_same_history() -> None:
 
     assert one.lines == other.lines
     assert len(one.lines) > 50
+
+
+def test_the_figures_have_one_place_on_their_page() -> None:
+    page = (ROOT / "docs" / "recovery.md").read_text()
+
+    assert "seen: nothing" in filled(page, "seen: nothing", date(2026, 1, 2))
+    with pytest.raises(ValueError, match="0 places"):
+        filled("no place", "x", date(2026, 1, 2))
 
 
 @pytest.mark.heavy
@@ -58,8 +67,8 @@ def test_two_hundred_assemblies_at_once() -> None:
 
 
 @pytest.mark.heavy
-def test_a_thousand_histories() -> None:
-    tally = live_all(range(100_000, 101_000))
+def test_five_hundred_histories() -> None:
+    tally = live_all(range(100_000, 100_500))
 
     print(table(tally, 0.0))
     assert tally.broken == []
