@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from lab.drills.cloud import Slot, wait_for
+from lab.drills import operator
+from lab.drills.cloud import wait_for
 from lab.drills.machine_scenes import terminate_holder
 from lab.drills.model import Outcome, at_most, exactly
 from lab.drills.newcomers import Curse, crashes_at_start, dies_at_boot, program_of
@@ -45,7 +46,7 @@ def _to_a_person(stage: Stage, before: Situation, at: float, limit_s: float, cur
     ends = _ends(stage, before)
     curse.lift()
     again_at = time.time()
-    let_go(stage, stage.slot)
+    operator.say(stage, "resume", stage.slot.assembly, "--reason", "machines live again")
     served = wait_for(lambda: stage.client.good_since(again_at, count=10), timeout_s=stage.patience_s)
     promises = (
         at_most("until a person was called", called_at - at if called_at is not None else None, limit_s, "s"),
@@ -65,13 +66,3 @@ def _called_at(stage: Stage, before: Situation, since: float) -> float | None:
     """When the message went out that tells of such an end."""
     ids = [str(item["id"]) for item in _ends(stage, before)]
     return next((message.at for message in paged(stage, since) if any(id_ in message.text for id_ in ids)), None)
-
-
-def let_go(stage: Stage, slot: Slot) -> None:
-    """What an operator does who has put right what was wrong: the group may launch again."""
-    groups = stage.cloud.clients["autoscaling"]
-    [group] = groups.describe_auto_scaling_groups(AutoScalingGroupNames=[slot.group])["AutoScalingGroups"]
-    held = [process["ProcessName"] for process in group["SuspendedProcesses"]]
-    if held:
-        stage.tell(f"an operator lets the group of {slot.assembly} go on: {', '.join(held)}")
-        groups.resume_processes(AutoScalingGroupName=slot.group, ScalingProcesses=held)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from lab.drills import measure
+from lab.drills import measure, operator
 from lab.drills.cloud import Slot, wait_for
-from lab.drills.loop_scenes import let_go
 from lab.drills.model import Outcome, at_most, exactly
 from lab.drills.people import paged
 from lab.drills.stage import Situation, Stage
@@ -69,7 +68,7 @@ def _mended(stage: Stage, slots: Sequence[Slot], struck: Sequence[Slot], holders
         alive = {instance.id for instance in stage.cloud.instances(slot) if instance.state == "running"}
         if holders[slot.assembly] in alive:
             stage.cloud.control("thaw", instance=holders[slot.assembly])
-        let_go(stage, slot)
+    operator.say(stage, "resume", "--reason", "the machines go on")
     wait_for(lambda: _well(stage, slots) == len(slots), timeout_s=stage.patience_s, every_s=3.0)
     return _well(stage, slots)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.drills.drill import Drill
 from lab.drills.loop_scenes import boot_loop, crash_loop
 from lab.drills.meltdown_scenes import meltdown
+from lab.drills.pause_scenes import pause_holds_auto_scaling
 from lab.drills.place_scenes import no_capacity, zone_loss
 from lab.drills.release_scenes import crash_loop_release
 
@@ -12,6 +13,13 @@ TWO_SIZES = "two sizes in two zones"
 FLEET = "twenty assemblies on one foundation"
 
 DRILLS: tuple[Drill, ...] = (
+    Drill(
+        "pause-holds-auto-scaling",
+        "an operator pauses recovery, and the node is marked unhealthy in its group",
+        "Auto Scaling is held: nobody replaces it until the operator resumes, and then it is replaced",
+        75.0,
+        pause_holds_auto_scaling,
+    ),
     Drill(
         "zone-loss",
         "the node's zone is lost: no power there, and nothing can be launched",
