@@ -48,7 +48,7 @@ class ManyLabs:
         before = {number: signal.getsignal(number) for number in space.SIGNALS}
         try:
             for number in space.SIGNALS:
-                if before[number] is not signal.SIG_IGN:  # nohup means what it says
+                if number != signal.SIGHUP or before[number] is not signal.SIG_IGN:  # nohup means what it says
                     signal.signal(number, self._pass_on)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, space.SIGNALS)
             for number_of, evening in enumerate(evenings, 1):
