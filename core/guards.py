@@ -63,13 +63,14 @@ def budget_spent(case: Case) -> Step | None:
 def rung_unpaid(case: Case) -> Step | None:
     """The whole deployable at once or not at all: half a rung would leave it worse than it was."""
     incident, policy, view = case.incident, case.policy, case.view
-    if incident.cause is GONE or view.budget.holds(incident.id) or rung_of(view, incident, policy) != DEPLOYABLE:
+    if not view.rung.along or incident.cause is GONE:  # alone it needs no more than the guard before let through
+        return None
+    if view.budget.holds(incident.id) or rung_of(view, incident, policy) != DEPLOYABLE:
         return None
     needs, made = 1 + len(view.rung.along), view.budget.replaced(view.now_ms - policy.budget_window_s * 1000)
     if made + needs <= policy.budget_replacements:
         return None
-    why = f"the whole deployable would be {needs} replacements after {made} within {int(policy.budget_window_s)} s, "
-    return End(EXHAUSTED, why + f"at most {policy.budget_replacements}", "person")
+    return End(EXHAUSTED, f"budget spent: the whole deployable would be {needs} replacements more, after {made} of late", "person")
 
 
 def pay(case: Case) -> Step | None:

@@ -149,16 +149,16 @@ def database_away(case: Case) -> Step | None:
 def not_all_over(case: Case) -> Step | None:
     """Recovered is said of the whole: each assembly's own incident sees it serve."""
     still = case.view.rung.open
-    if not still or not leads(case.incident):
+    if not still or case.incident.ladder != case.incident.id:
         return None
     return Wait(f"it serves; waiting for the rest of the deployable: {', '.join(still)}", 2.0)
 
 
 def not_all_serve(case: Case) -> Step | None:
     incident, bad = case.incident, case.view.rung.bad
-    if not bad or not leads(incident):
+    if not bad or incident.ladder != incident.id:
         return None
-    return End(ESCALATED, f"{incident.reason}; not all of the deployable serves: {'; '.join(bad)}", "person")
+    return End(ESCALATED, f"{incident.reason}; not all of the deployable serves: {bad}", "person")
 
 
 # --- what the rules ask --------------------------------------------------------------------------------------------------------

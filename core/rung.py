@@ -99,7 +99,7 @@ class RungSeen:
 
     along: the sisters that ever had a node; of a rung that was begun, those that were paid for. order: all of it, in start order.
     deaf: those that took no note of it. later: those that start later and still run; running: those of all that still run.
-    open: whose part is not over; bad: what became of those that do not serve. blamed: what a node said against the database.
+    open: whose part is not over; bad: what became of those that do not serve, in words. blamed: what a node said against the database.
     """
 
     along: tuple[str, ...] = ()
@@ -108,7 +108,7 @@ class RungSeen:
     later: tuple[str, ...] = ()
     running: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
-    bad: tuple[str, ...] = ()
+    bad: str = ""
     blamed: str = ""
 
 
@@ -133,7 +133,7 @@ def seen_of(incident: Incident, after: Iterable[str], sisters: Mapping[str, Sist
         later=tuple(name for name in running if name in later),
         running=running,
         open=tuple(name for name, part in parts.items() if is_open(part)),
-        bad=tuple(f"{name}: {why}" for name, part in parts.items() if (why := _amiss(part))),
+        bad="; ".join(f"{name}: {why}" for name, part in parts.items() if (why := _amiss(part))),
         blamed=next((text for text in said if text), ""),
     )
 

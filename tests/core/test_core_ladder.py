@@ -123,7 +123,7 @@ def test_a_rung_that_does_not_fit_into_the_budget_is_not_begun_and_a_person_is_c
 
     ended = recorded(view)
     assert (ended.state, ended.escalated_to) == (State.EXHAUSTED, "person")
-    assert "would be 3 replacements after 8" in ended.reason
+    assert "would be 3 replacements more, after 8" in ended.reason
 
 
 def test_what_is_gone_is_replaced_alone_when_the_whole_does_not_fit() -> None:
