@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from core.costs import MINUTES_A_MONTH, Group, Line, Paid, Pricing, Rates
+from core.costs import HOURS_A_MONTH, MINUTES_A_MONTH, Group, Line, Paid, Pricing, Rates
 from core.costs_detection import polls_a_minute
 from core.model import Deployable
 
@@ -22,6 +22,10 @@ EVIDENCE_PUTS = 6  # an incident's: what was seen, the console, the journal
 EVIDENCE_GB = 0.01  # assumed: three months of it
 # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html counts two a publisher and five minutes; so seldom, two a message.
 KEY_REQUESTS_A_MESSAGE = 2
+EVENTS_A_REPLACEMENT = 2  # when its incident opens and when it ends
+# Charged by the hour in which something was sent, says https://aws.amazon.com/cloudwatch/pricing/ of custom metrics.
+PHASES = 4  # metrics of an incident: core.names.METRIC_PHASES
+PHASE_HOURS = 1.0  # each is said once, when it ends
 MESSAGES_A_REPLACEMENT = 2  # when it begins and when it ends
 EACH = Paid.DEPLOYABLE  # what comes with the failures of each
 TABLE_GB = 0.003  # a few items of 1 KB an assembly, its incidents, and the steps of three months of them
@@ -84,10 +88,28 @@ def _told(deployable: Deployable, pricing: Pricing) -> Iterator[Line]:
     yield pricing.line("key", "requests", KEY_REQUESTS_A_MESSAGE * messages, "kms_request", how, paid=EACH)
 
 
+def _announced(_: Deployable, pricing: Pricing) -> Iterator[Line]:
+    """To programs and dashboards."""
+    how = f"{EVENTS_A_REPLACEMENT} for each of {REPLACEMENTS_A_MONTH} replacements"
+    yield pricing.line("bus", "events of incidents", EVENTS_A_REPLACEMENT * REPLACEMENTS_A_MONTH, "eventbridge_event", how, paid=EACH)
+    metrics = PHASES * PHASE_HOURS * REPLACEMENTS_A_MONTH / HOURS_A_MONTH
+    how = f"{PHASES} for {PHASE_HOURS:g} hour of each of {REPLACEMENTS_A_MONTH} replacements: metrics are paid for by the hour"
+    yield pricing.line("metrics", "phases of incidents", metrics, "cloudwatch_metric", how, paid=EACH)
+
+
 def _screen(deployable: Deployable, pricing: Pricing) -> Iterator[Line]:
     """Looking at it is not counted: a query of the log costs by what it reads, and that is little."""
     if deployable.dashboard:
         yield pricing.line("dashboard", "one screen", 1, "cloudwatch_dashboard", "1: the file asks for it")
 
 
-ADDED: tuple[Callable[[Deployable, Pricing], Iterator[Line]], ...] = (_watcher, _steps, _acting, _recorded, _kept, _told, _screen)
+ADDED: tuple[Callable[[Deployable, Pricing], Iterator[Line]], ...] = (
+    _watcher,
+    _steps,
+    _acting,
+    _recorded,
+    _kept,
+    _told,
+    _announced,
+    _screen,
+)

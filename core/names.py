@@ -56,6 +56,8 @@ TAG_FOUNDATION = "understudy:foundation"  # the shared foundation's, on what its
 METRIC_NAMESPACE = "Understudy"
 METRIC_HEALTHY = "Healthy"  # 1, or 0 for failing and silent alike; dimensions Deployable, Assembly
 METRIC_SWEEPS = "Sweeps"  # 1 per completed sweep; dimension Deployable, or Foundation where several share one
+# Seconds of each phase of an incident that replaced a node, once it has ended; dimensions Deployable, Assembly.
+METRIC_PHASES = {"detect_s": "Detect", "decide_s": "Decide", "act_s": "Act", "verify_s": "Verify"}
 DIM_DEPLOYABLE, DIM_ASSEMBLY, DIM_FOUNDATION = "Deployable", "Assembly", "Foundation"
 
 # --- lifecycle hooks -------------------------------------------------------------------------------

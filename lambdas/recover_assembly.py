@@ -14,7 +14,7 @@ from core.items import BadRecord
 from core.notices import notice
 from core.snapshot import FreshLook, Front, View
 from core.wakes import BadEvent, Wake, recovery_wakes
-from lambdas import holding, interruption, isolation, rung_hands
+from lambdas import announcing, holding, interruption, isolation, rung_hands
 from lambdas.adapters import clock, environment, groups, instances, log, queues, register, table, topic, world
 from lambdas.adapters.clients import Lost, WorldFailed
 from lambdas.adapters.patience import Patience
@@ -206,6 +206,8 @@ class _Driver:
             table.keep_incident(before)  # it is about to be written over; a call may have died before it kept it
         self._save(incident)
         log.say(ME, f"incident {incident.id} {incident.state.value}: {incident.notes[-1].what if incident.notes else ''}")
+        if incident.ended or before is None or before.id != incident.id:
+            announcing.announce(incident)
 
     def _spend(self, view: View) -> None:
         try:

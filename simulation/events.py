@@ -37,6 +37,10 @@ class Events:
         if not self._world.functions.down:
             self._world.functions.wake("tick", {"source": "aws.events", "detail": {}}, "schedule")
 
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:
+        """Of ours, to whoever listens; nobody does here."""
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": entry["DetailType"]} for entry in Entries]}
+
     def emit(self, source: str, kind: str, detail: dict[str, Any]) -> None:
         """EventBridge: best effort."""
         function = _HOOKS.get(kind)

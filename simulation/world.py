@@ -69,7 +69,7 @@ class World:
         self._services: dict[str, tuple[Any, ...]] = {
             "dynamodb": (self.table,), "ec2": (self.machines,), "autoscaling": (scaling,), "cloudformation": (scaling,),
             "s3": (self.bucket,), "sqs": (self.queues,), "sns": (self.topic,), "lambda": (self.functions,), "cloudwatch": (self.alarms,),
-            "ssm": (self.parameters,),
+            "ssm": (self.parameters,), "events": (self.events,),
         }  # fmt: skip
         self.table.written += [Truth(self.watch).written, self.events.written]
         self._install()
@@ -161,7 +161,7 @@ class World:
         """What a function prints: a metric, or a word for the log."""
         if line.startswith('{"_aws"'):
             said = json.loads(line)
-            (metric,) = said["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+            metric = said["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]
             if metric["Name"] == names.METRIC_HEALTHY:
                 self.alarms.heard(said, int(said[metric["Name"]]), int(said["_aws"]["Timestamp"]))
         elif self.tells:

@@ -154,6 +154,7 @@ class Functions(Construct):
                 may.evidence(foundation.bucket.bucket_arn, whose),
                 *([may.on_databases(self._databases, "DescribeDBInstances", "RebootDBInstance")] if self._databases else []),
                 may.allow("sns:Publish", on=[foundation.topic.topic_arn]),
+                may.announce(names.PRODUCT),
                 may.allow("kms:Decrypt", "kms:GenerateDataKey", on=[foundation.topic_key.key_arn]),
                 may.allow("sqs:SendMessage", on=[foundation.recover_queue.queue_arn]),
                 may.consume(foundation.recover_queue.queue_arn),

@@ -226,3 +226,12 @@ def read_parameters(path: str) -> iam.PolicyStatement:
     https://docs.aws.amazon.com/systems-manager/latest/userguide/ps-retrieval-authorization.html
     """
     return allow("ssm:GetParametersByPath", on=[f"arn:{Aws.PARTITION}:ssm:{Aws.REGION}:{Aws.ACCOUNT_ID}:parameter{path}"])
+
+
+def announce(source: str) -> iam.PolicyStatement:
+    """Put events of our own source on the account's default bus, and no others.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+    """
+    bus = f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:event-bus/default"
+    return allow("events:PutEvents", on=[bus], when={"StringEquals": {"events:source": source}})

@@ -213,9 +213,16 @@ def _sns(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
 
 
 def _events(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
-    names = {str(e.get("EventBusName") or "default") for e in call.parameters.get("Entries", [])} or {"default"}
-    buses = [n if n.startswith("arn:") else f"arn:aws:events:{directory.region}:{directory.account}:event-bus/{n}" for n in sorted(names)]
-    return tuple(Ask(f"events:{call.operation}", bus, {}) for bus in buses)
+    """Each entry with what it says of itself: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html"""
+    entries = [e if isinstance(e, dict) else {} for e in call.parameters.get("Entries", [])] or [{}]
+    asks = {}
+    for entry in entries:
+        name = str(entry.get("EventBusName") or "default")
+        bus = name if name.startswith("arn:") else f"arn:aws:events:{directory.region}:{directory.account}:event-bus/{name}"
+        said = {"events:source": entry.get("Source"), "events:detail-type": entry.get("DetailType")}
+        context = {key: (str(value),) for key, value in said.items() if value is not None}
+        asks[(bus, *sorted(context.items()))] = Ask(f"events:{call.operation}", bus, context)
+    return tuple(asks.values())
 
 
 def _cloudwatch(call: ApiCall, _directory: Directory) -> tuple[Ask, ...]:

@@ -133,6 +133,7 @@ def test_each_function_writes_its_own_partitions(template: Template, module: str
         ("ec2:AssociateAddress", {"move_front"}),
         ("dynamodb:UpdateItem", set()),
         ("sns:Publish", {"recover_assembly"}),
+        ("events:PutEvents", {"recover_assembly"}),
         ("kms:Decrypt", {"recover_assembly"}),
         ("kms:GenerateDataKey", {"recover_assembly"}),
         ("ec2:CreateNetworkInterface", {"probe_nodes"}),

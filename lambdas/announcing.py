@@ -1,0 +1,21 @@
+"""What recover_assembly tells other programs and dashboards of an incident that opens or ends."""
+
+from __future__ import annotations
+
+from core import announcements, names
+from core.changes import ME
+from core.incident import Incident
+from lambdas.adapters import bus, clock, emf, log
+from lambdas.adapters.clients import WorldFailed
+
+
+def announce(incident: Incident) -> None:
+    """To programs and dashboards, which are told once: people are told until they know, and the record is the truth."""
+    seconds = announcements.phases(incident)
+    if seconds:
+        dimensions = {names.DIM_DEPLOYABLE: incident.deployable, names.DIM_ASSEMBLY: incident.assembly}
+        emf.emit_seconds(seconds, at_ms=clock.now_ms(), dimensions=dimensions)
+    try:
+        bus.announce(incident)
+    except WorldFailed as error:
+        log.say(ME, f"no event of it: {error}")
