@@ -21,6 +21,7 @@ class Schedule:
     def __init__(self) -> None:
         self.now_ms = EPOCH_MS
         self.hub = getcurrent()
+        self.tasks: set[Task] = set()  # those that have begun and not ended
         self.keep: Callable[[], Callable[[], None]] | None = None  # sets aside what a task's modules hold; called, it brings it back
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._given = 0
@@ -33,7 +34,10 @@ class Schedule:
         self.at(self.now_ms + int(seconds * 1000), act)
 
     def clear(self) -> None:
-        """Nothing more happens."""
+        """Nothing more happens. A task that waits is ended, for one that is only forgotten keeps its world in memory."""
+        self._due.clear()
+        for waiting in list(self.tasks):
+            waiting.cut_off("the history is over")
         self._due.clear()
 
     def run(self, until_ms: int, enough: Callable[[], bool] | None = None, every_ms: int = 5000) -> None:
@@ -60,12 +64,15 @@ class Task(greenlet):  # type: ignore[misc]  # it ships no types of its own
         self._work, self._done, self._turn = work, done, 0
 
     def run(self) -> None:
+        self.schedule.tasks.add(self)
         try:
             answer = self._work()
         except (Exception, Ended) as error:
             self._done(None, error)
         else:
             self._done(answer, None)
+        finally:
+            self.schedule.tasks.discard(self)
 
     def begin(self) -> None:
         self.switch()

@@ -48,9 +48,13 @@ class Boto3:
         return Client(service, config)
 
 
+_memories: list[dict[int, tuple[Any, Any]]] = []
+
+
 def _remembered(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The same function; an item that was read already is not read again. Nobody changes one."""
     known: dict[int, tuple[Any, Any]] = {}
+    _memories.append(known)
 
     def once(item: Any) -> Any:
         found = known.get(id(item))
@@ -147,6 +151,7 @@ def _patch() -> None:
 def remove() -> None:
     """All as it was before the first world."""
     global _world
+    _memories.clear()
     while _before:
         module, name, value = _before.pop()
         if value is None:
@@ -176,6 +181,8 @@ def install(world: World, variables: Mapping[str, str]) -> None:
     _patch()
     _world = world
     _forget()
+    for known in _memories:
+        known.clear()
     os.environ.update(variables)
 
 

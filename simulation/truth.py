@@ -50,10 +50,20 @@ class Truth:
         for key in incident.evidence:
             if key not in self._world.bucket.objects:
                 self._watch.broken(f"incident {incident.id} names evidence that is not there: {key}")
+        unsaid = [what for what in incident.told if what != "end" and not self._heard(incident, what)]
+        if unsaid:
+            self._watch.broken(f"incident {incident.id} says that people were told ({', '.join(unsaid)}), and nobody heard")
         if incident.state is State.RECOVERED:
             self._recovered(incident)
         if incident.fence and incident.cause is Cause.NONE:
             self._watch.broken(f"incident {incident.id} fenced {incident.instance} without a cause")
+
+    def _heard(self, incident: Incident, what: str) -> bool:
+        """A message that could not be sent is noted as such, and counts as tried."""
+        if any(f"could not tell people ({what})" in note.what for note in incident.notes):
+            return True
+        wanted = f"Incident:   {incident.id}, "
+        return any(wanted in text for _, _, text in self._watch.told)
 
     def _recovered(self, incident: Incident) -> None:
         now_ms, place = self._world.schedule.now_ms, (incident.deployable, incident.assembly)

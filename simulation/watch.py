@@ -158,7 +158,8 @@ class Watch:
                 self.broken(f"{machine.id} is terminated with its deployable, and no open incident leads that")
             return
         since_ms, until_ms = self.held.get(machine.place, (0, 0))
-        if since_ms + SKEW_S * 1000 < incident.opened_ms < until_ms - SKEW_S * 1000 and incident.cause is not Cause.OPERATOR:
+        held = since_ms + SKEW_S * 1000 < incident.opened_ms and now_ms < until_ms - SKEW_S * 1000
+        if held and incident.cause is not Cause.OPERATOR:
             self.broken(f"{machine.id} is terminated, and an operator holds its assembly: {incident.cause.value}")
         if incident.cause is Cause.OPERATOR:
             if not seen.ordered:

@@ -249,6 +249,8 @@ class World:
                 found.append(f"{place[1]}'s group has {lifecycles}")
             elif self.front is not FrontKind.NONE and self.front_holder(place) != agent.machine.id:
                 found.append(f"{place[1]}'s front is on {self.front_holder(place)}")
+            if group.suspended and not group.waits_for_signal:
+                found.append(f"{place[1]}'s group is held still: {', '.join(sorted(group.suspended))}")
             if incident is not None and (not incident.ended or incident.untold_end):
                 found.append(f"incident {incident.id} is {incident.state.value}")
         return found
