@@ -53,8 +53,11 @@ def words(incident: Incident, steps: Sequence[Decided], *, everything: bool = Fa
     yield f"began {at(incident.failed_ms)} UTC, was noticed {at(incident.opened_ms)} by {incident.woken_by}; {durations(incident)}"
     yield "each step, in seconds since it was noticed:"
     before: dict[str, str] = {}
-    for step in steps:
+    for step, skipped in _told(steps, everything=everything):
         yield ""
+        if skipped:
+            yield f"           ... and so on: {skipped} steps by the same two rules, in turn ..."
+            yield ""
         yield from _step(incident, step)
         seen = inputs(step.view)
         changed = [(what, text) for what, text in seen.items() if everything or before.get(what) != text]
@@ -66,9 +69,26 @@ def words(incident: Incident, steps: Sequence[Decided], *, everything: bool = Fa
         before = seen
 
 
+def _told(steps: Sequence[Decided], *, everything: bool) -> Iterator[tuple[Decided, int]]:
+    """Each step that is worth telling, and how many were left out before it: two rules that take turns for long are told once."""
+    skipped = 0
+    for number, step in enumerate(steps):
+        again = number >= 2 and _same(step, steps[number - 2])
+        goes_on = number + 2 < len(steps) and _same(step, steps[number + 2])
+        if again and goes_on and not everything:
+            skipped += 1
+            continue
+        yield step, skipped
+        skipped = 0
+
+
+def _same(one: Decided, other: Decided) -> bool:
+    return (one.state, one.rule, one.step) == (other.state, other.rule, other.step)
+
+
 def _step(incident: Incident, step: Decided) -> Iterator[str]:
     when = f"{(step.at_ms - incident.opened_ms) / 1000:+9.1f}"
-    state = step.state or "no incident yet"
+    state = step.state or ("over" if step.at_ms >= incident.ended_ms > 0 else "no incident yet")
     yield f"{when}  {state}: {step.step} by rule `{step.rule}`{_again(step)}"
     yield f"{' ' * 11}{step.reason}"
 

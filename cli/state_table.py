@@ -68,7 +68,9 @@ class Aws:
     def __init__(self, asked: Asked) -> None:
         keys = _lab_keys(asked.lab) if asked.lab is not None else {}
         self._endpoint = keys.get("AWS_ENDPOINT_URL")
-        self._session: dict[str, Any] = {"region_name": asked.region} if asked.region else {}
+        # Every other SDK reads AWS_REGION too, and the lab names it; boto3 knows AWS_DEFAULT_REGION and the profile's alone.
+        region = asked.region or os.environ.get("AWS_REGION")
+        self._session: dict[str, Any] = {"region_name": region} if region else {}
         if keys:
             self._session = {
                 "region_name": keys["AWS_REGION"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from cli.people import Addresses, addresses, front_holder
@@ -16,7 +17,8 @@ from core.budget import WINDOW_SK, Budget, parse_budget
 from core.incident import Incident, parse_incident
 from core.intents import Intent, parse_intent
 from core.items import parse_looks, parse_permit, parse_report
-from core.outlook import not_serving, without_expired
+from core.model import Verdict
+from core.outlook import not_serving, report_age_s, without_expired
 from core.plain import to_plain
 from core.policy import Policy, policy_of
 from core.records import Looks, Permit, Report
@@ -85,18 +87,30 @@ def _assembly(aws: Aws, table: Table, name: str, intents: tuple[Intent, ...], no
     said = [read(parse_report, i) for i in table.query(names.node_pk(deployable, name), begins=names.REPORT_PREFIX)]
     reports = without_expired({r.instance: r for r in said if r is not None}, now_ms)
     seen = [read(parse_looks, i) for i in table.query(names.look_pk(deployable, name))]
+    looks = {look.instance: look for look in seen if look is not None}
     front, holder = front_holder(aws, table.place, name)
     return Assembly(
         name=name,
         permit=permit,
         reports=reports,
-        looks={look.instance: look for look in seen if look is not None},
+        looks=looks,
         incident=read(parse_incident, table.get(names.incident_pk(deployable, name), names.OPEN)),
         intents=tuple(i for i in intents if _concerns(i, name, reports, permit)),
-        unserved=not_serving(permit, reports),
+        unserved=not_serving(permit, reports) or _unseen(permit, looks),
         front=front,
         front_holder=holder,
     )
+
+
+def _unseen(permit: Permit | None, looks: Mapping[str, Looks]) -> str | None:
+    """What a node last said of itself may be long ago: why it is not to be believed."""
+    seen = looks.get(permit.instance) if permit is not None else None
+    if permit is None or seen is None or not seen.looks:
+        return None
+    silent_s, last = report_age_s(seen), seen.looks[-1]
+    if silent_s is not None and silent_s > Policy().report_silent_s:
+        return f"{permit.instance} has said nothing for {long(silent_s)}"
+    return f"looks at {permit.instance} from outside fail (HA port: {last.ha})" if last.verdict is Verdict.FAILING else None
 
 
 def _concerns(intent: Intent, assembly: str, reports: Mapping[str, Report], permit: Permit | None) -> bool:
@@ -134,7 +148,7 @@ def _of_node(report: Report, looks: Looks | None, now_ms: int) -> Iterator[tuple
         yield label, "was never looked at from outside"
         return
     last = looks.looks[-1]
-    run = " ".join(look.verdict.value for look in looks.looks)
+    run = ", ".join(f"{verdict} {len(list(same))}x" for verdict, same in groupby(look.verdict.value for look in looks.looks))
     yield label, f"seen {ago(last.at_ms, now_ms)} from outside: {run} (HA port: {last.ha}; HTTP: {last.http})"
 
 

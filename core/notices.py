@@ -9,7 +9,7 @@ from core.incident import Cause, Incident, State
 
 SUBJECT_CHARS_MAX = 99  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: fewer than 100 ASCII characters
 NOTES_SHOWN = 25
-REASON_CHARS_MAX = 60  # of a subject
+REASON_CHARS_MAX = 45  # of a subject
 # What each part of it is, for who reads it for the first time.
 PARTS = (
     ("detect_s", "detect", "until it was noticed"),
@@ -53,8 +53,13 @@ def _headline(incident: Incident, what: str) -> str:
     if incident.state is State.RECOVERED:
         return f"recovered after {_lasted_s(incident):.0f} s, and serves again"
     if needs_person(incident):
-        return f"a person is needed: {incident.reason[:REASON_CHARS_MAX]}"
-    return f"left alone: {incident.reason[:REASON_CHARS_MAX]}"
+        return f"a person is needed: {_short(incident.reason)}"
+    return f"left alone: {_short(incident.reason)}"
+
+
+def _short(reason: str) -> str:
+    """At a word's end, for a subject."""
+    return reason if len(reason) <= REASON_CHARS_MAX else reason[:REASON_CHARS_MAX].rpartition(" ")[0] + " ..."
 
 
 def needs_person(incident: Incident) -> bool:

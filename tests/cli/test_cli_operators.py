@@ -62,7 +62,7 @@ def test_status_of_what_is_in_order_says_so_and_exits_with_0(aws: FakeAws, capsy
     said = capsys.readouterr().out
     assert "counter: serves on i-0aaa under epoch 1, permitted 1 h ago" in said
     assert "says 2.0 s ago: running, healthy" in said
-    assert "from outside: healthy healthy" in said
+    assert "from outside: healthy 6x (HA port: ok" in said
     assert "203.0.113.7: on i-0aaa" in said
     assert "none yet" in said
     assert "10 of 10 replacements left" in said
@@ -95,6 +95,16 @@ def test_status_says_who_does_not_serve_and_why(aws: FakeAws, capsys: pytest.Cap
 
     assert run("status") == 1
     assert "counter: DOES NOT SERVE" in capsys.readouterr().out
+
+
+def test_status_does_not_believe_what_was_said_long_ago(aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
+    serving(aws)
+    aws.put(looks_item(looks("hhhfff", silent_s=31)))
+
+    assert run("status") == 1
+    said = capsys.readouterr().out
+    assert "i-0aaa has said nothing for 31 s" in said
+    assert "healthy 3x, failing 3x" in said
 
 
 def test_status_tells_what_operators_asked_for_and_how_long_it_holds(aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,6 +219,20 @@ def test_explain_tells_each_step_its_rule_and_what_it_was_made_from(aws: FakeAws
     assert "looks from outside have failed for 20 s" in said
     assert said.count("from outside hhhFFF") == 1, "what did not change is told once"
     assert said.count("a look for this very decision") == 1
+
+
+def test_two_rules_that_take_turns_for_long_are_told_once(aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
+    keep(aws, ENDED)
+    look, wait = frozen_view(incident=incident()), healthy_view(incident=incident(), looks={OLD: looks("hhhfff")})
+    wait = replace(wait, fresh={OLD: fresh(Verdict.FAILING)})
+    keep_steps(aws, ENDED, *[look, wait] * 6)
+
+    run("explain", "last")
+    said = capsys.readouterr().out
+    assert (said.count("by rule `third-look`"), said.count("by rule `look-again`")) == (2, 2)
+    assert "... and so on: 8 steps by the same two rules, in turn ..." in said
+    run("explain", "last", "--all")
+    assert capsys.readouterr().out.count("by rule `third-look`") == 6
 
 
 def test_explain_says_when_nothing_was_recorded(aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,6 +106,15 @@ def test_a_lab_is_asked_where_it_said_that_it_is(monkeypatch: pytest.MonkeyPatch
     assert Aws(Asked(deployable=None, lab="b")).client("dynamodb").meta.endpoint_url == "http://127.0.0.1:1"
 
 
+def test_the_region_of_the_environment_is_read_by_either_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+
+    assert Aws(Asked(deployable=None)).client("dynamodb").meta.region_name == "eu-west-3"
+    assert Aws(Asked(deployable=None, region="eu-west-1")).client("dynamodb").meta.region_name == "eu-west-1"
+
+
 def test_without_credentials_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
