@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core import guards, isolating, ladder, last_moment, opening, recreating, suspicion, verifying
+from core import announced, guards, isolating, ladder, last_moment, opening, recreating, suspicion, verifying
 from core.case import Case
 from core.incident import State
 from core.steps import End, Step
@@ -78,6 +78,8 @@ RULES: tuple[Rule, ...] = (
          "what was kept may be a sweep old, and over by now"),
     Rule(NONE, "fails-inside", "its reports fail or are silent", "open one", opening.fails_inside, "it is looked at again", SUSPECTED),
     Rule(NONE, "fails-outside", "looks from outside fail", "open one", opening.fails_outside, "it is looked at again", SUSPECTED),
+    Rule(NONE, "announced", "EC2 announces that it will stop, reboot or retire it", "open one", announced.news,
+         "people choose the hour, and history is complete", SUSPECTED),
     Rule(NONE, "well", "else", "leave it", opening.well, "it is not suspected"),
 
     Rule(ANY, "too-old", "it is open for too long", "end it, a person is needed", too_old, "every incident ends",
@@ -100,6 +102,8 @@ RULES: tuple[Rule, ...] = (
          suspicion.agent_at_it, "the first rung is the agent's"),
     Rule(SUSPECTED, "two-signals", "its reports fail or are silent, looks have failed for so long, and so did the third", "confirm",
          suspicion.two_signals, "guard 3: one hiccup is not two signals", CONFIRMED, "looks_failing_s"),
+    Rule(SUSPECTED, "announced", "EC2 announces that it will stop, reboot or retire it", "end it, a person is needed", announced.told,
+         "a node that serves is not touched for it", State.SUPPRESSED),
     Rule(SUSPECTED, "well-again", "it reports well and the third look is answered", "drop it", suspicion.well_again, "it is over",
          State.SUPPRESSED),
     Rule(SUSPECTED, "paused", "an operator has paused recovery, and it is not certain", "record only", suspicion.paused,

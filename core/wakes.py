@@ -21,7 +21,7 @@ class BadEvent(ValueError):
 class Wake:
     """who: the source, in a word. Either the assembly is named, or an instance or a group by which to find it.
 
-    reclaimed: EC2 has said that it takes the instance back in two minutes.
+    reclaimed: EC2 has said that it takes the instance back in two minutes. announced: what it says that it will do, and when.
     driver: the incident's present driver hands over to whoever brings this word back.
     receipt: to tell a queue or stream which of several messages failed.
     """
@@ -33,6 +33,7 @@ class Wake:
     instance: str = ""
     group: str = ""
     reclaimed: bool = False
+    announced: str = ""
     driver: str = ""
     receipt: str = ""
 
@@ -62,6 +63,8 @@ def recovery_wakes(event: Mapping[str, Any]) -> list[Wake]:
         detail = _map(event, "detail")
         state = str(detail.get("state") or detail.get("instance-action") or "")
         return [Wake(who="ec2", why=f"{kind}: {state}", instance=_text(detail, "instance-id"), reclaimed=kind == _RECLAIMED)]
+    if source == "aws.health":
+        return _announced(_map(event, "detail"))
     if source == "aws.autoscaling":
         detail = _map(event, "detail")
         group, instance = _text(detail, "AutoScalingGroupName"), str(detail.get("EC2InstanceId") or "")
@@ -89,6 +92,16 @@ def hook_wake(event: Mapping[str, Any]) -> HookWake:
 def assembly_named(event: Mapping[str, Any]) -> tuple[str, str]:
     """The (deployable, assembly) of {"assembly": {"deployable", "assembly"}}. Raises BadEvent."""
     return _assembly(_map(event, "assembly"))
+
+
+def _announced(detail: Mapping[str, Any]) -> list[Wake]:
+    """A wake for each instance that is meant.
+
+    https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
+    """
+    what = f"{_text(detail, 'eventTypeCode')} from {detail.get('startTime') or 'an unknown time'}"
+    named = [str(entity.get("entityValue", "")) for entity in _list(detail, "affectedEntities")]
+    return [Wake(who="health", why=what, instance=name, announced=what) for name in named if name.startswith("i-")]
 
 
 def _record(record: Mapping[str, Any]) -> list[Wake]:

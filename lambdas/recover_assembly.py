@@ -131,6 +131,8 @@ class _Driver:
     def _step(self) -> bool:
         """One look and one step; False when there is nothing left to do here. Raises Lost, WorldFailed (Unknown too), BadRecord."""
         view = world.observe(self.watched, fresh=self.fresh, front=self.front, for_recovery=True)
+        if self.wake.announced and view.permit is not None and view.permit.instance == self.wake.instance:
+            view = replace(view, announced=self.wake.announced)
         if self._hold(view):
             return True
         incident = view.incident if view.incident is not None and not view.incident.ended else None

@@ -127,6 +127,15 @@ REASONS_TO_RECOVER = (
         ),
     ),
     (
+        "MaintenanceAnnounced",
+        "EC2 will stop, reboot or retire an instance",
+        events.EventPattern(
+            source=["aws.health"],
+            detail_type=["AWS Health Event"],
+            detail={"service": ["EC2"], "eventTypeCategory": ["scheduledChange"]},
+        ),
+    ),
+    (
         "SpotInterrupted",
         "A spot instance has two minutes left",
         events.EventPattern(source=["aws.ec2"], detail_type=["EC2 Spot Instance Interruption Warning"]),

@@ -47,7 +47,7 @@ def some_view(chance: random.Random) -> View:
     if chance.random() < 0.5:
         paid = Entry(at_ms=NOW, deployable="demo", assembly="counter", incident="0001-i-0aaa", replaced=True)
         budget = with_entry(budget, paid)
-    verdict = chance.choice([*Verdict, Verdict.FAILING, Verdict.FAILING])
+    verdict = chance.choice([*Verdict, Verdict.FAILING, Verdict.HEALTHY])
     seen = replace(fresh(chance.choice([*Verdict, Verdict.FAILING]), age_ms=pick(0, 6000)), answered=chance.random() < 0.5)
     view = View(
         watched=replace(WATCHED, tolerance=Tolerance(pick(2, None), 3600), on_disagreement=chance.choice([*OnDisagreement])),
@@ -68,6 +68,7 @@ def some_view(chance: random.Random) -> View:
         fresh=pick({OLD: seen, NEW: seen}, {}),
         front=chance.choice([None, FrontSeen(held_by=OLD, tried=None), *(FrontSeen(held_by=NEW, tried=t) for t in (True, False, None))]),
         assemblies=pick(5, 200),
+        announced=pick("", "", "", "AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED from Sat, 05 Dec 2026 15:10:09 GMT"),
     )
     return in_a_rung(chance, view) if chance.random() < 0.4 else view
 
@@ -96,7 +97,7 @@ def some_incident(chance: random.Random) -> Any:
     if state is None:
         return None
     suspected = state is State.SUSPECTED
-    age_s = chance.choice([5, 70, 200, 700] if suspected else [5, 70, 200, 400, 400, 4000])
+    age_s = chance.choice([5, 70, 200, 700, 700] if suspected else [5, 70, 200, 400, 400, 4000])
     return incident(
         state,
         cause=chance.choice([Cause.SIGNALS, Cause.GONE]),

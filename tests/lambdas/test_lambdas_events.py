@@ -136,10 +136,27 @@ def test_an_event_that_only_says_that_something_may_come_opens_no_incident(cloud
     cloud.report(node)
     cloud.looks(node, [])
 
-    for name in ("instance_running", "spot_rebalance", "group_launch_failed", "scheduled_maintenance", "alarm_state_change"):
+    for name in ("instance_running", "spot_rebalance", "group_launch_failed", "alarm_state_change"):
         recover_assembly.handler(told(name, node), cloud.context())
 
     assert cloud.incident() is None
+
+
+def test_maintenance_that_ec2_announces_is_told_to_people_once_and_touches_nobody(cloud: Any) -> None:
+    (node,) = cloud.members()
+    cloud.permit(node)
+    cloud.report(node)
+    cloud.looks(node, [Verdict.HEALTHY] * 4)
+    event = json.loads(json.dumps(told("scheduled_maintenance", node)).replace("i-1234567890abcdef0", node))
+
+    for request in ("r-1", "r-2"):
+        recover_assembly.handler(event, cloud.context(60, request))
+
+    (incident,) = cloud.ended()
+    assert (incident.woken_by, incident.escalated_to) == ("health", "person")
+    assert "AWS_EC2_INSTANCE_REBOOT_MAINTENANCE_SCHEDULED from Sat, 05 Dec 2026 15:10:09 GMT" in incident.reason
+    assert cloud.state(node) == "running"
+    assert len(cloud.messages("people")) == 1
 
 
 def test_of_a_batch_of_sweeps_the_bad_one_is_dropped_and_the_good_one_made(cloud: Any, capsys: pytest.CaptureFixture[str]) -> None:

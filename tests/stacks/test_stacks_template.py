@@ -254,6 +254,7 @@ def test_what_befalls_an_instance_wakes_recovery(template: Template) -> None:
         "EC2 Instance Terminate Successful",
         "EC2 Instance Terminate Unsuccessful",
         "EC2 Spot Instance Interruption Warning",
+        "AWS Health Event",
     }
 
 
