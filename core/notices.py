@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from core.incident import Cause, Incident, State
+from core.intents import Kind
 
 SUBJECT_CHARS_MAX = 99  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: fewer than 100 ASCII characters
 NOTES_SHOWN = 25
@@ -118,12 +119,12 @@ def _stuck(incident: Incident) -> str:
             "new machines do not live: look at their console output and journals, mend the image or the release, and deploy. "
             f"Auto Scaling launches no more until you do, or say: {go_on}"
         )
-    if incident.state is State.SUPPRESSED and incident.confirmed_ms:
+    if incident.state is State.SUPPRESSED and incident.reason.startswith((f"{Kind.PAUSE}: ", f"{Kind.MAINTENANCE}: ")):
         return f"it is down, and left so because somebody asked for that (above). To have it replaced now: {go_on}"
     if incident.state is State.SUPPRESSED:
         return (
             "one side says that it is well and the other that it is not, so nobody was killed. If clients are served, look at what lies "
-            "between the prober and the node (security groups, routes); if they are not: understudy replace "
-            f'{incident.instance} --deployable {incident.deployable} --reason "..."'
+            "between the prober and the node, and between the node and the state table (security groups, routes, endpoints); if they are "
+            f'not: understudy replace {incident.instance} --deployable {incident.deployable} --reason "..."'
         )
     return f"look at it: nothing more is done by itself. When it is mended: {go_on}"

@@ -42,8 +42,8 @@ def test_an_end_says_how_long_it_took_and_what_each_part_of_that_was() -> None:
         (ended(State.EXHAUSTED, reason="meltdown: 6 of 20"), "find what those that failed have in common"),
         (ended(State.ESCALATED, tried=("i-1", "i-2", "i-3")), "mend the image or the release, and deploy"),
         (ended(State.ESCALATED), "look at it: nothing more is done by itself"),
-        (ended(State.SUPPRESSED, confirmed_ms=0), "look at what lies between the prober and the node"),
-        (ended(State.SUPPRESSED), "left so because somebody asked for that"),
+        (ended(State.SUPPRESSED, reason="only one signal: silent"), "look at what lies between the prober and the node"),
+        (ended(State.SUPPRESSED, reason="pause: new switch (by ann); it is gone"), "left so because somebody asked for that"),
     ],
 )
 def test_an_end_that_needs_a_person_says_so_in_its_subject_and_what_to_look_at_first(one: Incident, to_do: str) -> None:
