@@ -88,8 +88,8 @@ def find_incident(table: Table, wanted: str) -> Incident:
 def words(incident: Incident) -> Iterator[str]:
     lasted = _lasted(incident)
     whither = f"{incident.instance} -> {incident.new_instance}" if incident.new_instance else incident.instance
-    state = incident.state.value + (", a person is needed" if needs_person(incident) else "")
-    yield f"{at(incident.opened_ms)}  {incident.assembly}  {state}{f' after {lasted}' if lasted else ''}  {whither}"
+    state = f"{incident.state.value}{f' after {lasted}' if lasted else ''}{', a person is needed' if needs_person(incident) else ''}"
+    yield f"{at(incident.opened_ms)}  {incident.assembly}  {state}  {whither}"
     yield f"    why: {incident.reason}"
     yield f"    {durations(incident)}; noticed by {incident.woken_by}"
     yield f"    {incident.id}"

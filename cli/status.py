@@ -14,6 +14,7 @@ from cli.state_table import Aws, Place, Table, read
 from cli.telling import ago, at, clock, long, print_json, rows
 from core import names
 from core.budget import WINDOW_SK, Budget, parse_budget
+from core.holding import HOLD, Held, parse_held
 from core.incident import Incident, parse_incident
 from core.intents import Intent, parse_intent
 from core.items import parse_looks, parse_permit, parse_report
@@ -50,6 +51,7 @@ class Assembly:
     looks: Mapping[str, Looks]
     incident: Incident | None
     intents: tuple[Intent, ...]
+    held: Held
     unserved: str | None
     front: str
     front_holder: str
@@ -95,6 +97,7 @@ def _assembly(aws: Aws, table: Table, name: str, intents: tuple[Intent, ...], no
         reports=reports,
         looks=looks,
         incident=read(parse_incident, table.get(names.incident_pk(deployable, name), names.OPEN)),
+        held=read(parse_held, table.get(names.incident_pk(deployable, name), HOLD)) or Held(),
         intents=tuple(i for i in intents if _concerns(i, name, reports, permit)),
         unserved=not_serving(permit, reports) or _unseen(permit, looks),
         front=front,
@@ -131,6 +134,8 @@ def words(assembly: Assembly, now_ms: int) -> Iterator[str]:
     if assembly.front:
         yielded.append(("front", f"{assembly.front}: {assembly.front_holder}"))
     yielded += [("incident", line) for line in _of_incident(assembly.incident, now_ms)]
+    if assembly.held.processes:
+        yielded.append(("held still", f"Auto Scaling's {', '.join(assembly.held.processes)}: {assembly.held.reason}"))
     yielded += [("asked for", intent_words(intent, now_ms)) for intent in assembly.intents]
     yield from rows(yielded)
 

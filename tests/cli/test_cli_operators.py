@@ -12,6 +12,7 @@ from cli.telling import long
 from core.budget import Budget, Entry, budget_item
 from core.history import Entry as Event
 from core.history import entry_item
+from core.holding import Held, held_item
 from core.incident import Cause, Incident, Note, State, incident_item
 from core.intents import Kind, asked, intent_item
 from core.items import looks_item, permit_item, report_item
@@ -95,6 +96,16 @@ def test_status_says_who_does_not_serve_and_why(aws: FakeAws, capsys: pytest.Cap
 
     assert run("status") == 1
     assert "counter: DOES NOT SERVE" in capsys.readouterr().out
+
+
+def test_status_says_what_of_auto_scaling_is_held_still_and_why(aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
+    serving(aws)
+    aws.put(
+        held_item(Held(revision=1, processes=("HealthCheck", "Launch"), reason="incident 1 is escalated: boot loop"), "demo", "counter")
+    )
+
+    run("status")
+    assert "Auto Scaling's HealthCheck, Launch: incident 1 is escalated: boot loop" in capsys.readouterr().out
 
 
 def test_status_does_not_believe_what_was_said_long_ago(aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
