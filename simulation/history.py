@@ -32,7 +32,7 @@ DEPLOY_S = 1500.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a seed decides beforehand; the rest is drawn as it comes."""
+    """All that a seed decides beforehand; the rest is drawn as it comes. traits: those that are not 0."""
 
     seed: int
     assemblies: int
@@ -96,7 +96,7 @@ class History:
         plan, self.chance = self.plan, Random(f"history {self.plan.seed}")  # noqa: S311
         draw = self.chance.uniform
         pace = Pace(launch=draw(0.5, 4), run=draw(1, 6), boot=draw(2, 15), off=draw(0.5, 6), detect=draw(2, 60), event=draw(0.1, 2))
-        traits = plan.traits
+        traits = Counter(plan.traits)  # what is not named is 0
         self.world = World(
             plan.seed, plan.assemblies, FrontKind.NONE if traits["no front"] else FrontKind.ELASTIC_IP, tells=self.tells, pace=pace,
             post=Post(lost=traits["lost"], twice=traits["twice"], late=traits["late"]),

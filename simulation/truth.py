@@ -59,8 +59,8 @@ class Truth:
             self._watch.broken(f"incident {incident.id} fenced {incident.instance} without a cause")
 
     def _heard(self, incident: Incident, what: str) -> bool:
-        """A message that could not be sent is noted as such, and counts as tried."""
-        if any(f"could not tell people ({what})" in note.what for note in incident.notes):
+        """A message that could not be sent is noted as such, and counts as tried. Who was taken along is told of by who took it."""
+        if incident.ladder not in ("", incident.id) or any(f"could not tell people ({what})" in note.what for note in incident.notes):
             return True
         wanted = f"Incident:   {incident.id}, "
         return any(wanted in text for _, _, text in self._watch.told)
