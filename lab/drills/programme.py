@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.drills.scenes import DRILLS
+from lab.drills.tables.chosen import HASTY
 from lab.drills.tables.ladder import FLEET, TWO_SIZES
-from lab.drills.variants import fleet, two_sizes, vary
+from lab.drills.variants import fleet, hasty, two_sizes, vary
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _EXAMPLES = ROOT / "deployables"
@@ -40,6 +41,7 @@ def _example(name: str) -> Setting:
 
 _DEMO = _EXAMPLES / "demo.yaml"
 _TWO_SIZES = Setting("demo, two sizes", make=lambda folder: (vary(_DEMO, folder / "two-sizes", two_sizes), None))
+_HASTY = Setting("demo, hasty", make=lambda folder: (vary(_DEMO, folder / "hasty", hasty), None))
 _FLEET = Setting("fleet", make=lambda folder: fleet(_DEMO, folder / "fleet"))
 _LEDGER = _example("ledger")
 
@@ -47,6 +49,7 @@ SETTINGS: dict[str, Setting] = {
     "": _example("demo"),
     TWO_SIZES: _TWO_SIZES,
     FLEET: _FLEET,
+    HASTY: _HASTY,
     "a database": _LEDGER,
     "a database in two zones": _LEDGER,
     "jobs, as deployables/scheduler.yaml has": _example("scheduler"),

@@ -51,6 +51,17 @@ def two_sizes(document: Document) -> None:
         assembly["start_grace"] = "30s"
 
 
+FENCE_TIMEOUT_S, DISAGREEMENT_S = 90.0, 60.0
+
+
+def hasty(document: Document) -> None:
+    """It chooses to go on by itself, after so short a time that a drill can wait for it."""
+    times = {"page_after": 45.0, "fence_timeout": FENCE_TIMEOUT_S, "doubt": 30.0, "disagreement": DISAGREEMENT_S}
+    document["recovery"] = {name: f"{seconds:g}s" for name, seconds in times.items()}
+    for assembly in document["assemblies"]:
+        assembly["on_disagreement"] = "replace"
+
+
 def crashing(document: Document) -> None:
     """A release whose applications end at once, whatever they are given."""
     for assembly in document["assemblies"]:
