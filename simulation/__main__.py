@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from simulation.history import live, plan_of
+from simulation.history import live
+from simulation.plan import plan_of
 
 BEGINS, ENDS = "<!-- figures: simulation -->", "<!-- end -->"
 SHARE = 50  # seeds handed to a process at once

@@ -14,11 +14,12 @@ from core.policy import DEFAULT
 from simulation.agent import Agent
 from simulation.application import Health
 from simulation.events import Post
-from simulation.fault import Fault
-from simulation.faults import KINDS, begin, drawn
+from simulation.faults import begin
 from simulation.groups import Group
 from simulation.machines import ALIVE, Machine, Pace
 from simulation.people import say
+from simulation.plan import Plan, plan_of
+from simulation.rest import troubles
 from simulation.watch import Broken
 from simulation.world import World
 
@@ -28,50 +29,6 @@ SERVES_WITHIN_S = 2400.0
 PERSON_S = 900.0  # who was told acts so long after the last fault
 HELD_STILL = {"HealthCheck", "ReplaceUnhealthy", "AZRebalance", "AlarmNotification", "ScheduledActions"}  # stacks.rollout
 DEPLOY_S = 1500.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """All that a seed decides beforehand; the rest is drawn as it comes. traits: those that are not 0."""
-
-    seed: int
-    assemblies: int
-    minutes: float
-    faults: tuple[Fault, ...]
-    traits: dict[str, float]
-
-    def __str__(self) -> str:
-        traits = ", ".join(f"{name} {value:g}" for name, value in self.traits.items() if value)
-        lines = [f"seed {self.seed}: {self.assemblies} assemblies, {self.minutes:.1f} min; {traits or 'calm'}"]
-        return "\n  ".join(lines + [str(fault) for fault in self.faults])
-
-
-def plan_of(seed: int) -> Plan:
-    chance = Random(f"plan {seed}")  # noqa: S311 - a made-up world, not a secret
-    size = chance.random()
-    assemblies = 200 if size < 0.001 else chance.randrange(4, 13) if size < 0.03 else chance.randrange(2, 4) if size < 0.25 else 1
-    minutes = chance.uniform(0.5, 3.0 if assemblies < 100 else 2.0)
-    kinds = list(KINDS)
-    count = chance.choice((1, 1, 2, 2, 3, 4, 6)) if assemblies < 100 else chance.randrange(5, 40)
-    faults = [drawn(chance, kinds[seed % len(kinds)] if n == 0 else chance.choice(kinds), assemblies, minutes) for n in range(count)]
-    if assemblies < 100 and chance.random() < 0.5:  # one upon the other, while the first is being dealt with
-        first = replace(faults[0], at_s=faults[0].at_s / 4)
-        faults = [first, *(replace(fault, at_s=first.at_s + chance.uniform(0, 60), target=first.target) for fault in faults[1:])]
-    if seed % 101 == 0:
-        faults = []
-    traits = {
-        "latency": chance.choice((0.0, 0.0, 0.0, 0.05, 0.3)),
-        "lost": chance.choice((0.0, 0.0, 0.0, 0.3, 1.0)),
-        "twice": chance.choice((0.0, 0.0, 0.0, 0.5)),
-        "late": chance.choice((0.0, 0.0, 0.0, 0.4)),
-        "skew": chance.choice((0.0, 0.0, 0.0, 0.5, 3.0)),
-        "stale": chance.choice((0.0, 0.0, 0.5)),
-        "hidden": chance.choice((0.0, 0.0, 6.0)),
-        "no front": chance.choice((0.0, 0.0, 0.0, 1.0)),
-        "disagreement": chance.choice((0.0, 0.0, 0.0, 1.0)),
-        "proceed": chance.choice((0.0, 0.0, 0.0, 0.0, 60.0)),
-    }
-    return Plan(seed, assemblies, minutes, tuple(sorted(faults, key=lambda fault: fault.at_s)), traits)
 
 
 @dataclass
@@ -142,9 +99,9 @@ class History:
     def _until_well(self, within_s: float, when: str) -> None:
         world = self.world
         end_ms = world.schedule.now_ms + int(within_s * 1000)
-        world.schedule.run(end_ms, lambda: bool(world.watch.faults) or not world.troubles())
-        if not world.watch.faults and world.troubles():
-            raise Broken(f"not well {within_s:g} s after {when}: {'; '.join(world.troubles()[:3])}")
+        world.schedule.run(end_ms, lambda: bool(world.watch.faults) or not troubles(world))
+        if not world.watch.faults and troubles(world):
+            raise Broken(f"not well {within_s:g} s after {when}: {'; '.join(troubles(world)[:3])}")
 
     def _settle(self) -> None:
         """No fault is left but machines that hang: they are to be replaced. People who were told act, once it has gone on for long."""
@@ -153,8 +110,8 @@ class History:
         world.weather.die_at.clear()
         world.weather.die_in.clear()
         schedule, end_ms = world.schedule, world.schedule.now_ms + int(PERSON_S * 1000)
-        schedule.run(end_ms, lambda: bool(world.watch.faults) or not world.troubles())
-        if world.watch.faults or not world.troubles():
+        schedule.run(end_ms, lambda: bool(world.watch.faults) or not troubles(world))
+        if world.watch.faults or not troubles(world):
             return
         for place in world.groups.all:
             self._person(place)

@@ -234,23 +234,3 @@ class World:
             self.counted[what] += 1
             return True
         return False
-
-    # --- is all well? ----------------------------------------------------------------------------------------------------
-
-    def troubles(self) -> list[str]:
-        """Why not; empty when every assembly serves and nothing is pending."""
-        found = []
-        for place, group in self.groups.all.items():
-            agent, incident = self.holder(place), self.watch.incident(place)
-            lifecycles = [m.lifecycle for m in group.members.values()]
-            if agent is None or not agent.serves or agent.runs != self.watch.of(agent.machine.id).permit_epoch:
-                found.append(f"{place[1]} is not served")
-            elif lifecycles != ["InService"]:
-                found.append(f"{place[1]}'s group has {lifecycles}")
-            elif self.front is not FrontKind.NONE and self.front_holder(place) != agent.machine.id:
-                found.append(f"{place[1]}'s front is on {self.front_holder(place)}")
-            if group.suspended and not group.waits_for_signal:
-                found.append(f"{place[1]}'s group is held still: {', '.join(sorted(group.suspended))}")
-            if incident is not None and (not incident.ended or incident.untold_end):
-                found.append(f"incident {incident.id} is {incident.state.value}")
-        return found

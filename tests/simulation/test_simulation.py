@@ -12,7 +12,8 @@ import pytest
 
 from simulation.__main__ import filled, live_all, table
 from simulation.faults import KINDS
-from simulation.history import live, plan_of
+from simulation.history import live
+from simulation.plan import plan_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = range(18)

@@ -12,7 +12,8 @@ from core.case import Case
 from core.incident import State
 from simulation.fault import Fault
 from simulation.faults import KINDS
-from simulation.history import History, Plan, plan_of
+from simulation.history import History
+from simulation.plan import Plan, plan_of
 
 pytestmark = pytest.mark.heavy
 

@@ -11,7 +11,8 @@ from core import names
 from core.incident import Cause, Incident, State
 from core.model import Assembly, Tolerance
 from lambdas.adapters.table import plain_item
-from simulation.history import FIRST_S, SERVES_WITHIN_S, History, Plan
+from simulation.history import FIRST_S, SERVES_WITHIN_S, History
+from simulation.plan import Plan
 from simulation.world import World
 
 CALM = {"latency": 0.05, "lost": 0.0, "twice": 0.0, "late": 0.0, "skew": 0.0, "stale": 0.0, "hidden": 0.0, "no front": 0.0}
