@@ -1,4 +1,4 @@
-"""What AWS did to a database by itself, as items of the state table.
+"""What AWS did by itself to a database or to a machine that it then had mended, as items of the state table.
 
 https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html
 """
@@ -53,6 +53,48 @@ def database_entry(event: Mapping[str, Any], owners: Mapping[str, str]) -> Entry
         )
     except (KeyError, ValueError, TypeError) as error:
         raise BadEvent(f"an event of RDS that lacks a part, or of a database that is not ours: {type(error).__name__}: {error}") from error
+
+
+# What EC2 says when it has moved an instance to another host, or tried to: by itself, or by an alarm's action. To its agent it is a reboot.
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-configuration-recovery.html and cloudwatch-recovery.html
+MACHINE_REPAIRS = (
+    "AWS_EC2_SIMPLIFIED_AUTO_RECOVERY_SUCCESS",
+    "AWS_EC2_SIMPLIFIED_AUTO_RECOVERY_FAILURE",
+    "AWS_EC2_INSTANCE_AUTO_RECOVERY_SUCCESS",
+    "AWS_EC2_INSTANCE_AUTO_RECOVERY_FAILURE",
+)
+
+
+def repaired_machines(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """The instances that an `AWS Health Event` about such a repair names; none where it is about anything else.
+
+    https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
+    """
+    detail = event.get("detail")
+    if event.get("source") != "aws.health" or not isinstance(detail, Mapping) or detail.get("eventTypeCode") not in MACHINE_REPAIRS:
+        return ()
+    entities = detail.get("affectedEntities")
+    named = [entity.get("entityValue") for entity in entities if isinstance(entity, Mapping)] if isinstance(entities, list) else []
+    return tuple(str(value).rpartition("/")[2] for value in named if value)
+
+
+def machine_entry(event: Mapping[str, Any], instance: str, *, deployable: str, assembly: str) -> Entry:
+    """Of one of them. Raises BadEvent."""
+    kind = str(event["detail"]["eventTypeCode"])
+    mended = kind.endswith("SUCCESS")
+    try:
+        at = datetime.datetime.fromisoformat(str(event["time"]))
+        return Entry(
+            deployable=deployable,
+            at_ms=round(at.timestamp() * 1000),
+            id=f"{event['id']}-{instance}",
+            subject=instance,
+            kind=kind,
+            categories=("recovery" if mended else "failure",),
+            message=f"EC2 {'recovered' if mended else 'could not recover'} {instance} of {assembly}",
+        )
+    except (KeyError, ValueError) as error:
+        raise BadEvent(f"an event of AWS Health that lacks a part: {type(error).__name__}: {error}") from error
 
 
 def entry_item(entry: Entry) -> Item:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import names
+from core.history import repaired_machines
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
 _RECLAIMED = "EC2 Spot Instance Interruption Warning"
@@ -64,6 +65,9 @@ def recovery_wakes(event: Mapping[str, Any]) -> list[Wake]:
         state = str(detail.get("state") or detail.get("instance-action") or "")
         return [Wake(who="ec2", why=f"{kind}: {state}", instance=_text(detail, "instance-id"), reclaimed=kind == _RECLAIMED)]
     if source == "aws.health":
+        repaired = repaired_machines(event)
+        if repaired:
+            return [Wake(who="ec2", why=_text(_map(event, "detail"), "eventTypeCode"), instance=instance) for instance in repaired]
         return _announced(_map(event, "detail"))
     if source == "aws.autoscaling":
         detail = _map(event, "detail")

@@ -14,7 +14,7 @@ from core.items import BadRecord
 from core.notices import notice
 from core.snapshot import FreshLook, Front, View
 from core.wakes import BadEvent, Wake, recovery_wakes
-from lambdas import announcing, holding, interruption, isolation, rung_hands
+from lambdas import announcing, holding, interruption, isolation, repairs, rung_hands
 from lambdas.adapters import clock, environment, groups, instances, log, queues, register, table, topic, world
 from lambdas.adapters.clients import Lost, WorldFailed
 from lambdas.adapters.patience import Patience
@@ -32,6 +32,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, list[dict[str, 
     raised, so that Lambda tries it again. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
     failed = []
+    repairs.write_down(event)
     for wake in _wakes(event):
         try:
             _answer(wake, context)

@@ -150,7 +150,7 @@ class Functions(Construct):
                 may.on_our_groups(whose, "ResumeProcesses", "SuspendProcesses", "TerminateInstanceInAutoScalingGroup"),
                 may.on_our_instances(whose, "GetConsoleOutput", "TerminateInstances"),
                 *_once(statement for front in self._fronts if isinstance(front, BalancerFront) for statement in front.to_fence()),
-                may.write_items(self._table_arn, [*self._reach.partitions(names.incident_pk), names.BUDGET_PK]),
+                may.write_items(self._table_arn, [*self._reach.partitions(names.incident_pk), *self._reach.histories(), names.BUDGET_PK]),
                 may.evidence(foundation.bucket.bucket_arn, whose),
                 *([may.on_databases(self._databases, "DescribeDBInstances", "RebootDBInstance")] if self._databases else []),
                 may.allow("sns:Publish", on=[foundation.topic.topic_arn]),
@@ -197,7 +197,7 @@ class Functions(Construct):
         """
         made = self._function(
             RECORD_EVENT,
-            [may.write_items(self._table_arn, list(dict.fromkeys(names.history_pk(deployable) for deployable, _ in self._reach.pairs)))],
+            [may.write_items(self._table_arn, self._reach.histories())],
             environment={names.ENV_DATABASES: json.dumps(self._databases)},
         )
         del self.by_module[RECORD_EVENT.module]

@@ -39,6 +39,9 @@ class Reach:
     def partitions(self, key: Callable[[str, str], str]) -> list[str]:
         return [key(*pair) for pair in self.pairs]
 
+    def histories(self) -> list[str]:
+        return list(dict.fromkeys(names.history_pk(deployable) for deployable, _ in self.pairs))
+
     def intents(self) -> list[str]:
         return list(dict.fromkeys(names.intent_pk(deployable) for deployable, _ in self.pairs))
 

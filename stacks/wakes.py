@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from core import names
+from core.history import MACHINE_REPAIRS
 from stacks.foundation import Foundation
 from stacks.functions import Functions, role_of
 from stacks.reach import Reach
@@ -133,6 +134,13 @@ REASONS_TO_RECOVER = (
             source=["aws.health"],
             detail_type=["AWS Health Event"],
             detail={"service": ["EC2"], "eventTypeCategory": ["scheduledChange"]},
+        ),
+    ),
+    (
+        "MachineRepaired",
+        "EC2 has moved an instance to another host, or could not",
+        events.EventPattern(
+            source=["aws.health"], detail_type=["AWS Health Event"], detail={"service": ["EC2"], "eventTypeCode": list(MACHINE_REPAIRS)}
         ),
     ),
     (

@@ -34,6 +34,7 @@ PAGES = {
     "instance_running": f"{EC2}monitoring-instance-state-changes.html",
     "instance_terminate_hook": GROUPS,
     "instance_terminated": f"{EC2}monitoring-instance-state-changes.html",
+    "machine_recovered": "https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html",
     "own_message": SQS,
     "schedule": "https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html",
     "scheduled_maintenance": "https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html",

@@ -111,7 +111,7 @@ def test_a_node_puts_evidence_under_its_own_assembly(template: Template) -> None
     [
         ("tick", set()),
         ("probe_nodes", {"LOOK#demo#counter"}),
-        ("recover_assembly", {"INCIDENT#demo#counter", "BUDGET"}),
+        ("recover_assembly", {"INCIDENT#demo#counter", "BUDGET", "HISTORY#demo"}),
         ("admit_node", {"PERMIT#demo#counter"}),
         ("retire_node", set()),
         ("move_front", set()),

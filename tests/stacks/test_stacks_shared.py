@@ -148,7 +148,8 @@ def test_a_tenants_group_bears_the_foundations_tag_and_hands_it_to_its_nodes(ten
 
 
 def test_functions_write_their_kind_of_item_for_whoever_stands_on_the_foundation(foundation: Template) -> None:
-    for module, kinds in (("probe_nodes", {"LOOK"}), ("admit_node", {"PERMIT"}), ("recover_assembly", {"INCIDENT", names.BUDGET_PK})):
+    of_recovery = {"INCIDENT", "HISTORY", names.BUDGET_PK}
+    for module, kinds in (("probe_nodes", {"LOOK"}), ("admit_node", {"PERMIT"}), ("recover_assembly", of_recovery)):
         writes = [
             key
             for statement in foundation.statements(foundation.role_of(module))
