@@ -123,13 +123,17 @@ def _assembly(assembly: Assembly, network: str) -> Iterator[str]:
 
 
 def _name_of(front: Front, record: Record) -> Iterator[str]:
-    yield f"    clients: by the name {record.name}, port {', '.join(map(str, front.ports))}, from within the network"
+    whence = "anywhere" if record.public else "within the network"
+    yield f"    clients: by the name {record.name}, port {', '.join(map(str, front.ports))}, from {whence}"
     yield (
         f"    after a move they may go to the old address for {duration_text(record.ttl_s)} more, "
         "and longer where a program keeps what it looked up once"
     )
     yield "    whoever asks before the first node serves may be told for 15 minutes that there is no such name"
-    if record.zone is None:
+    if record.public:
+        yield f"    its record is kept in your public zone {record.zone} and holds the node's own public address, which ends with the node:"
+        yield "    until the record has changed everywhere, and for its TTL, that address may be a stranger's; an Elastic IP stays yours"
+    elif record.zone is None:
         yield "    a private zone of that name alone is made ($0.50 a month); when the stack is removed it stays, to be deleted by hand"
     else:
         yield f"    its record is kept in your zone {record.zone}: whoever is to find it needs a network that this zone serves"

@@ -62,14 +62,20 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A name that clients look up: one A record. zone: the id of a private zone that exists already; None: one is made for the name."""
+    """A name that clients look up: one A record. zone: the id of a zone that exists already; None: a private one is made for the name.
+
+    public: whether that zone is the whole world's, and the record a node's public address.
+    """
 
     name: str
     ttl_s: float = 10.0
     zone: str | None = None
+    public: bool = False
 
     def __post_init__(self) -> None:
         check_bounds(1, ttl_s=self.ttl_s)
+        if self.public and self.zone is None:
+            raise ValueError(f"{self.name} is to be public and names no zone: only private ones are made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

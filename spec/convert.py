@@ -80,10 +80,15 @@ def _database(section: DatabaseSection) -> Database:
 
 
 def _front(section: FrontSection) -> Front:
-    zone = section.zone.id if section.zone is not None else None
-    record = Record(name=section.name, ttl_s=section.ttl, zone=zone) if section.name is not None else None
+    record = _record(section.name, section) if section.name is not None else None
     balancer = to_balancer(section) if section.kind in KINDS else None
     return Front(kind=FrontKind(section.kind), ports=tuple(section.ports), record=record, balancer=balancer)
+
+
+def _record(name: str, section: FrontSection) -> Record:
+    if section.zone is None:
+        return Record(name=name, ttl_s=section.ttl)
+    return Record(name=name, ttl_s=section.ttl, zone=section.zone.id, public=section.zone.public)
 
 
 def _host_name(section: HostNameSection) -> HostName:

@@ -14,19 +14,27 @@ SAID = (
 
 
 def check_egress(data: Any) -> Iterator[Finding]:
-    """Behind a NAT gateway no node has a public address, and none can bear an Elastic IP that anybody reaches.
+    """Behind a NAT gateway no node has a public address, and none can bear an Elastic IP that anybody reaches; a public name needs one.
 
     https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html: an address works in a subnet with a route to the gateway.
     """
-    network = data.get("network") if isinstance(data, dict) else None
-    if not isinstance(network, dict) or network.get("egress") != "nat":
+    if not isinstance(data, dict):
         return
+    network = data.get("network")
+    egress = network.get("egress", "none") if isinstance(network, dict) else "none"
     assemblies = data.get("assemblies")
     for index, assembly in enumerate(assemblies if isinstance(assemblies, list) else ()):
         front = assembly.get("front") if isinstance(assembly, dict) else None
-        if isinstance(front, dict) and front.get("kind") == "elastic_ip":
+        if not isinstance(front, dict):
+            continue
+        if egress == "nat" and front.get("kind") == "elastic_ip":
             remedy = "write network.egress: public_ip or none, or choose another front"
             yield ("assemblies", index, "front", "kind"), "elastic_ip", "leads nowhere behind a NAT gateway (network.egress: nat)", remedy
+        zone = front.get("zone")
+        if egress != "public_ip" and isinstance(zone, dict) and zone.get("public") is True:
+            path = ("assemblies", index, "front", "zone", "public")
+            remedy = "write network.egress: public_ip, or choose kind: elastic_ip, whose address stays"
+            yield path, True, "needs nodes with public addresses of their own", remedy
 
 
 def way_out(deployable: Deployable) -> str:

@@ -24,10 +24,15 @@ _ONLY_DNS = ("name", "zone", "ttl")
 class ZoneSection(Section):
     id: ZoneId = Field(description="the hosted zone's id, such as Z0123456789ABCDEFGHIJ")
     name: DomainName = Field(description="the zone's domain, in which the front's name lies")
-    public: Literal[False] = Field(default=False, description="whether the whole world may look its names up")
+    public: bool = Field(
+        default=False, description="whether the whole world may look its names up; the record holds the node's public address then"
+    )
 
 
 def _zone(value: object) -> object:
+    if value == "public":
+        # The world finds a zone by its domain's registrar, which no template reaches.
+        raise wrong("is no zone that can be made here", "name one that is there already, as {id: Z..., name: example.com, public: true}")
     return None if value == "private" else value
 
 
@@ -49,7 +54,7 @@ class FrontSection(BalancerKeys):
     ] = Field(
         default=None,
         json_schema_extra=_private_by_default,
-        description="with `kind: dns`: private, a zone made for this name alone; or id and name of a private zone that is there already",
+        description="with `kind: dns`: private, a zone made for this name alone; or id and name of a zone that is there already",
     )
     ttl: Annotated[float, Duration("1s", "1h")] = Field(
         default=10.0, description="with `kind: dns`: how long clients may keep the answer, in whole seconds: a move takes so much longer"

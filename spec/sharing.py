@@ -38,5 +38,8 @@ def check_shared(data: Any) -> Iterator[Finding]:
         for section, key, built in (("front", "kind", ("none", "elastic_ip", "dns")), ("state", "keep", ("none",))):
             found = assembly.get(section) if isinstance(assembly, dict) else None
             value = found.get(key, "none") if isinstance(found, dict) else "none"
+            zone = found.get("zone") if isinstance(found, dict) else None
+            if isinstance(zone, dict) and zone.get("public") is True:
+                yield ("assemblies", index, section, "zone", "public"), True, _UNBUILT, f"choose a private zone, or {own}"
             if value not in built:
                 yield ("assemblies", index, section, key), value, _UNBUILT, f"choose {' or '.join(built)}, or {own}"

@@ -43,13 +43,9 @@ class Unbuilt:
 
 
 _ASSEMBLY = ("assemblies", "*")
-_NO_PUBLIC_ZONE = "use a private zone, or kind: elastic_ip"
 
 UNBUILT = (
     Unbuilt((*_ASSEMBLY, "mode"), _any_of("pair"), "write mode: single; a node that fails is replaced"),
-    # The record of a public zone needs the node's public address, and move_front writes private ones.
-    Unbuilt((*_ASSEMBLY, "front", "zone"), _any_of("public"), _NO_PUBLIC_ZONE),
-    Unbuilt((*_ASSEMBLY, "front", "zone", "public"), _not(False), _NO_PUBLIC_ZONE),
     Unbuilt(
         (*_ASSEMBLY, "state", "keep"),
         _any_of("efs"),

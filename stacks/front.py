@@ -91,7 +91,7 @@ class DnsFront(Construct):
         self._deployable, self._assembly = deployable, assembly.name
         self._zone = record.zone or self._make_zone(record.name, network)
         self.where: str = record.name
-        self.clients: ec2.IPeer | None = ec2.Peer.ipv4(network.cidr)
+        self.clients: ec2.IPeer | None = ec2.Peer.any_ipv4() if record.public else ec2.Peer.ipv4(network.cidr)
         self.ports = assembly.front.ports
 
     def _make_zone(self, name: str, network: NodeNetwork) -> str:
@@ -118,6 +118,7 @@ class DnsFront(Construct):
             "zone": self._zone,
             "ttl": round(self._record.ttl_s),
             "ports": list(self.ports),
+            **({"public": True} if self._record.public else {}),
         }
 
     def to_see(self) -> list[iam.PolicyStatement]:

@@ -1,7 +1,10 @@
-"""Route 53's private zones: changes that take their time to arrive, and the resolver that every VPC has."""
+"""Route 53's zones: changes that take their time to arrive, and the resolver that every VPC has."""
 
 from __future__ import annotations
 
+import os
+
+from lab.dns.existing import VARIABLE, make_existing
 from lab.dns.patches import patch
 from lab.dns.resolver import Resolvers
 from lab.dns.zones import Zones
@@ -17,4 +20,5 @@ def install(world: World) -> None:
 
 
 def start(world: World) -> None:
+    make_existing(os.environ.get(VARIABLE, ""))
     _resolvers[id(world)].start()

@@ -73,15 +73,16 @@ class Zones:
             return self._arrived[change]
 
     def look_up(self, name: str, *, vpc_cidr: str) -> Answer | None:
-        """What the VPC's resolver answers from the private zone that fits the name best; None when it has no such record.
+        """What the VPC's resolver answers from the private zone that fits the name best, or else from the public one; None: no such record.
+
+        A private zone hides a public one, also where it has no such record.
 
         https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zone-private-considerations.html
         """
         name = name.lower().rstrip(".")
-        fitting = [zone for zone in _private_zones(vpc_cidr) if f".{name}".endswith(f".{zone.name.rstrip('.')}")]
-        if not fitting:
+        best = _best(name, _private_zones(vpc_cidr)) or _best(name, _public_zones())
+        if best is None:
             return None
-        best = max(fitting, key=lambda zone: len(zone.name))
         with self._lock:
             return self._served.get(best.resource_id, {}).get(name)
 
@@ -93,6 +94,16 @@ def _records(zone_id: str) -> dict[str, Answer]:
         for record in zone.rrsets
         if record.type == "A"
     }
+
+
+def _best(name: str, zones: list[Any]) -> Any:
+    """That of the longest domain that the name lies in, or None."""
+    fitting = [zone for zone in zones if f".{name}".endswith(f".{zone.name.rstrip('.')}")]
+    return max(fitting, key=lambda zone: len(zone.name), default=None)
+
+
+def _public_zones() -> list[Any]:
+    return [zone for zone in get_backend("route53")[ACCOUNT]["aws"].zones.values() if not zone.private_zone]
 
 
 def _private_zones(vpc_cidr: str) -> list[Any]:

@@ -32,12 +32,13 @@ class FrontAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontName:
-    """A name and the zone that holds its record. ttl_s: whole seconds."""
+    """A name and the zone that holds its record. ttl_s: whole seconds. public: the zone is the whole world's."""
 
     name: str
     zone: str
     ttl_s: int
     ports: tuple[int, ...]
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,13 @@ def front_of(assembly: str, fronts: Mapping[str, Any] | None = None) -> FrontAdd
         if kind in BALANCERS:
             groups = tuple(str(group) for group in entry["groups"])
             return FrontBalancer(address=str(entry["address"]), groups=groups, ports=_ports(entry))
-        return FrontName(name=str(entry["name"]), zone=str(entry["zone"]), ttl_s=int(entry["ttl"]), ports=_ports(entry))
+        return FrontName(
+            name=str(entry["name"]),
+            zone=str(entry["zone"]),
+            ttl_s=int(entry["ttl"]),
+            ports=_ports(entry),
+            public=entry.get("public") is True,
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise BadEnvironment(f"{names.ENV_FRONTS}: {assembly}: {type(error).__name__}: {error}") from error
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Protocol
 
-from lambdas.adapters import clock, register
+from lambdas.adapters import clock, register, trying
 from lambdas.adapters.balancers import BalancerFront
 from lambdas.adapters.clients import WorldFailed, calling, client
 from lambdas.adapters.dns import DnsFront
@@ -13,8 +12,6 @@ from lambdas.adapters.environment import FrontAddress, FrontBalancer, FrontInter
 from lambdas.adapters.instances import NotYet
 from lambdas.adapters.interface import InterfaceFront
 
-TRY_TIMEOUT_S = 1.5
-TRY_EVERY_S = 0.3
 # What EC2 says of an instance that is not far enough, or gone: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 _NOT_YET = ("InvalidInstanceID", "InvalidInstanceID.NotFound", "IncorrectInstanceState", "IncorrectState")
 
@@ -63,19 +60,13 @@ class ElasticIpFront:
         while not accepts(self._told):
             if clock.now_ms() >= until_ms:
                 return False
-            clock.sleep(TRY_EVERY_S)
+            clock.sleep(trying.TRY_EVERY_S)
         return True
 
 
 def accepts(front: FrontAddress) -> bool:
     """Does every port of the front accept a connection, as a client would make it."""
-    for port in front.ports:
-        try:
-            with socket.create_connection((front.address, port), timeout=TRY_TIMEOUT_S):
-                pass
-        except OSError:
-            return False
-    return True
+    return trying.accepts(front.address, front.ports)
 
 
 def front_of(deployable: str, assembly: str) -> Front | None:

@@ -37,9 +37,18 @@ def owner(instance: str) -> tuple[str, str] | None:
     return None
 
 
-def at_address(deployable: str, assembly: str, address: str) -> str | None:
-    """The assembly's instance that has this private address: one that is terminated gave it up, perhaps to its successor."""
-    wanted = {f"tag:{names.TAG_DEPLOYABLE}": deployable, f"tag:{names.TAG_ASSEMBLY}": assembly, "private-ip-address": address}
+def address_of(instance: str, *, public: bool) -> str:
+    """Its public or its private address; empty while it has none."""
+    return next((str(row.get("PublicIpAddress" if public else "PrivateIpAddress", "")) for row in _described([instance])), "")
+
+
+def at_address(deployable: str, assembly: str, address: str, *, public: bool = False) -> str | None:
+    """The assembly's instance that has this address: one that is terminated gave it up, perhaps to its successor.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html: `ip-address` is the public one.
+    """
+    kind = "ip-address" if public else "private-ip-address"
+    wanted = {f"tag:{names.TAG_DEPLOYABLE}": deployable, f"tag:{names.TAG_ASSEMBLY}": assembly, kind: address}
     with calling(f"describe who is at {address}"):
         filters = [{"Name": "instance-state-name", "Values": _HAVE_ADDRESSES}, *({"Name": k, "Values": [v]} for k, v in wanted.items())]
         reservations = all_pages(client("ec2").describe_instances, "Reservations", Filters=filters)

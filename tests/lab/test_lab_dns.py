@@ -17,6 +17,7 @@ from lab.clock import Clock
 from lab.conformance import check
 from lab.delays import Delay, Delays
 from lab.dns import patches, wire
+from lab.dns.existing import make_existing
 from lab.dns.resolver import Resolvers
 from lab.dns.zones import Zones
 from lab.drills import lookup
@@ -172,6 +173,28 @@ class TestAChange:
         assert zones.look_up(NAME, vpc_cidr="10.78.0.0/16") is None
         assert zones.look_up(f"other.{NAME}", vpc_cidr=CIDR) is None
         assert zones.look_up("counter", vpc_cidr=CIDR) is None
+
+    def test_a_public_zone_that_was_there_before_is_looked_up_everywhere_unless_a_private_one_hides_it(
+        self, zones: Zones, world: World
+    ) -> None:
+        """https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/hosted-zone-private-considerations.html"""
+        make_existing("Z0123ABC=example.com")
+        aws = Aws()
+        record = {"Name": "shop.example.com", "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": "198.51.100.7"}]}
+        aws.route53.change_resource_record_sets(
+            HostedZoneId="Z0123ABC", ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+        )
+        world.clock.arrive()  # type: ignore[attr-defined]
+
+        for vpc in (CIDR, "10.78.0.0/16"):
+            found = zones.look_up("shop.example.com", vpc_cidr=vpc)
+            assert found is not None
+            assert found.addresses == ("198.51.100.7",)
+        ec2 = boto3.client("ec2", region_name="us-east-1")
+        aws.private("example.com", ec2.create_vpc(CidrBlock="10.79.0.0/16")["Vpc"]["VpcId"])
+        assert zones.look_up("shop.example.com", vpc_cidr="10.79.0.0/16") is None
+        with pytest.raises(ValueError, match="expected ID=DOMAIN"):
+            make_existing("example.com")
 
     def test_it_takes_as_long_as_aws_says(self) -> None:
         assert 0 < Delays()["record_change"].seconds <= 60

@@ -10,7 +10,7 @@ import pytest
 
 from core import names
 from lambdas import move_front
-from lambdas.adapters import balancers, clients, dns, environment, fronts, interface
+from lambdas.adapters import balancers, clients, dns, environment, fronts, interface, trying
 from lambdas.adapters.instances import NotYet
 from tests.lambdas.conftest import A, D
 
@@ -184,6 +184,41 @@ class TestAName:
         front.attach(stranger)
 
         assert front.who_holds() is None
+
+    def test_in_a_public_zone_it_holds_the_nodes_public_address_which_is_tried(self, cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = cloud.client("route53").create_hosted_zone(Name="example.com", CallerReference="y")["HostedZone"]["Id"]
+        told(monkeypatch, kind="dns", name="shop.example.com", zone=made.rsplit("/", 1)[-1], ttl=10, ports=[8080], public=True)
+        dns._on_their_way.clear()
+        (node,) = cloud.members()
+        cloud.permit(node)
+        (row,) = cloud.client("ec2").describe_instances(InstanceIds=[node])["Reservations"]
+        public = row["Instances"][0]["PublicIpAddress"]
+        answers = iter([False, True, True])
+        asked: list[str] = []
+
+        def accepts(address: str, ports: tuple[int, ...]) -> bool:
+            asked.append(f"{address}:{ports}")
+            return next(answers)
+
+        monkeypatch.setattr(trying, "accepts", accepts)
+
+        assert move_front.handler(MOVE, cloud.context()) == {"held_by": node, "tried": True, "moved": True}
+        assert move_front.handler(MOVE, cloud.context()) == {"held_by": node, "tried": True, "moved": False}
+
+        [record] = records(cloud, made)
+        assert record["ResourceRecords"] == [{"Value": public}]
+        assert public != address_of(cloud, node)
+        assert asked == [f"{public}:(8080,)"] * 3
+
+    def test_in_a_public_zone_a_node_that_does_not_answer_there_is_said_not_to(self, cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = cloud.client("route53").create_hosted_zone(Name="example.com", CallerReference="y")["HostedZone"]["Id"]
+        told(monkeypatch, kind="dns", name="shop.example.com", zone=made.rsplit("/", 1)[-1], ttl=10, ports=[8080], public=True)
+        dns._on_their_way.clear()
+        (node,) = cloud.members()
+        cloud.permit(node)
+        monkeypatch.setattr(trying, "accepts", lambda address, ports: False)
+
+        assert move_front.handler(MOVE, cloud.context()) == {"held_by": node, "tried": False, "moved": True}
 
     def test_while_the_change_is_on_its_way_clients_do_not_get_through(
         self, cloud: Any, zone: str, monkeypatch: pytest.MonkeyPatch

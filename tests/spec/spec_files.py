@@ -21,8 +21,9 @@ assemblies:
       - name: ledger
         run: {run}
         {application}
+{top}
 """
-GOOD = {"front": "{kind: none}", "assembly": "", "run": "{exec: [/bin/ledger]}", "application": ""}
+GOOD = {"front": "{kind: none}", "assembly": "", "run": "{exec: [/bin/ledger]}", "application": "", "top": ""}
 
 Read = Callable[..., Loaded]
 Of = Callable[..., Application]

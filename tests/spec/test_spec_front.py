@@ -47,13 +47,28 @@ def test_a_wrong_front_is_one_problem_at_its_key(front: str, key: str, words: st
     assert words in f"{problem.message}; {problem.remedy}"
 
 
-@pytest.mark.parametrize("zone", ["public", "{id: Z1, name: ledger.internal, public: true}"])
-def test_a_public_zone_is_refused_by_name_until_nodes_have_public_addresses(zone: str, problems_of: ProblemsOf) -> None:
-    [problem] = problems_of(front=DNS % f", zone: {zone}")
+PUBLIC = DNS % ", zone: {id: Z0123ABC, name: ledger.internal, public: true}"
 
-    assert problem.key.startswith("assemblies[0].front.zone")
-    assert problem.message == "is not built yet"
-    assert "elastic_ip" in problem.remedy
+
+def test_a_public_zone_is_one_that_is_there_and_takes_nodes_with_public_addresses(read: Read) -> None:
+    found = read(front=PUBLIC, top="network: {egress: public_ip}").deployable.assemblies[0].front.record
+
+    assert found == Record(name="scheduler.ledger.internal", zone="Z0123ABC", public=True)
+
+
+@pytest.mark.parametrize(
+    ("front", "top", "key", "words"),
+    [
+        (DNS % ", zone: public", "", "front.zone", "public: true"),
+        (PUBLIC, "", "front.zone.public", "network.egress: public_ip"),
+        (PUBLIC, "network: {egress: nat}", "front.zone.public", "kind: elastic_ip"),
+        (PUBLIC, "foundation: shared", "front.zone.public", "on a shared foundation"),
+    ],
+)
+def test_elsewhere_a_public_zone_is_refused_with_what_to_do(front: str, top: str, key: str, words: str, problems_of: ProblemsOf) -> None:
+    found = [problem for problem in problems_of(front=front, top=top) if problem.key == f"assemblies[0].{key}"]
+
+    assert any(words in f"{problem.message}; {problem.remedy}" for problem in found)
 
 
 def test_a_host_name_cannot_mean_what_has_no_fixed_address(problems_of: ProblemsOf) -> None:

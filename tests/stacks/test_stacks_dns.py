@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -168,3 +169,38 @@ def test_outputs_say_the_name(template: Template) -> None:
     outputs = template.body["Outputs"]
 
     assert (outputs["PlatformFront"]["Value"], outputs["PlatformPorts"]["Value"]) == ("platform.ledger.internal", "6790,9000")
+
+
+@pytest.mark.heavy  # a synth of its own
+def test_a_public_name_lets_the_world_in_by_its_ports_and_makes_no_zone(synth: Synth, tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(PUBLIC)
+    done = synth(tmp_path / "out", tmp_path / "shop.yaml")
+    assert done.returncode == 0, done.stderr
+    template = Template(json.loads((tmp_path / "out" / "understudy-shop.template.json").read_text()))
+
+    assert template.ids("AWS::Route53::HostedZone") == []
+    open_to_all = [
+        (rule["FromPort"], rule["ToPort"])
+        for group in template.of("AWS::EC2::SecurityGroup")
+        for rule in group.get("SecurityGroupIngress", ())
+        if rule.get("CidrIp") == "0.0.0.0/0"
+    ]
+    assert open_to_all == [(8080, 8080)]
+    [writing] = [s for s in template.statements() if "route53:ChangeResourceRecordSets" in as_list(s["Action"])]
+    assert writing["Resource"]["Fn::Join"][1][-1] == ":route53:::hostedzone/Z0THERE"
+    names_of = writing["Condition"]["ForAllValues:StringEquals"]
+    assert names_of["route53:ChangeResourceRecordSetsNormalizedRecordNames"] == ["shop.example.com"]
+    assert all(subnet["MapPublicIpOnLaunch"] for subnet in template.of("AWS::EC2::Subnet"))
+
+
+PUBLIC = """\
+deployable: shop
+network: {egress: public_ip}
+assemblies:
+  - name: web
+    image: debian-12
+    instances: [t4g.small]
+    state: {keep: none}
+    front: {kind: dns, name: shop.example.com, ports: [8080], zone: {id: Z0THERE, name: example.com, public: true}}
+    applications: [{name: app, run: {exec: [/usr/bin/env]}}]
+"""
