@@ -39,7 +39,7 @@ class Connection:
             plain.sendall(struct.pack("!II", 8, _TLS))
             if plain.recv(1) != b"S":
                 raise ServerSaid("08P01", "it speaks no TLS")
-            self._socket = ssl.create_default_context(cafile=str(ca)).wrap_socket(plain, server_hostname=host)
+            self._socket = _trusting(ca).wrap_socket(plain, server_hostname=host)
         except BaseException:
             plain.close()
             raise
@@ -144,6 +144,16 @@ class Connection:
                 raise ConnectionResetError("the database closed the connection")
             found += more
         return bytes(found)
+
+
+def _trusting(ca: Path) -> ssl.SSLContext:
+    """Checks chain and name. Not what Python from 3.13 on asks of a certificate's form besides, by which a deploy would fail though nothing
+
+    is wrong with who answers: the form is Amazon's. https://docs.python.org/3/library/ssl.html#ssl.VERIFY_X509_STRICT
+    """
+    context = ssl.create_default_context(cafile=str(ca))
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
 
 
 def _error(body: bytes) -> ServerSaid:
