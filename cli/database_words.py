@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core.database import Auth, Database
+from core.database import IAM_USER, Auth, Database
 from core.model import Deployable
 
 
@@ -26,7 +26,8 @@ _WHEN_IT_FAILS = {
 }
 _PROOF = {
     Auth.SECRET: "its password is made and changed by RDS; each application finds the present one in a file of its own",
-    Auth.IAM: "nodes sign a token of 15 minutes for themselves; each application finds the present one in a file of its own",
+    Auth.IAM: f"nodes sign a token of 15 minutes for themselves, for the user {IAM_USER}, who is made at deploy; "
+    "each application finds the present one in a file of its own",
 }
 
 

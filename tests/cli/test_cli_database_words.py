@@ -7,6 +7,7 @@ from pathlib import Path
 
 import spec
 from cli.validate import summary
+from core.database import Auth
 from core.model import Deployable
 
 LEDGER = spec.load(Path(__file__).resolve().parents[2] / "deployables" / "ledger.yaml")
@@ -30,6 +31,12 @@ def test_a_standby_or_none_is_told_by_what_a_failure_means() -> None:
 
     assert "its standby in another zone takes over by the same name" in said(LEDGER)
     assert "when the zone fails it is away as long as the zone" in said(one_zone)
+
+
+def test_whom_tokens_are_for_and_who_makes_that_user_is_said() -> None:
+    assert LEDGER.database is not None
+
+    assert "for the user application, who is made at deploy" in said(replace(LEDGER, database=replace(LEDGER.database, auth=Auth.IAM)))
 
 
 def test_a_file_without_one_says_nothing_of_it() -> None:

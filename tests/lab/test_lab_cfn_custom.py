@@ -28,7 +28,8 @@ Answer = Callable[[dict[str, Any]], dict[str, Any] | None]
 class Functions:
     """Answers at once, by putting what `answer` makes of the request where the request says."""
 
-    def __init__(self) -> None:
+    def __init__(self, s3: Any) -> None:
+        self.s3 = s3
         self.asked: list[dict[str, Any]] = []
         self.answer: Answer = lambda event: {"Status": "SUCCESS", "PhysicalResourceId": "thing-1"}
 
@@ -38,22 +39,28 @@ class Functions:
         body = self.answer(payload)
         if body is not None:
             full = {key: payload[key] for key in ("StackId", "RequestId", "LogicalResourceId")} | body
-            boto3.client("s3", region_name=REGION).put_object(Bucket=custom.BUCKET, Key=payload["RequestId"], Body=json.dumps(full))
+            self.s3.put_object(Bucket=custom.BUCKET, Key=payload["RequestId"], Body=json.dumps(full))
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            environment.setenv(name, "testing")
+        yield boto3.client("s3", region_name=REGION)
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setattr(Request, "api", lambda self, service: boto3.client(service, region_name=REGION))
-    with mock_aws():
-        made = World(lab_dir=tmp_path, clock=Clock(), journal=Journal(tmp_path / "journal"), delays=Delays())
-        made.functions = Functions()  # type: ignore[assignment]  # half of it
-        yield made
+def world(s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(Request, "api", lambda self, service: s3)
+    monkeypatch.setattr(custom, "_LOOK_S", 0.01)
+    made = World(lab_dir=tmp_path, clock=Clock(), journal=Journal(tmp_path / "journal"), delays=Delays())
+    made.functions = Functions(s3)  # type: ignore[assignment]  # half of it
+    return made
 
 
 def request(world: World, **properties: Any) -> Request:
-    return Request(world, TYPE, "User", "arn:stack", "name", Props({"ServiceToken": "arn:function", "ServiceTimeout": 1, **properties}))
+    return Request(world, TYPE, "User", "arn:stack", "name", Props({"ServiceToken": "arn:function", "ServiceTimeout": 0.2, **properties}))
 
 
 def functions(world: World) -> Functions:
@@ -70,7 +77,7 @@ def test_a_function_is_told_what_the_template_says_with_every_value_as_a_text(wo
     assert event["ResourceType"] == TYPE
     assert event["ResponseURL"].split("?")[0].endswith(event["RequestId"])
     assert event["ResourceProperties"] == {
-        "ServiceToken": "arn:function", "ServiceTimeout": "1", "port": "5432", "deep": {"flag": "true", "list": ["1"]},
+        "ServiceToken": "arn:function", "ServiceTimeout": "0.2", "port": "5432", "deep": {"flag": "true", "list": ["1"]},
     }  # fmt: skip
     assert made.physical_id == "thing-1"
 

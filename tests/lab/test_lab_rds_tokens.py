@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from moto import mock_aws
 
 from lab.clock import Clock
@@ -27,25 +29,34 @@ DOOR = Door("understudy-ledger.abc.us-east-1.rds.amazonaws.com", 5432, "db-ABCDE
 MAY = {"rds-db:connect": f"arn:aws:rds-db:{REGION}:123456789012:dbuser:{DOOR.resource}/application"}
 
 
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    for name, value in (("ACCESS_KEY_ID", "testing"), ("SECRET_ACCESS_KEY", "testing"), ("DEFAULT_REGION", REGION)):
-        monkeypatch.setenv(f"AWS_{name}", value)
-    with mock_aws():
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("tokens")
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        for name, value in (("ACCESS_KEY_ID", "testing"), ("SECRET_ACCESS_KEY", "testing"), ("DEFAULT_REGION", REGION)):
+            environment.setenv(f"AWS_{name}", value)
         role("node", MAY)
         role("elsewhere", {"rds-db:connect": MAY["rds-db:connect"].replace("db-A", "db-B")})
-        yield World(lab_dir=tmp_path, clock=Clock(), journal=Journal(tmp_path / "journal"), delays=Delays())
+        yield World(lab_dir=folder, clock=Clock(), journal=Journal(folder / "journal"), delays=Delays())
 
 
-def token(world: World, who: str = "node", *, lives_s: float = 3600, **change: Any) -> str:
-    """What AWS's own signer makes, with that role's credentials."""
+def token(world: World, who: str = "node", *, lives_s: float = 3600, region: str = REGION, **change: Any) -> str:
+    """Signed with that role's credentials, as AWS's own signer would (tests/agent/test_agent_database_token.py compares the two)."""
     keys = world.principals.issue(f"arn:aws:iam::123456789012:role/{who}", "i-1", now=world.clock.now(), lifetime_s=lives_s)
-    session = boto3.session.Session(keys.access_key, keys.secret_key, keys.token, region_name=change.pop("region", REGION))
-    given = {"DBHostname": DOOR.host, "Port": DOOR.port, "DBUsername": "application", **change}
-    return str(session.client("rds").generate_db_auth_token(**given))
+    at = {"host": DOOR.host, "port": DOOR.port, "user": "application", **change}
+    request = AWSRequest("GET", f"https://{at['host']}:{at['port']}/", params={"Action": "connect", "DBUser": at["user"]})
+    SigV4QueryAuth(Credentials(keys.access_key, keys.secret_key, keys.token), "rds-db", region, expires=900).add_auth(request)
+    return str(request.url).removeprefix("https://")
 
 
-def test_a_token_of_awss_own_signer_opens_the_door_that_its_role_may_enter(world: World) -> None:
+def test_a_token_of_awss_own_signer_opens_it_too(world: World) -> None:
+    keys = world.principals.issue("arn:aws:iam::123456789012:role/node", "i-1", now=world.clock.now())
+    session = boto3.session.Session(keys.access_key, keys.secret_key, keys.token, region_name=REGION)
+
+    assert check(world, DOOR, "application", session.client("rds").generate_db_auth_token(DOOR.host, DOOR.port, "application"))
+
+
+def test_a_token_opens_the_door_that_its_role_may_enter(world: World) -> None:
     assert check(world, DOOR, "application", token(world)).endswith("role/node")
 
 
@@ -54,10 +65,10 @@ def test_a_token_of_awss_own_signer_opens_the_door_that_its_role_may_enter(world
     [
         ({"who": "elsewhere"}, "application", "rds-db:connect"),
         ({"who": "nobody"}, "application", "does not exist"),
-        ({"DBUsername": "understudy"}, "understudy", "rds-db:connect"),
+        ({"user": "understudy"}, "understudy", "rds-db:connect"),
         ({}, "understudy", "not for understudy"),
-        ({"DBHostname": "other.abc.us-east-1.rds.amazonaws.com"}, "application", "signed for other"),
-        ({"Port": 3306}, "application", "3306"),
+        ({"host": "other.abc.us-east-1.rds.amazonaws.com"}, "application", "signed for other"),
+        ({"port": 3306}, "application", "3306"),
         ({"region": "eu-central-1"}, "application", "eu-central-1"),
         ({"lives_s": -1}, "application", "have expired"),
     ],
