@@ -16,6 +16,7 @@ from agent.adoption import boot
 from agent.cycle import Cycle
 from agent.database import DatabaseFiles
 from agent.database_watch import watch_database
+from agent.file_system import open_file_system
 from agent.front_interface import keep_front_interface
 from agent.holder import NodeHolder
 from agent.keeping import Keeper, StateKeeper
@@ -32,6 +33,7 @@ from agent.runs import adopt_orphans
 from agent.succession import take_over
 from agent.supervised import Supervised
 from agent.systemd import GoingDown, Notifier, going_down
+from agent.volume import open_volume
 from agent.watchers import watch_permit, watch_target_state
 from core import names
 from core.model import Assembly, FrontKind
@@ -178,8 +180,8 @@ def _told_to_all(cycle: Cycle, world: World) -> dict[str, str]:
 
 def _keeper(cycle: Cycle, world: World, environment: Mapping[str, str]) -> StateKeeper | None:
     settings, state = cycle.settings, cycle.settings.assembly.state
-    if state.on_volume:
-        return _on_volume(cycle, world)
+    if state.mounted:
+        return _mounted(cycle, world)
     if not state.saved or world.store is None:
         return None
     return Keeper(
@@ -201,7 +203,7 @@ def _whose(assembly: Assembly) -> str | None:
     return next((application.user for application in assembly.applications if application.user is not None), None)
 
 
-def _on_volume(cycle: Cycle, world: World) -> StateKeeper:
+def _mounted(cycle: Cycle, world: World) -> StateKeeper:
     assembly = cycle.settings.assembly
     assert assembly.state.path is not None
     return VolumeKeeper(
@@ -211,6 +213,7 @@ def _on_volume(cycle: Cycle, world: World) -> StateKeeper:
         log=world.log,
         clock=cycle.clock,
         changed=cycle.wake,
+        opening=open_volume if assembly.state.on_volume else open_file_system,
     )
 
 

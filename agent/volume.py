@@ -57,7 +57,7 @@ def open_volume(volume: str, path: str, *, user: str | None, say: Callable[[str]
     kind = _kind_of(device)
     if kind is None:
         say(f"making a file system on {volume}, which is blank")
-        _run(["mkfs.ext4", "-q", "-m", "0", "-L", "understudy", str(device)], CHECK_S)
+        run(["mkfs.ext4", "-q", "-m", "0", "-L", "understudy", str(device)], CHECK_S)
         done = "it was blank and has a file system now"
     elif kind == KIND:
         say(f"checking the file system on {volume}")
@@ -66,7 +66,7 @@ def open_volume(volume: str, path: str, *, user: str | None, say: Callable[[str]
         raise NotMounted(f"{volume} holds {kind}, not {KIND}: it is left as it is")
     place = Path(path)
     place.mkdir(parents=True, exist_ok=True, mode=0o755)
-    _run(["mount", "-t", KIND, "-o", "noatime,nodev,nosuid", str(device), path], BRIEF_S)
+    run(["mount", "-t", KIND, "-o", "noatime,nodev,nosuid", str(device), path], BRIEF_S)
     if not set(os.listdir(place)) - {MADE_WITH_IT}:
         # By what is in it, not by who made it: an agent may have died between making the file system and this.
         place.chmod(0o750)
@@ -79,7 +79,7 @@ def open_volume(volume: str, path: str, *, user: str | None, say: Callable[[str]
 def close_volume(path: str) -> None:
     """Unmount it, with all that was written. Raises NotMounted: somebody still uses it."""
     if is_mounted(path):
-        _run(["umount", path], CHECK_S)
+        run(["umount", path], CHECK_S)
 
 
 def _kind_of(device: Path) -> str | None:
@@ -124,7 +124,7 @@ def _checked(device: Path) -> str:
     raise NotMounted(f"e2fsck -p ended with {done.returncode}: {(done.stdout + done.stderr).strip()[:300]}")
 
 
-def _run(argv: list[str], within_s: float) -> None:
+def run(argv: list[str], within_s: float) -> None:
     done = _ended(argv, within_s)
     if done.returncode != 0:
         raise NotMounted(f"{argv[0]}: {(done.stderr or done.stdout).strip()[:300] or f'ended with {done.returncode}'}")

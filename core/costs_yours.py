@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from core.costs import HOURS_A_MONTH, Group, Line, Paid, Pricing, Rates
 from core.costs_balancer import balancer
+from core.costs_files import kept_files
 from core.costs_state import kept_state
 from core.costs_volume import kept_volume
 from core.model import Assembly, Deployable, FrontKind
@@ -46,4 +47,4 @@ def _front(assembly: Assembly, pricing: Pricing) -> Iterator[Line]:
         )
 
 
-NEEDED: tuple[Callable[[Assembly, Pricing], Iterator[Line]], ...] = (_machine, _disk, _front, kept_state, kept_volume)
+NEEDED: tuple[Callable[[Assembly, Pricing], Iterator[Line]], ...] = (_machine, _disk, _front, kept_state, kept_volume, kept_files)

@@ -124,7 +124,7 @@ ENV_NEIGHBOURS = "UNDERSTUDY_NEIGHBOURS"  # fronts of other assemblies, as ASSEM
 ENV_DATABASE = "UNDERSTUDY_DATABASE"  # where the database is, as core.database.parse_whereabouts reads it
 ENV_DATABASE_CA = "UNDERSTUDY_DATABASE_CA"  # certificates to trust instead of those that the agent brings
 ENV_SAVED = "UNDERSTUDY_SAVED"  # of applications: the file that says what is saved
-ENV_VOLUME = "UNDERSTUDY_VOLUME"  # the id of the volume that the assembly's state is kept on
+ENV_VOLUME = "UNDERSTUDY_VOLUME"  # what the assembly's state is kept on: a volume's id, or FILE-SYSTEM:ACCESS-POINT
 ENV_HOSTS = "UNDERSTUDY_HOSTS"  # the hosts file to keep, when it is not /etc/hosts
 
 # --- ports -----------------------------------------------------------------------------------------

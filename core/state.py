@@ -39,6 +39,7 @@ class Keep(StrEnum):
     NONE = "none"
     S3 = "s3"
     EBS = "ebs"
+    EFS = "efs"
 
 
 class Persist(StrEnum):
@@ -86,6 +87,11 @@ class State:
     @property
     def on_volume(self) -> bool:
         return self.keep is Keep.EBS
+
+    @property
+    def mounted(self) -> bool:
+        """Whether the folder itself is elsewhere, and mounted on the node that may run."""
+        return self.keep in (Keep.EBS, Keep.EFS)
 
 
 NOT_KEPT = State()

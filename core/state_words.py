@@ -14,6 +14,11 @@ def kept_words(state: State) -> str:
             f"{state.path} lies on a volume of {state.size_gb} GB that moves with the permit; a replacement finds it as it was left, and a "
             "lost machine loses what its programs had not yet made the disk keep (fsync); a snapshot is taken each day, and seven are kept"
         )
+    if state.keep is Keep.EFS:
+        return (
+            f"{state.path} lies on a file system of EFS that every zone reaches; a replacement finds it as it was left, and a lost machine "
+            "loses what its programs had neither closed nor made the file system keep (fsync); a backup is made each day, and kept for 35"
+        )
     if state.persist is Persist.DISABLED:
         return f"{state.path} is neither saved nor restored (persist: DISABLED); a replacement starts with an empty disk"
     saved = f"{state.path} is saved to S3 every {state.every_s:g} s while it changes, and once more at a clean stop"

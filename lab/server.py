@@ -25,7 +25,9 @@ from lab.journal import Journal
 from lab.world import PORT, World
 
 # The order matters: policies judge calls of all others; groups launch through ec2 onto machines.
-ENGINES = ("policy", "network", "machines", "ec2", "dns", "balancers", "rds", "groups", "functions", "messaging", "metrics", "alarms")
+ENGINES = (
+    "policy", "network", "machines", "ec2", "dns", "balancers", "rds", "efs", "groups", "functions", "messaging", "metrics", "alarms",
+)  # fmt: skip
 CONNECTIONS_MAX = 512
 IDLE_S = 75  # longer than any pause of a client that keeps its connection
 LOG_BYTES_MAX = 8 * 1024 * 1024

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from core.images import AMI_PREFIX, NAMED, Pin
 from core.model import Assembly, Deployable
+from core.state import Keep
 from spec.problems import Finding, KeyPath
 from spec.values import Matching
 
@@ -46,6 +47,8 @@ _INSTALLS = (
     "has Python 3.9: each new machine first installs {} from Amazon's repository, which lies in S3 and is reached by the network's "
     "free endpoint, without egress"
 )
+_MOUNTS = "installs amazon-efs-utils on each new machine, from Amazon's repository in S3, without egress"
+_MOUNTS_EXPECTED = "must have amazon-efs-utils, which mounts its state"
 _EXPECTED = "must have systemd, cloud-init and Python 3.11 or newer: nothing is installed at boot"
 
 
@@ -66,4 +69,11 @@ def image_needs(assembly: Assembly) -> str | None:
 def image_notes(deployable: Deployable) -> Iterator[str]:
     """What a person should know of the images that were chosen, before anything is deployed."""
     for assembly in deployable.assemblies:
-        yield from filter(None, (image_needs(assembly), image_moves(assembly, deployable.pins)))
+        yield from filter(None, (image_needs(assembly), _helper_needs(assembly), image_moves(assembly, deployable.pins)))
+
+
+def _helper_needs(assembly: Assembly) -> str | None:
+    """What mounting EFS takes of the image."""
+    if assembly.state.keep is not Keep.EFS:
+        return None
+    return f"{assembly.name}: image {assembly.image} {_MOUNTS if assembly.image in NAMED else _MOUNTS_EXPECTED}"

@@ -14,6 +14,13 @@ from spec.quantities import Size
 from spec.section import Section
 from spec.values import Duration, InstallPath, wrong
 
+# https://docs.aws.amazon.com/efs/latest/ug/installing-amazon-efs-utils.html: there it is built from its source.
+WITHOUT_HELPER = ("debian-12", "ubuntu-24.04")
+_NO_HELPER = "which has amazon-efs-utils neither in the image nor in its package index, so that egress does not help"
+_HELPER_ELSEWHERE = (
+    "write image: amazon-linux-2023, which installs it without egress, or an image of your own that has it; or keep: s3 or ebs"
+)
+
 
 def _own_folder(value: str) -> str:
     if trouble_with(value) is not None:
@@ -25,9 +32,9 @@ StatePath = Annotated[InstallPath, AfterValidator(_own_folder)]
 
 
 class StateSection(Section):
-    keep: Literal["none", "s3", "ebs"] = Field(
+    keep: Literal["none", "s3", "ebs", "efs"] = Field(
         description="what a replacement finds again; none: nothing, it starts with an empty disk; s3: the folder as it was last saved; "
-        "ebs: the folder itself, on a volume that moves within one zone"
+        "ebs: the folder itself, on a volume that moves within one zone; efs: the folder itself, on a file system that every zone reaches"
     )
     path: StatePath | None = Field(default=None, description="the folder that is kept, such as /var/lib/NAME; nothing outside of it is")
     persist: Literal["AUTO", "REBIND", "CLEAN", "DISABLED"] = Field(
@@ -50,6 +57,8 @@ class StateSection(Section):
     def _a_volume(self) -> Self:
         """https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html: gp3, in whole GiB."""
         given = self.model_fields_set - {"keep", "path", "size"}
+        if self.keep == "efs" and given:
+            raise wrong(f"is kept on a file system, which has no {min(given)}", f"leave {min(given)} out, or choose keep: s3")
         if self.keep == "ebs" and given:
             raise wrong(f"is kept on a volume, which has no {min(given)}", f"leave {min(given)} out, or choose keep: s3")
         if self.keep == "ebs" and self.size is None:
@@ -86,6 +95,9 @@ def to_state(section: StateSection) -> State:
 def check_state(here: KeyPath, assembly: dict[str, Any], placed: list[tuple[KeyPath, dict[str, Any]]]) -> Iterator[Finding]:
     """A folder that is restored as a whole takes away what an artifact put into it, and the other way round."""
     state = assembly.get("state")
+    image = assembly.get("image")
+    if isinstance(state, dict) and state.get("keep") == "efs" and image in WITHOUT_HELPER:
+        yield (*here, "state", "keep"), "efs", f"cannot be mounted by {image}, {_NO_HELPER}", _HELPER_ELSEWHERE
     path = state.get("path") if isinstance(state, dict) else None
     for where, application in placed:
         install = application.get("install")

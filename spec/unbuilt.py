@@ -47,13 +47,6 @@ _ASSEMBLY = ("assemblies", "*")
 UNBUILT = (
     Unbuilt((*_ASSEMBLY, "mode"), _any_of("pair"), "write mode: single; a node that fails is replaced"),
     Unbuilt(
-        (*_ASSEMBLY, "state", "keep"),
-        _any_of("efs"),
-        "write keep: s3, keep: ebs, or keep: none and know that a replacement starts with an empty disk. To mount EFS with TLS takes "
-        "amazon-efs-utils: debian-12 and ubuntu-24.04 have it neither in their images nor in their package indexes, so that egress does "
-        "not help; amazon-linux-2023 could install it from its repository in S3, without egress, and an image of your own could bring it",
-    ),
-    Unbuilt(
         (*_ASSEMBLY, "warm_pool"), _given, "leave it out: a stopped machine would save the launch, not the boot, and is not let in yet"
     ),
 )

@@ -14,6 +14,7 @@ from stacks import permissions as may
 from stacks.balancer import BalancerFront
 from stacks.contents import Contents, Stage, contents_of
 from stacks.database import SharedDatabase
+from stacks.file_system import files_for
 from stacks.foundation import Standing
 from stacks.front import Front
 from stacks.group import group_of_one
@@ -50,6 +51,7 @@ class NodeAssembly(Construct):
         self._front = fronts[assembly.name]
         self._neighbours = {name: fronts[name] for name in _neighbours_of(assembly)}
         self._database = database if assembly.database is not None else None
+        self._files = files_for(self, "Kept", deployable=deployable, assembly=assembly, network=network)
         self._security = self._security_group(prober)
         contents = contents_of(
             self,
@@ -61,6 +63,7 @@ class NodeAssembly(Construct):
             stage=stage,
             database=self._database,
             volume=volume,
+            files=self._files,
         )
         self._role = self._node_role(contents)
         self._template = launch_template(
@@ -90,7 +93,8 @@ class NodeAssembly(Construct):
     def open_ways(self, nodes: Mapping[str, NodeAssembly]) -> list[IDependable]:
         """Let its nodes go to those neighbours' nodes whose front leads to the node itself, or to their balancers. nodes: all, by name."""
         to_database = self._database.open_way(self, self._assembly.name, self._security) if self._database is not None else []
-        return to_database + [
+        to_files = self._files.open_way(self, self._assembly.name, self._security) if self._files is not None else []
+        return [*to_database, *to_files] + [
             rule
             for name, front in self._reached()
             for door in [front.door if isinstance(front, BalancerFront) else nodes[name]._security]
@@ -109,6 +113,7 @@ class NodeAssembly(Construct):
             may.allow("s3:GetObject", on=[asset.bucket.arn_for_objects(asset.s3_object_key) for asset in contents.assets]),
             may.evidence(self._foundation.bucket.bucket_arn, *names_of),
             *(self._database.to_connect() if self._database is not None else []),
+            *([self._files.to_mount()] if self._files is not None else []),
             *may_keep_state(self._foundation.bucket.bucket_arn, self._deployable, self._assembly),
         ):
             role.add_to_policy(statement)

@@ -20,7 +20,7 @@ SCRIPT = """\
 # Understudy: lays out the agent and the applications, then starts the agent. Running it again changes nothing.
 set -euo pipefail
 umask 022
-{find_python}install -d -m 0755 {home} {etc}
+{find_helper}{find_python}install -d -m 0755 {home} {etc}
 cat > {home}/bootstrap.py <<'UNDERSTUDY-PROGRAM'
 {program}UNDERSTUDY-PROGRAM
 cat > {home}/manifest.json <<'UNDERSTUDY-MANIFEST'
@@ -46,6 +46,11 @@ find_python() {{
 }}
 find_python || {install}{{ echo 'understudy: this image has no Python 3.11 or newer' >&2; exit 1; }}
 python=$(command -v "$python")
+"""
+# Of the named images Amazon's own alone can install it (spec.state), from its repository in S3.
+# https://docs.aws.amazon.com/efs/latest/ug/installing-amazon-efs-utils.html
+FIND_HELPER = """\
+PATH=$PATH:/sbin:/usr/sbin command -v mount.efs > /dev/null || dnf -y -q install amazon-efs-utils
 """
 USE_PYTHON = """\
 sed -i "s|=/usr/bin/python3 |=$python |" /etc/systemd/system/{unit}
@@ -78,8 +83,9 @@ def user_data(
     release: str,
     items: Sequence[Item],
     environment: Sequence[tuple[str, str]],
+    mounts_files: bool = False,
 ) -> str:
-    """The script; its arguments may hold tokens, which stand for text that has no quotes in it.
+    """The script; its arguments may hold tokens, which stand for text that has no quotes in it. mounts_files: of EFS.
 
     Raises ValueError when it would not fit in an instance's user data, tokens not counted.
     """
@@ -93,6 +99,7 @@ def user_data(
     }
     python, find_python, use_python = _python_of(image)
     script = SCRIPT.format(
+        find_helper=FIND_HELPER if mounts_files and image in NAMED else "",
         find_python=find_python,
         python=python,
         use_python=use_python,

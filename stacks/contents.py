@@ -17,6 +17,7 @@ from core.settings import node_settings_to_json
 from stacks.bootstrap import Item, release_of, user_data
 from stacks.bundle import Published, artifact_bundle, published
 from stacks.database import SharedDatabase
+from stacks.file_system import FileState
 from stacks.foundation import Standing
 from stacks.front import Front
 from stacks.volume import VolumeState
@@ -50,10 +51,11 @@ def contents_of(
     stage: Stage,
     database: SharedDatabase | None = None,
     volume: VolumeState | None = None,
+    files: FileState | None = None,
 ) -> Contents:
     """Publish what the node needs and say where each part goes.
 
-    neighbours: the fronts that it must know, by assembly. database: when it may talk to it. volume: that its state is kept on.
+    neighbours: the fronts that it must know, by assembly. database: when it may talk to it. volume, files: what its state is kept on.
     """
     assets: list[s3_assets.Asset] = []
 
@@ -79,10 +81,12 @@ def contents_of(
         suffix=Aws.URL_SUFFIX,
         release=release,
         items=items,
+        mounts_files=files is not None,
         environment=(
             *_environment(foundation, front, neighbours),
             *([(names.ENV_DATABASE, database.where)] if database is not None else []),
             *([(names.ENV_VOLUME, volume.volume_id)] if volume is not None else []),
+            *([(names.ENV_VOLUME, files.where)] if files is not None else []),
         ),
     )
     return Contents(script, tuple(assets))

@@ -13,6 +13,7 @@ from lab.conformance import (  # noqa: F401 - they register
     readers_balancers,
     readers_compute,
     readers_databases,
+    readers_files,
     readers_gateways,
     readers_interfaces,
     readers_messages,

@@ -141,6 +141,8 @@ class Machine:
             "resolver": str(ipaddress.IPv4Network(spec.vpc_cidr)[2]),
             "logs": str(folder.resolve()),
             "disks": str(_disks(folder)),
+            "files": str(_files(self._lab_dir)),
+            "mount_efs": f"#!{interpreter()} -IS\n{(Path(__file__).parent / 'mount_efs.py').read_text()}",
             "disk_tools": (Path(__file__).parent / "disks.sh").read_text(),
             "environment": {"AWS_ENDPOINT_URL": f"http://{AWS_ADDRESS}:{PORT}", **({CA_VARIABLE: f"/etc/{CA_FILE}"} if ca else {})},
             "etc": {CA_FILE: ca} if ca else {},
@@ -194,6 +196,13 @@ def _disks(folder: Path) -> Path:
     disks = folder.resolve().parent.parent / "disks" / folder.name
     disks.mkdir(parents=True, exist_ok=True)
     return disks
+
+
+def _files(lab_dir: Path) -> Path:
+    """Of EFS's access points (lab.efs.targets.folder_of), which every machine can mount that is let in."""
+    files = lab_dir.resolve() / "efs"
+    files.mkdir(exist_ok=True)
+    return files
 
 
 @cache

@@ -92,6 +92,7 @@ def build(new: Path, boot: dict[str, Any]) -> None:
         mount("sysfs", new / "sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY)
     bind(Path(boot["logs"]), new / "var/log", read_only=False)
     bind(Path(boot["disks"]), new / "dev/disk/by-id", read_only=False)
+    bind(Path(boot["files"]), new / "dev/disk/efs", read_only=False)
 
 
 def enter(new: Path) -> None:
@@ -114,9 +115,11 @@ def _programs(new: Path, boot: dict[str, Any]) -> None:
         elif entry.name not in ("bin", "sbin") and entry.is_dir(follow_symlinks=False):
             bind(Path(entry.path), new / "usr" / entry.name)
     disk_tools = dict.fromkeys(("mount", "umount", "blkid", "mkfs.ext4", "e2fsck"), boot["disk_tools"])
-    _links(new, "bin", {"systemctl": boot["systemctl"], "python3": boot["python3"], **disk_tools})
-    if not Path("/usr/sbin").is_symlink():
-        _links(new, "sbin", {name: disk_tools[name] for name in ("blkid", "mkfs.ext4", "e2fsck")})
+    helper = {"mount.efs": boot["mount_efs"]}
+    merged = Path("/usr/sbin").is_symlink()
+    _links(new, "bin", {"systemctl": boot["systemctl"], "python3": boot["python3"], **disk_tools, **(helper if merged else {})})
+    if not merged:
+        _links(new, "sbin", {**{name: disk_tools[name] for name in ("blkid", "mkfs.ext4", "e2fsck")}, **helper})
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         host = Path("/", name)
         if host.is_symlink():

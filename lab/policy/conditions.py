@@ -14,6 +14,8 @@ Context = Mapping[str, tuple[str, ...]]  # key in lower case -> values; an absen
 
 # Keys that the lab can supply or knows to be absent from a request. A policy that tests another one cannot be judged.
 KNOWN_KEYS = {
+    "elasticfilesystem:accesspointarn",
+    "elasticfilesystem:accessedviamounttarget",
     "aws:resourceaccount",
     "aws:securetransport",
     "aws:sourceaccount",

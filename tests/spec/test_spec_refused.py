@@ -68,7 +68,6 @@ def test_the_file_that_these_tests_change_is_right(problems: Problems) -> None:
     [
         ("assembly", "mode: pair", "assemblies[0].mode"),
         ("assembly", "warm_pool: {size: 1}", "assemblies[0].warm_pool"),
-        ("state", "{keep: efs}", "assemblies[0].state.keep"),
     ],
 )
 def test_what_is_not_built_is_refused_by_name_and_once(place: str, text: str, key: str, problems: Problems) -> None:

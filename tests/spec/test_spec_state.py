@@ -13,7 +13,7 @@ FILE = """\
 deployable: ledger
 assemblies:
   - name: scheduler
-    image: debian-12
+    image: {image}
     instances: [t4g.small]
     state: {state}
     applications:
@@ -28,11 +28,33 @@ def load(tmp_path: Path):  # type: ignore[no-untyped-def]
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "ledger").touch()
 
-    def loaded(state: str, to: str = "/opt/ledger") -> State:
-        (tmp_path / "file.yaml").write_text(FILE.format(state=state, to=to))
+    def loaded(state: str, to: str = "/opt/ledger", image: str = "debian-12") -> State:
+        (tmp_path / "file.yaml").write_text(FILE.format(state=state, to=to, image=image))
         return spec.load(tmp_path / "file.yaml").assemblies[0].state
 
     return loaded
+
+
+def test_a_file_system_is_for_images_that_can_mount_it(load) -> None:  # type: ignore[no-untyped-def]
+    """https://docs.aws.amazon.com/efs/latest/ug/installing-amazon-efs-utils.html"""
+    own = "ami-0123456789abcdef0\n    root_device: /dev/xvda"
+    for image in ("amazon-linux-2023", own):
+        found = load("{keep: efs, path: /var/lib/ledger}", image=image)
+        assert (found.keep, found.path, found.mounted, found.on_volume) == (Keep.EFS, "/var/lib/ledger", True, False)
+
+    for image in ("debian-12", "ubuntu-24.04"):
+        with pytest.raises(spec.SpecError) as caught:
+            load("{keep: efs, path: /var/lib/ledger}", image=image)
+        [problem] = caught.value.problems
+        assert problem.key == "assemblies[0].state.keep"
+        assert "amazon-efs-utils" in problem.message
+        assert "amazon-linux-2023" in problem.remedy
+
+
+def test_a_file_system_has_no_size_and_no_saves(load) -> None:  # type: ignore[no-untyped-def]
+    for more in ("size: 8G", "every: 5s", "persist: CLEAN"):
+        with pytest.raises(spec.SpecError, match=r"which has no|has a size"):
+            load(f"{{keep: efs, path: /var/lib/ledger, {more}}}", image="amazon-linux-2023")
 
 
 def test_a_folder_on_s3_is_saved_every_five_seconds_and_used_when_it_is_there(load) -> None:  # type: ignore[no-untyped-def]

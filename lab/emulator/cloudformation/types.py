@@ -22,6 +22,7 @@ MODULES = (
     "events",
     "watching",
     "databases",
+    "files",
 )
 
 
