@@ -26,10 +26,6 @@ def _any_of(*words: str) -> Callable[[object], bool]:
     return match
 
 
-def _not(word: object) -> Callable[[object], bool]:
-    return lambda value: value != word
-
-
 @dataclass(frozen=True, slots=True)
 class Unbuilt:
     """A key that is not built, or not for such a value.
