@@ -47,8 +47,8 @@ BY_HAND: Mapping[str, tuple[str, ...]] = {
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-custom-resources-lambda.html and using-iam-servicerole.html
     "AWS::CloudFormation::CustomResource": ("lambda:InvokeFunction",),
 }
-# What a choice in a file brings, and no file of deployables/ has made: network.egress: nat.
-CHOSEN = {"AWS::EC2::NatGateway"}
+# What a choice in a file brings, and no file of deployables/ has made: network.egress: nat, state.keep: efs.
+CHOSEN = {"AWS::EC2::NatGateway", "AWS::EFS::AccessPoint", "AWS::EFS::FileSystem", "AWS::EFS::MountTarget"}
 # A type's own service, where it is called otherwise, and those that a property of ours brings in: the database's managed secret.
 SERVICES = {"ElasticLoadBalancingV2": "elasticloadbalancing", "EFS": "elasticfilesystem", "CertificateManager": "acm"}
 BESIDE: Mapping[str, tuple[str, ...]] = {
