@@ -22,6 +22,7 @@ from lambdas.recording import Recorder
 
 STEPS_MAX = 500  # a call of a minute takes some hundred; more would be a bug that spins
 HAND_OVER_DELAY_S = 2
+TELLING_S = 20  # how long its end is left to the call that wrote it; tick finds out within the minute when that one died
 HAND_OVER_GRACE_S = 30  # how late our own message may come before anybody else takes the incident up
 
 
@@ -136,7 +137,7 @@ class _Driver:
             view = replace(view, announced=self.wake.announced)
         if self._hold(view):
             return True
-        incident = view.incident if view.incident is not None and not view.incident.ended else None
+        incident = view.incident if view.incident is not None and (not view.incident.ended or view.incident.untold_end) else None
         if incident is not None and incident.driver not in ("", self.me, self.wake.driver) and incident.driven_until_ms > view.now_ms:
             log.say(ME, f"joined incident {incident.id}: another call is at it", woken_by=self.wake.who)
             return False
@@ -250,7 +251,9 @@ class _Driver:
     def _save(self, incident: Incident) -> None:
         """The next revision, with this call as its driver. Raises Lost, Unknown, WorldFailed."""
         until_ms = clock.now_ms() + int((max(0.0, clock.left_s(self.context)) + clock.RESERVE_S) * 1000)
-        driver, until_ms = ("", 0) if incident.ended else (self.me, until_ms)
+        driver = self.me
+        if incident.ended:  # who ended it tells people of it, and no other call, or they would hear it from each
+            driver, until_ms = (self.me, clock.now_ms() + TELLING_S * 1000) if incident.untold_end else ("", 0)
         saved = replace(incident, revision=incident.revision + 1, driver=driver, driven_until_ms=until_ms)
         table.put_incident(saved)
         if saved.ended:

@@ -68,6 +68,49 @@ def test_a_frozen_node_is_replaced_and_the_story_is_told(cloud: Any) -> None:
     assert any(key.endswith("-console.txt") for key in cloud.evidence())
 
 
+def test_calls_at_the_same_moment_tell_of_an_end_once(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each machine of a boot loop is an event of its own: six calls told people of one end."""
+    old = serving(cloud)
+    cloud.frozen(old)
+    admitted_when_old_is_gone(cloud, old)
+    publish = topic.publish
+
+    def beside(subject: str, message: str, **more: Any) -> None:
+        if "recovered" in subject and len(meanwhile) < 3:
+            meanwhile.append(subject)
+            run(cloud, cloud.event("alarm_action"), request=f"r-{len(meanwhile) + 1}")
+        publish(subject, message, **more)
+
+    meanwhile: list[str] = []
+    monkeypatch.setattr(topic, "publish", beside)
+
+    run(cloud, cloud.event("alarm_action"))
+
+    assert [m["Subject"] for m in cloud.messages("people") if "recovered" in m["Subject"]] == meanwhile[:1]
+
+
+def test_an_end_that_its_call_could_not_tell_is_told_by_another_after_a_while(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    old = serving(cloud)
+    cloud.frozen(old)
+    admitted_when_old_is_gone(cloud, old)
+    publish = topic.publish
+    monkeypatch.setattr(
+        topic, "publish", lambda subject, message, **more: (dies if "recovered" in subject else publish)(subject, message, **more)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run(cloud, cloud.event("alarm_action"))
+    monkeypatch.setattr(topic, "publish", publish)
+
+    run(cloud, cloud.event("alarm_action"), request="r-2")
+    assert not [m for m in cloud.messages("people") if "recovered" in m["Subject"]], "the one that ended it may still be at it"
+    cloud.now_ms += 21_000
+    run(cloud, cloud.event("alarm_action"), request="r-3")
+    assert [m for m in cloud.messages("people") if "recovered" in m["Subject"]]
+
+
 def test_evidence_is_in_the_bucket_before_the_kill(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     old = serving(cloud)
     cloud.frozen(old)
