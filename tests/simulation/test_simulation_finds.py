@@ -58,19 +58,14 @@ def test_a_budget_that_nobody_heeds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_signal_that_kills(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Case, "two_signals", property(lambda case: case.fails_outside and case._fails_for_long()))
+    monkeypatch.setattr(Case, "two_signals", property(lambda case: case.fails_for_long))
 
     assert "its word of itself was not bad" in found(beginning_with("prober blind"))
 
 
 def test_the_other_signal_that_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, State.SUSPECTED, "agent-at-it")
-    with_looks = Case._fails_for_long
-
-    def silent_is_enough(case: Case) -> bool:
-        return case.inside.is_bad and (with_looks(case) or case.view.looks.get(case.node) is not None)
-
-    monkeypatch.setattr(Case, "two_signals", property(silent_is_enough))
+    monkeypatch.setattr(Case, "two_signals", property(lambda case: case.inside.is_bad and case.node in case.view.looks))
 
     assert "is terminated" in found(beginning_with("partition node from table"))
 
