@@ -23,7 +23,7 @@ MEANINGS = {
     "control-well-again": "it is open",
     "database-answers": "the database answers again, the first time after a silence",
     "database-files": "each application's files of the database were written, with the password of this moment",
-    "database-silent": "asked because an application fails, the database does not answer: that application is busy and not restarted for it",
+    "database-silent": "asked because an application fails, the database does not answer: that application is busy, and not restarted",
     "database-trouble": "the password cannot be had, or its files cannot be written; nothing starts without, and what runs keeps its files",
     "database-well-again": "it can again",
     "evidence-trouble": "the log's last lines could not be put into the bucket",

@@ -137,7 +137,8 @@ def test_a_name_pays_for_the_zone_that_is_made_for_it_and_for_no_address() -> No
 def test_a_second_assembly_pays_for_what_is_each_assemblys_and_shares_the_rest() -> None:
     one, two = of(DEMO), of(with_assemblies(COUNTER, TWIN))
 
-    assert two.added.usd - one.added.usd == pytest.approx(one.further.usd, abs=0.02)  # what comes with failures is counted for each deployable
+    # What comes with failures is counted for each deployable.
+    assert two.added.usd - one.added.usd == pytest.approx(one.further.usd, abs=0.02)
     assert two.further.usd == pytest.approx(one.further.usd)
     assert two.of(Group.YOURS).usd == pytest.approx(2 * one.of(Group.YOURS).usd)
 
