@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from core.incident import Cause, Incident, State
 from core.intents import Kind
+from core.rung import leads
 
 SUBJECT_CHARS_MAX = 99  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: fewer than 100 ASCII characters
 NOTES_SHOWN = 25
@@ -46,13 +47,16 @@ def notice(incident: Incident, what: str, reason: str) -> tuple[str, str]:
 
 
 def _headline(incident: Incident, what: str) -> str:
+    whole = leads(incident)
+    if what == "open" and whole:
+        return f"replacing {incident.instance} and the rest of its deployable: it failed past its tolerance"
     if what == "open":
         return f"replacing {incident.instance}{', as an operator asked' if incident.cause is Cause.OPERATOR else ', which fails'}"
     if what != "end":
         said = {"often": "was replaced too often: a person is needed", "doubt": "says it is well and is not reached"}
         return said.get(what, "does not come back: a person is needed")
     if incident.state is State.RECOVERED:
-        return f"recovered after {_lasted_s(incident):.0f} s, and serves again"
+        return f"recovered after {_lasted_s(incident):.0f} s, and {'its whole deployable ' if whole else ''}serves again"
     if needs_person(incident):
         return f"a person is needed: {_short(incident.reason)}"
     return f"left alone: {_short(incident.reason)}"

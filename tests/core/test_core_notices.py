@@ -68,6 +68,14 @@ def test_what_an_operator_asked_for_is_not_told_as_a_failure() -> None:
     assert "replacing i-0aaa, as an operator asked" in notice(replace(RECREATING, cause=Cause.OPERATOR), "open", "x")[0]
 
 
+def test_a_failure_that_takes_the_whole_deployable_along_says_so_in_both_of_its_subjects() -> None:
+    leading = incident(State.RECREATING, ladder="0001-i-0aaa", leader="counter")
+
+    assert "and the rest of its deployable" in notice(leading, "open", "silent")[0]
+    ended = replace(leading, state=State.RECOVERED, ended_ms=NOW)
+    assert "its whole deployable serves again" in notice(ended, "end", "silent")[0]
+
+
 def test_an_end_of_what_came_to_nothing_says_so() -> None:
     subject, message = notice(incident(State.SUPPRESSED, ended_ms=NOW, reason="healthy again: it reports healthy"), "end", "x")
 
