@@ -58,9 +58,9 @@ def rows_of(page: str) -> dict[str, Row]:
 
 
 def table(page: str, results: Sequence[Mapping[str, Any]]) -> str:
-    """Every drill there is, in the order of the drills' own table; one that was never played says so."""
+    """Every drill there is, in the order of the drills' own table; one that was not played since says so."""
     known = rows_of(page) | {str(result["drill"]): row_of(result) for result in results}
-    never = ("never played", *("-" for _ in HEAD[2:]))
+    never = ("not played since this page is kept", *("-" for _ in HEAD[2:]))
     return markdown(HEAD, [known.get(name, (f"`{name}`", *never)) for name in DRILLS])
 
 

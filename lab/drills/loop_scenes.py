@@ -40,9 +40,12 @@ def _to_a_person(stage: Stage, before: Situation, at: float, limit_s: float, cur
     """A person is called and no further machine is spent; once machines live and the group is let go, clients are served again."""
     wait_for(lambda: _called_at(stage, before, at) is not None, timeout_s=stage.patience_s, every_s=0.5)
     called_at = _called_at(stage, before, at)
+    spent = len(stage.situation().launched - before.launched)
     if called_at is not None:
         time.sleep(_WATCH_S)
     launched = len(stage.situation().launched - before.launched)
+    # Where AWS's own windows are shortened, machines come and go faster than they could be looked at.
+    most = (_IN_A_ROW + _UNDER_WAY) * (1 if stage.time_scale == 1.0 else 2)
     ends = _ends(stage, before)
     curse.lift()
     again_at = time.time()
@@ -50,7 +53,8 @@ def _to_a_person(stage: Stage, before: Situation, at: float, limit_s: float, cur
     served = wait_for(lambda: stage.client.good_since(again_at, count=10), timeout_s=stage.patience_s)
     promises = (
         at_most("until a person was called", called_at - at if called_at is not None else None, limit_s, "s"),
-        at_most("machines launched, until a minute after that", float(launched), _IN_A_ROW + _UNDER_WAY, "count"),
+        at_most("machines launched until then", float(spent), most, "machines"),
+        at_most("machines launched after that", float(launched - spent), _UNDER_WAY, "machines"),
         exactly("incidents that ended with a person", len(ends), 1),
         exactly("clients are served again, once machines live and the group is let go", int(served), 1),
     )

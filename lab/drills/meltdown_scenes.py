@@ -38,7 +38,7 @@ def meltdown(stage: Stage, before: Situation, limit_s: float) -> Outcome:
     total = len(_machines(stage, slots) - machines)
     promises = (
         at_most("until people were called", called[0].at - at if called else None, limit_s, "s"),
-        at_most("machines replaced, fewer than a meltdown's", float(replaced), _AT_LEAST - 1, "count"),
+        at_most("machines replaced, fewer than a meltdown's", float(replaced), _AT_LEAST - 1, "machines"),
         exactly("assemblies that were given up, and people told why", given_up, _STRUCK - replaced),
         at_most("the gap of a client whose node was not struck", untouched.seconds if untouched else None, _GAP_S, "s"),
         exactly("assemblies that are well once the machines go on", well, len(slots)),

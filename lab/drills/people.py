@@ -17,8 +17,8 @@ class Message:
 
 
 def told(stage: Stage, since: float, *, about: str = "") -> tuple[Message, ...]:
-    """Every message since then, oldest first. about: an assembly's name; "" for the drill's own, "*" for all of them."""
-    of = "" if about == "*" else f"{stage.slot.deployable}/{about or stage.slot.assembly}"
+    """Every message about incidents since then, oldest first. about: an assembly's name; "" for the drill's own, "*" for all of them."""
+    of = "[understudy] " if about == "*" else f"[understudy] {stage.slot.deployable}/{about or stage.slot.assembly}"
     found = [
         Message(float(line["at"]), str(line["what"]), str(line.get("message", "")))
         for line in stage.lines(since)

@@ -106,6 +106,7 @@ def test_only_what_reached_the_topic_about_an_assembly_counts_as_told(tmp_path: 
         message(11.0, "demo/counter: replacing i-1"),
         message(12.0, "demo/other: a person is needed"),
         message(13.0, "demo/counter: a person is needed"),
+        {"at": 13.0, "who": "topic", "what": 'topic: OK: "AlarmsWatcher" in US East', "topic": "arn", "message": "text"},
         {"at": 13.1, "who": "topic", "what": "e-mail to ops@example.com: demo/counter: a person is needed", "message": "text"},
     )
 

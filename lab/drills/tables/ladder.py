@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.drills.deployable_scenes import escalate_to_deployable
 from lab.drills.drill import Drill
 from lab.drills.loop_scenes import boot_loop, crash_loop
 from lab.drills.meltdown_scenes import meltdown
@@ -11,6 +12,7 @@ from lab.drills.release_scenes import crash_loop_release
 
 TWO_SIZES = "two sizes in two zones"
 FLEET = "twenty assemblies on one foundation"
+TWO_IN_ORDER = "two assemblies in order that absorb no failure"
 
 DRILLS: tuple[Drill, ...] = (
     Drill(
@@ -62,6 +64,14 @@ DRILLS: tuple[Drill, ...] = (
         420.0,
         crash_loop,
         needs=TWO_SIZES,
+    ),
+    Drill(
+        "escalate-to-deployable",
+        "the first of two assemblies hangs, and absorbs no failure",
+        "both are recreated: taken down in reverse, permitted in start order once both are gone; told once",
+        90.0,
+        escalate_to_deployable,
+        needs=TWO_IN_ORDER,
     ),
     Drill(
         "meltdown",
