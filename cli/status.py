@@ -98,7 +98,7 @@ def _assembly(aws: Aws, table: Table, name: str, intents: tuple[Intent, ...], no
         looks=looks,
         incident=read(parse_incident, table.get(names.incident_pk(deployable, name), names.OPEN)),
         held=read(parse_held, table.get(names.incident_pk(deployable, name), HOLD)) or Held(),
-        intents=tuple(i for i in intents if _concerns(i, name, reports, permit)),
+        intents=tuple(i for i in intents if _concerns(i, name, permit)),
         unserved=not_serving(permit, reports) or _unseen(permit, looks),
         front=front,
         front_holder=holder,
@@ -116,9 +116,9 @@ def _unseen(permit: Permit | None, looks: Mapping[str, Looks]) -> str | None:
     return f"looks at {permit.instance} from outside fail (HA port: {last.ha})" if last.verdict is Verdict.FAILING else None
 
 
-def _concerns(intent: Intent, assembly: str, reports: Mapping[str, Report], permit: Permit | None) -> bool:
-    nodes = {*reports, *([permit.instance] if permit else [])}
-    return intent.target in (assembly, "*") or intent.target in nodes
+def _concerns(intent: Intent, assembly: str, permit: Permit | None) -> bool:
+    """A word about a node is spent once that holds the permit no more."""
+    return intent.target in (assembly, "*") or (permit is not None and intent.target == permit.instance)
 
 
 def words(assembly: Assembly, now_ms: int) -> Iterator[str]:

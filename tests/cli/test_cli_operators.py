@@ -122,13 +122,15 @@ def test_status_tells_what_operators_asked_for_and_how_long_it_holds(aws: FakeAw
     serving(aws)
     said = asked(Kind.PAUSE, "*", deployable="demo", reason="new switch", who="ann", now_ms=NOW - 60_000, for_s=3600)
     over = asked(Kind.SHADOW, "counter", deployable="demo", reason="first week", who="bob", now_ms=NOW - 7_200_000, for_s=60)
-    for one in (said, over):
+    spent = asked(Kind.REPLACE, "i-0zzz", deployable="demo", reason="its disk is noisy", who="ann", now_ms=NOW - 60_000, for_s=3600)
+    for one in (said, over, spent):
         aws.put(intent_item(replace(one, revision=1)))
 
     run("status")
     told = capsys.readouterr().out
     assert "59 min left, by ann: new switch" in told
     assert "first week" not in told
+    assert "its disk is noisy" not in told, "that node holds the permit no more"
 
 
 def test_what_may_not_be_read_is_said_and_hides_nothing_else(aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
