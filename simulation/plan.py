@@ -28,7 +28,7 @@ class Plan:
 def plan_of(seed: int) -> Plan:
     chance = Random(f"plan {seed}")  # noqa: S311 - a made-up world, not a secret
     size = chance.random()
-    assemblies = 200 if size < 0.001 else chance.randrange(4, 13) if size < 0.03 else chance.randrange(2, 4) if size < 0.25 else 1
+    assemblies = 200 if size < 0.0004 else chance.randrange(4, 13) if size < 0.03 else chance.randrange(2, 4) if size < 0.25 else 1
     minutes = chance.uniform(0.5, 3.0 if assemblies < 100 else 2.0)
     kinds = list(KINDS)
     count = chance.choice((1, 1, 2, 2, 3, 4, 6)) if assemblies < 100 else chance.randrange(5, 40)
