@@ -57,10 +57,17 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
+    """address, public: what it has of either kind, or an empty text."""
+
     id: str
     state: str
     address: str
     lifecycle: str
+    public: str = ""
+
+    def at(self, *, private: bool) -> str:
+        """What the record of a private zone holds of it, or that of a public one."""
+        return self.address if private else self.public
 
 
 class Cloud:
@@ -118,7 +125,14 @@ class Cloud:
         rows = [i for r in self.clients["ec2"].describe_instances(Filters=filters)["Reservations"] for i in r["Instances"]]
         rows.sort(key=lambda i: i["LaunchTime"])
         return tuple(
-            Instance(i["InstanceId"], i["State"]["Name"], i.get("PrivateIpAddress", ""), members.get(i["InstanceId"], "-")) for i in rows
+            Instance(
+                i["InstanceId"],
+                i["State"]["Name"],
+                i.get("PrivateIpAddress", ""),
+                members.get(i["InstanceId"], "-"),
+                i.get("PublicIpAddress", ""),
+            )
+            for i in rows
         )
 
     def addresses(self, slot: Slot) -> dict[str, str]:
@@ -148,7 +162,8 @@ class Cloud:
             for row in rows["ResourceRecordSets"]:
                 if (row["Name"], row["Type"]) == (wanted, "A"):
                     values = {value["Value"] for value in row["ResourceRecords"]}
-                    return next((i.id for i in self.instances(slot) if i.address in values and i.state != "terminated"), "")
+                    private = zone["Config"]["PrivateZone"]
+                    return next((i.id for i in self.instances(slot) if i.at(private=private) in values and i.state != "terminated"), "")
         return ""
 
     def belongings(self, slot: Slot) -> frozenset[str]:

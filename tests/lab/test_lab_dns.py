@@ -21,6 +21,7 @@ from lab.dns.existing import make_existing
 from lab.dns.resolver import Resolvers
 from lab.dns.zones import Zones
 from lab.drills import lookup
+from lab.drills.cloud import Instance
 from lab.drills.lookup import Lookup, NotFound, is_name
 from lab.drills.watch import ask_front
 from lab.journal import Journal
@@ -207,6 +208,12 @@ class TestAChange:
         world.clock.arrive()  # type: ignore[attr-defined]
 
         assert wire.read_answer(resolvers.reply(wire.ask(3, NAME), CIDR), 3) == (wire.NOERROR, 2, ("10.77.0.5",))
+
+
+def test_the_record_of_a_public_zone_is_held_by_who_has_its_public_address() -> None:
+    node = Instance("i-1", "running", "10.77.0.5", "InService", "198.51.100.7")
+
+    assert (node.at(private=True), node.at(private=False)) == ("10.77.0.5", "198.51.100.7")
 
 
 class TestTheClient:
