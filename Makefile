@@ -10,7 +10,7 @@ CODE   := $(wildcard agent app.py bench cli core deployables examples lab lambda
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check lint test test-fast test-lab test-pythons demo bench bench-agent drills heavy heavy-sample simulate synth deploy-docs lock format clean
+.PHONY: help setup check lint test test-fast test-lab test-pythons demo bench bench-agent drills heavy heavy-sample mutation simulate synth deploy-docs lock format clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s  %s\n' "$$name" "$$text"; done
@@ -102,6 +102,9 @@ heavy-sample: setup  ## a fixed sample of them, for CI
 SEEDS := 1000
 simulate: setup  ## live through SEEDS made-up histories of the shipped functions, on all processors
 	$(PY) -m simulation --seeds $(SEEDS)
+
+mutation: setup  ## change the recovery's code in every small way and see that a test notices: ten minutes, writes docs/mutation.json
+	$(PY) -m tools.mutation; held=$$?; $(PY) tools/recovery_tables.py && exit $$held
 
 synth: setup  ## write the demo's template to cdk.out
 	.venv/bin/understudy synth deployables/demo.yaml

@@ -12,6 +12,7 @@ if str(ROOT) not in sys.path:
 from core.incident import ENDED  # noqa: E402  # the repository is not installed: found by the line above
 from core.policy import Policy  # noqa: E402
 from core.rules import ANY, NONE, RULES, Rule  # noqa: E402
+from tools.mutation import tables as mutation  # noqa: E402
 from tools.page import Tables, main, markdown  # noqa: E402
 
 PAGE = ROOT / "docs/recovery.md"
@@ -53,7 +54,13 @@ def diagram() -> str:
     return "\n".join([*lines, "```"])
 
 
-TABLES: Tables = {"diagram": diagram, "rules": rules}
+TABLES: Tables = {
+    "diagram": diagram,
+    "rules": rules,
+    "mutation-modules": mutation.modules,
+    "mutation-operators": mutation.operators,
+    "mutation-survivors": mutation.survivors,
+}
 
 
 if __name__ == "__main__":

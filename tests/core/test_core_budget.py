@@ -1,0 +1,62 @@
+"""The count of replacements: what it holds, for how long, and how it is stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from core.budget import Budget, Entry, budget_item, parse_budget, with_entry
+from core.items import BadRecord
+
+NOW = 1_800_000_000_000
+ENTRY = Entry(at_ms=NOW, deployable="demo", assembly="counter", incident="x", replaced=True)
+
+
+def test_a_budget_is_stored_and_read_back() -> None:
+    budget = with_entry(with_entry(Budget(), ENTRY), replace(ENTRY, incident="y", replaced=False))
+    item = budget_item(budget)
+
+    assert parse_budget(item) == budget
+    assert (item["pk"], item["sk"], item["version"], item["revision"]) == ("BUDGET", "REPLACEMENTS", 1, 2)
+    assert item["entries"][1] == {"at_ms": NOW, "deployable": "demo", "assembly": "counter", "incident": "y", "replaced": False}
+
+
+def test_one_of_a_newer_version_or_without_a_part_is_refused() -> None:
+    item = budget_item(Budget())
+
+    with pytest.raises(BadRecord, match="version is 2, this reader knows up to 1"):
+        parse_budget({**item, "version": 2})
+    with pytest.raises(BadRecord, match="BUDGET/REPLACEMENTS: KeyError"):
+        parse_budget({"version": 1})
+
+
+def test_an_entry_is_kept_for_a_day_and_a_hundred_of_them() -> None:
+    old = Budget(entries=(ENTRY,))
+
+    assert len(with_entry(old, replace(ENTRY, incident="y", at_ms=NOW + 86_400_000)).entries) == 2
+    assert len(with_entry(old, replace(ENTRY, incident="y", at_ms=NOW + 86_400_001)).entries) == 1
+    many = Budget(entries=tuple(replace(ENTRY, incident=str(n)) for n in range(100)))
+    full = with_entry(many, ENTRY)
+    assert len(full.entries) == 100
+    assert (full.entries[0].incident, full.entries[-1].incident, full.revision) == ("1", "x", 1)
+
+
+def test_the_windows_edge_is_in_it() -> None:
+    budget = Budget(entries=(ENTRY,))
+
+    assert budget.within(600, NOW + 600_000) == (ENTRY,)
+    assert budget.within(600, NOW + 600_001) == ()
+    assert (budget.replaced(NOW), budget.replaced(NOW + 1)) == (1, 0)
+    name = ("demo", "counter")
+    assert (budget.replaced_of(name, NOW), budget.replaced_of(name, NOW + 1), budget.replaced_of(("demo", "other"), 0)) == (1, 0, 0)
+    assert (budget.down(("demo", "other"), NOW), budget.down(("demo", "other"), NOW + 1)) == (2, 1)
+    assert (budget.down(name, NOW), budget.down(name, NOW + 1)) == (1, 1), "this one is counted in any case, and once"
+
+
+def test_what_was_found_down_and_not_replaced_counts_as_down_alone() -> None:
+    budget = Budget(entries=(replace(ENTRY, replaced=False),))
+
+    assert budget.replaced(0) == 0
+    assert not budget.holds("x")
+    assert budget.down(("demo", "other"), NOW) == 2
