@@ -29,7 +29,6 @@ DRILLS: tuple[Drill, ...] = (
         60.0,
         zone_loss,
         needs=TWO_SIZES,
-        broken_by=("one-zone",),
     ),
     Drill(
         "no-capacity",
@@ -38,7 +37,6 @@ DRILLS: tuple[Drill, ...] = (
         15.0,
         no_capacity,
         needs=TWO_SIZES,
-        broken_by=("one-zone",),
     ),
     Drill(
         "crash-loop-release",
@@ -55,7 +53,6 @@ DRILLS: tuple[Drill, ...] = (
         180.0,
         boot_loop,
         needs=TWO_SIZES,
-        broken_by=("recover-code",),
     ),
     Drill(
         "crash-loop",
