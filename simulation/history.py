@@ -26,7 +26,8 @@ from simulation.world import World
 FIRST_S = 900.0  # by when all serve for the first time
 # After the last fault: a minute's tick that finds it, an incident's verification and its page, a hook's own limit, and as much again.
 SERVES_WITHIN_S = 2400.0
-PERSON_S = 900.0  # who was told acts so long after the last fault
+PERSON_S = 900.0  # who was told acts so long after the last fault,
+PERSON_AGAIN_S = 600.0  # and looks again from time to time
 HELD_STILL = {"HealthCheck", "ReplaceUnhealthy", "AZRebalance", "AlarmNotification", "ScheduledActions"}  # stacks.rollout
 DEPLOY_S = 1500.0
 
@@ -111,11 +112,13 @@ class History:
         world.weather.die_in.clear()
         schedule, end_ms = world.schedule, world.schedule.now_ms + int(PERSON_S * 1000)
         schedule.run(end_ms, lambda: bool(world.watch.faults) or not troubles(world))
-        if world.watch.faults or not troubles(world):
-            return
-        for place in world.groups.all:
-            self._person(place)
-        self._until_well(SERVES_WITHIN_S, "the last fault")
+        while schedule.now_ms < end_ms + SERVES_WITHIN_S * 1000:
+            if world.watch.faults or not troubles(world):
+                return
+            for place in world.groups.all:
+                self._person(place)
+            schedule.run(schedule.now_ms + int(PERSON_AGAIN_S * 1000), lambda: bool(world.watch.faults) or not troubles(world))
+        self._until_well(1.0, f"{PERSON_S + SERVES_WITHIN_S:g} s of people's work after the last fault")
 
     def _person(self, place: tuple[str, str]) -> None:
         """Lets go on what an incident stopped, and replaces a node that was left to people: what the message asks for."""
@@ -186,6 +189,9 @@ class History:
 
     def _signalled(self, group: Group, instance: str, status: str) -> None:
         self.world.say("deploy", f"{instance} says {status}")
+        member = group.members.get(instance)
+        if member is None or member.version != group.version:
+            return  # of the version before, let in while the update began: not the one that is waited for
         if status == "SUCCESS":
             self._over(group)
             return

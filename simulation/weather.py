@@ -10,7 +10,7 @@ from random import Random
 THROTTLED = {
     "dynamodb": "ThrottlingException", "ec2": "RequestLimitExceeded", "autoscaling": "Throttling", "s3": "SlowDown",
     "sqs": "RequestThrottled", "sns": "Throttling", "lambda": "TooManyRequestsException", "cloudwatch": "Throttling",
-    "cloudformation": "Throttling", "ssm": "ThrottlingException",
+    "cloudformation": "Throttling", "ssm": "ThrottlingException", "events": "ThrottlingException",
 }  # fmt: skip
 
 
