@@ -23,6 +23,13 @@ WHY: tuple[tuple[str, str, str, str], ...] = (
     ("opening", "logic", "not of_any", "the second rule left what has no permit: it is asked for the types' sake"),
     ("opening", "logic", "report_moved_ms", "the earlier of two times is taken in any case"),
     ("opening", "number", "report_moved_ms", "the earlier of two times is taken in any case"),
+    (
+        "isolating",
+        "logic",
+        "timeout_s is None",
+        "whoever has not been forced yet is forced by the rule before, whose time is the shorter one",
+    ),
+    ("changes", "logic", "sisters or ()", "what fits has sisters, or none, which is the same empty row"),
     ("guards", "logic", "view.rung.along", "alone it needs one replacement, which the guard before has let through"),
     ("opening", "logic", "permit is None", "the second rule left what has no permit: it is asked for the types' sake"),
     ("opening", "logic", "look is None", "what fails outside has a look"),
