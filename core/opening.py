@@ -47,7 +47,7 @@ def pause_recorded(case: Case) -> Step | None:
     intents, last = case.view.intents, case.incident
     if (intents.paused is None and intents.shadow is None) or last.state is not SUPPRESSED:
         return None
-    if last.cause is DOUBT and (case.view.is_gone(case.node) or (case.inside.is_bad and case.fails_outside)):
+    if last.cause is DOUBT and (case.view.is_gone(case.node) or case.two_signals):  # less would be doubted, and ended, again at once
         return None
     return _known(case, case.policy.quiet_s)
 
