@@ -57,7 +57,7 @@ def ended(**changes: Any) -> Incident:
         ({"reports": FAILING}, "pause-recorded"),
         ({"looks": OUTSIDE}, "pause-recorded"),
         ({"reports": FAILING, "looks": OUTSIDE}, "look-first"),
-        ({"reports": FAILING, "looks": {OLD: looks("hhhhhf")}}, "pause-recorded"),  # not for long enough to be certain: it would be left again
+        ({"reports": FAILING, "looks": {OLD: looks("hhhhhf")}}, "pause-recorded"),  # too short to be certain: it would be left again
         ({"machines": GONE}, "gone"),
         ({"machines": GONE, "incident": ended(cause=Cause.GONE)}, "pause-recorded"),
         ({"reports": FAILING, "looks": OUTSIDE, "incident": ended(cause=Cause.SIGNALS)}, "pause-recorded"),
