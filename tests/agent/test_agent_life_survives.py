@@ -57,6 +57,7 @@ def test_a_clock_that_steps_an_hour_changes_nothing(tmp_path: Path, monkeypatch:
 # Where the wall clock is read, and what for. Whatever decides anything counts on the monotonic clock, which no step reaches.
 WALL_CLOCK = {
     "agent/daemon.py": "time.time",  # handed to the reporter: stamps on reports, and their expiry
+    "agent/database_token.py": "time.time",  # a token's own date, which AWS compares with its clock
     "agent/ha_log.py": "time.gmtime",  # a stamp on a line
     "agent/http/server.py": "time.time",  # the Date header
     "agent/keeping/reading.py": "time.time_ns",  # beside a file's own stamps, which are of that clock: a step costs one more reading

@@ -199,8 +199,8 @@ class TestAsks:
     def test_a_call_outside_the_table_is_an_error_of_the_lab(self) -> None:
         with pytest.raises(UnknownCall, match="RunInstances"):
             asks(ApiCall("ec2", "RunInstances", {}), FixedDirectory())
-        with pytest.raises(UnknownCall, match="rds"):
-            asks(ApiCall("rds", "RebootDBInstance", {}), FixedDirectory())
+        with pytest.raises(UnknownCall, match="glacier"):
+            asks(ApiCall("glacier", "DeleteVault", {}), FixedDirectory())
 
     def test_registering_a_target_asks_for_its_group_and_reading_health_for_everything(self) -> None:
         """https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html"""

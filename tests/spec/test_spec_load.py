@@ -136,7 +136,7 @@ def test_a_long_value_is_cut(problems: Problems) -> None:
 def test_the_schema_knows_every_key_of_the_demo_and_no_other() -> None:
     schema = spec.json_schema()
 
-    assert set(schema["properties"]) == {"deployable", "foundation", "network", "database", "notify", "dashboard", "assemblies"}
+    assert set(schema["properties"]) == {"deployable", "foundation", "network", "database", "notify", "recovery", "dashboard", "assemblies"}
     assert all(section["additionalProperties"] is False for section in schema["$defs"].values())
     window = schema["$defs"]["ToleranceSection"]["properties"]["window"]
     assert window["pattern"].startswith("^(")

@@ -40,7 +40,8 @@ def test_every_number_of_the_policy_can_be_set() -> None:
         "reports_silent": "20s", "looks_failing": "20s", "look_fresh": "3s", "doubt": "2m", "busy": "20m", "disagreement": "5m",
         "quiet": "2h", "budget": 3, "budget_window": "20m", "meltdown_nodes": 3, "meltdown_share": "50%", "boot_loop": 2,
         "force_after": "10s", "page_after": "2m", "fence_timeout": "30m", "verify": "4m",
-        "new_target": "10m", "incident": "2h",
+        "new_target": "10m", "incident": "2h", "retire": "1m",
+        "rung_stop": "10m", "rung_again": "2h", "call_again": "30s", "database": "2m",
     }  # fmt: skip
     changed = to_policy(RecoverySection.model_validate(said))
 

@@ -91,7 +91,9 @@ def test_metrics_of_our_own_are_counted_once_for_each_set_of_dimensions(template
         if alarm.get("Namespace") == "Understudy"
     }
 
-    assert len(ours) == counted("metrics", "cloudwatch_metric")
+    # Those of an incident's phases are there only in the hour in which something was sent, and no alarm reads them.
+    always = [line.quantity for line in LINES if line.part == "metrics" and line.rate_name == "cloudwatch_metric" and line.quantity >= 1]
+    assert len(ours) == sum(always)
 
 
 def test_every_queue_that_lambda_polls_is_counted(template: Template) -> None:
