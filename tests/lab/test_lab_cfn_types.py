@@ -384,8 +384,8 @@ def test_every_property_of_every_type_reads_back(aws: Emulator) -> None:
     assert [str(problem) for problem in problems] == []
 
 
-# Zones are read back in test_lab_dns.py, balancers in test_lab_balancers.py; databases, which start a server, and file systems whenever
-# a deployable that has one is deployed (test_lab_deployables_heavy.py); what a custom resource is only its function knows (test_lab_cfn_custom.py).
+# Zones are read back in test_lab_dns.py, balancers in test_lab_balancers.py; file systems, and databases, which start a server,
+# whenever a deployable that has one is deployed. What a custom resource is only its function knows (test_lab_cfn_custom.py).
 ELSEWHERE = {"AWS::CDK::Metadata", "AWS::CloudFormation::CustomResource", "AWS::Route53::HostedZone"}
 ELSEWHERE |= {f"AWS::EFS::{kind}" for kind in ("AccessPoint", "FileSystem", "MountTarget")}
 ELSEWHERE |= {f"AWS::ElasticLoadBalancingV2::{kind}" for kind in ("Listener", "LoadBalancer", "TargetGroup")}
