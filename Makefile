@@ -10,7 +10,7 @@ CODE   := $(wildcard agent app.py bench cli core deployables examples lab lambda
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check lint test test-fast test-lab test-pythons demo bench bench-agent drills heavy heavy-sample mutation simulate synth deploy-docs lock format clean
+.PHONY: help setup check lint test test-fast test-lab test-python test-pythons demo bench bench-agent drills heavy heavy-sample mutation simulate synth deploy-docs lock format clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s  %s\n' "$$name" "$$text"; done
@@ -50,13 +50,16 @@ lint: setup
 	$(PY) -m mypy
 
 test: setup test-fast  ## every test but the heavy ones
-	@$(MAKE) --no-print-directory -j2 test-pythons test-lab
+	@$(MAKE) --no-print-directory -j2 test-python test-lab
 
 # Three, for many of them wait: for a watchdog, for a time to pass.
 test-fast: setup
 	$(PYTEST) -q -n 3 --dist loadscope -m "not lab and not heavy"
 
-test-pythons: setup
+test-python: setup
+	$(PY) tools/every_python.py --furthest
+
+test-pythons: setup  ## the tests of core and lambdas on every other CPython that is found
 	$(PY) tools/every_python.py
 
 # Two, and each file's own one after the other: a lab waits more than it works.
@@ -89,6 +92,7 @@ drills: setup  ## every drill there is, a few hours; docs/drills.md gets what wa
 
 heavy: setup  ## the tests that take many minutes
 	$(PYTEST) -q -m heavy
+	$(PY) tools/every_python.py
 	$(PY) -m simulation --seeds 20000
 
 # One of each kind: what needs a booted systemd, a life cut off at each of its effects, and a whole slice of the fuzzing.

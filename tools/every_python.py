@@ -2,7 +2,8 @@
 
 Functions run on the newest runtime that AWS has and the agent on the image's own Python, so both must work on all of
 them. Each Python gets a light environment in .build, made anew when its lock changes. With CI=true two Pythons at
-least must have been found, this one included.
+least must have been found, this one included. With --furthest it is only the one that is furthest from this: what
+breaks in between breaks there, and each takes minutes.
 """
 
 from __future__ import annotations
@@ -76,9 +77,15 @@ def _run(other: tuple[tuple[int, int], Path]) -> int:
     return done.returncode
 
 
+def furthest(others: dict[tuple[int, int], Path], here: tuple[int, int]) -> dict[tuple[int, int], Path]:
+    return dict(sorted(others.items(), key=lambda other: abs(other[0][1] - here[1]))[-1:])
+
+
 def main() -> int:
     here = sys.version_info[0], sys.version_info[1]
     others = {version: python for version, python in found().items() if version != here}
+    if "--furthest" in sys.argv[1:]:
+        others = furthest(others, here)
     names = ", ".join(".".join(map(str, version)) for version in sorted({here, *others}))
     print(f"every Python: {names} (tests on {here[0]}.{here[1]} ran with the rest)", flush=True)
     if os.environ.get("CI") == "true" and not others:
