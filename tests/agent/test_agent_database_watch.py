@@ -121,6 +121,7 @@ async def until(true: Callable[[], bool]) -> None:
 def watched(story: Callable[[Doubting, list[str | None]], Awaitable[None]], engine: Engine = Engine.POSTGRES) -> str:
     """Play with answers that the story sets (None: it answers); what was logged."""
     said = io.StringIO()
+    log = Log(said)
 
     async def play() -> None:
         cycle, answers = Doubting(), cast(list[str | None], [None])
@@ -130,13 +131,14 @@ def watched(story: Callable[[Doubting, list[str | None]], Awaitable[None]], engi
                 raise NoReply(answers[-1])
 
         database = cast(DatabaseFiles, SimpleNamespace(engine=engine, at=Whereabouts(host="db.example", port=5432)))
-        watching = asyncio.create_task(watch_database(cast(Cycle, cycle), database, Log(said), ask=ask, every_s=0.002))
+        watching = asyncio.create_task(watch_database(cast(Cycle, cycle), database, log, ask=ask, every_s=0.002))
         try:
             await story(cycle, answers)
         finally:
             watching.cancel()
 
     asyncio.run(play())
+    assert log.flush(10)  # a thread of its own writes
     return said.getvalue()
 
 
