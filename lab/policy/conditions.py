@@ -34,6 +34,8 @@ KNOWN_KEYS = {
     "ec2:createaction",
     "lambda:functionarn",
     "cloudwatch:namespace",
+    "events:detail-type",
+    "events:source",
     "kms:viaservice",
     "s3:prefix",
     "route53:changeresourcerecordsetsnormalizedrecordnames",

@@ -196,6 +196,14 @@ class TestAsks:
         assert [(ask.action, ask.resource) for ask in got] == [("sns:Publish", topic), ("kms:GenerateDataKey", KEY), ("kms:Decrypt", KEY)]
         assert got[1].context == {"kms:viaservice": ("sns.us-east-1.amazonaws.com",)}
 
+    @pytest.mark.parametrize(("source", "allowed"), [("understudy", True), ("aws.ec2", False)])
+    def test_events_may_be_put_under_the_source_that_the_policy_names(self, source: str, allowed: bool) -> None:
+        """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html"""
+        (ask,) = asks(ApiCall("events", "PutEvents", {"Entries": [{"Source": source, "DetailType": "x"}]}), FixedDirectory())
+
+        assert ask.action == "events:PutEvents"
+        assert holds({"StringEquals": {"events:source": "understudy"}}, ask.context) is allowed
+
     def test_a_call_outside_the_table_is_an_error_of_the_lab(self) -> None:
         with pytest.raises(UnknownCall, match="RunInstances"):
             asks(ApiCall("ec2", "RunInstances", {}), FixedDirectory())

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.policy.conditions import KNOWN_KEYS
 from tests.stacks.acknowledged import ACKNOWLEDGED, PAGE, Acknowledged, written
 from tests.stacks.conftest import ROOT, Template, as_list
 from tests.stacks.test_stacks_permissions import NOT_TO_BE_NARROWED, NOT_TO_BE_NARROWED_ELSEWHERE
@@ -115,6 +116,21 @@ def test_what_changes_instances_and_groups_changes_only_what_bears_the_deployabl
             if json.dumps(statement["Resource"]).endswith('::snapshot/*"]]}'):
                 actions -= ON_SNAPSHOTS
             assert not actions or statement["Condition"]["StringEquals"].items() >= tag.items(), (name, actions)
+
+
+def test_the_lab_can_judge_every_condition_of_a_role(templates: Mapping[str, Template]) -> None:
+    """What it cannot judge it refuses, and a function that makes do without looks as if it worked."""
+    used = {
+        key.lower().split("/")[0]
+        for template in templates.values()
+        for statement in template.statements()
+        for tests in statement.get("Condition", {}).values()
+        for key in tests
+    }
+
+    # Lambda makes the prober's interfaces by its role; the lab lays its wires itself, so that nobody asks by that statement.
+    assert used - {"lambda:sourcefunctionarn"} <= KNOWN_KEYS
+    assert "events:source" in used
 
 
 def test_every_disk_of_every_node_is_encrypted(templates: Mapping[str, Template]) -> None:
