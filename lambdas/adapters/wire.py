@@ -16,7 +16,7 @@ import socket
 import ssl
 import threading
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ from lambdas.adapters import clock
 from lambdas.adapters.clients import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, TRIES, Unknown, WorldFailed
 
 ANSWER_BYTES_MAX = 17 << 20  # DynamoDB gives at most 16 MB: API_BatchGetItem.html
+HEAD_BYTES_MAX = 64 << 10  # DynamoDB's has some 300; whatever else may answer in its place does not fill our memory
 BACK_OFF_S = 0.05
 _KEPT = threading.local()  # a thread's own connection
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
@@ -49,14 +50,13 @@ def call(operation: str, body: dict[str, Any]) -> dict[str, Any]:
         last = attempt == TRIES - 1
         try:
             status, answer = _send(operation, data)
+            if status == 200:
+                return _told(answer)
         except (OSError, ValueError) as error:
             _drop()
             if last:
                 raise Unknown(verb, type(error).__name__, str(error)[:300]) from error
             continue
-        if status == 200:
-            told: dict[str, Any] = json.loads(answer)
-            return told
         code, said = _refusal(status, answer)
         if last or not (status >= 500 or code in _PASSES):
             raise WorldFailed(verb, code, said)
@@ -82,7 +82,7 @@ def signed(operation: str, data: bytes, host: str, keys: Keys, region: str, at: 
     return f"POST / HTTP/1.1\r\n{sent}authorization: {said}\r\ncontent-length: {len(data)}\r\n\r\n".encode() + data
 
 
-@cache
+@lru_cache(maxsize=4)  # one a day and whatever the keys are: never more than today's and yesterday's are asked for
 def _signing_key(secret: str, day: str, region: str) -> bytes:
     key = f"AWS4{secret}".encode()
     for part in (day, region, "dynamodb", "aws4_request"):
@@ -139,6 +139,8 @@ def _answer(connection: socket.socket) -> tuple[int, bytes]:
     """DynamoDB says how long its answer is. Raises OSError, ValueError."""
     got = b""
     while b"\r\n\r\n" not in got:
+        if len(got) > HEAD_BYTES_MAX:
+            raise ValueError(f"a head of more than {HEAD_BYTES_MAX} bytes")
         got += _some(connection)
     head, _, body = got.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
@@ -161,6 +163,14 @@ def _some(connection: socket.socket) -> bytes:
     if not data:
         raise ConnectionResetError("closed in the middle of an answer")
     return data
+
+
+def _told(answer: bytes) -> dict[str, Any]:
+    """Raises ValueError: cut off, or said by something else than DynamoDB."""
+    told = json.loads(answer)
+    if not isinstance(told, dict):
+        raise ValueError(f"an answer that is no object: {answer[:100]!r}")
+    return told
 
 
 def _refusal(status: int, body: bytes) -> tuple[str, str]:

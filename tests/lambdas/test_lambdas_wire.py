@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -155,6 +157,28 @@ def test_a_throttled_call_is_tried_again_and_a_refused_one_is_not(cloud: Any, ta
     with pytest.raises(WorldFailed, match="not you"):
         wire.call("Query", query("NODE#demo#counter"))
     assert table.refuse == []
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"", b"[]"])
+def test_an_answer_that_is_no_object_leaves_unknown_what_became_of_it(cloud: Any, table: type[Table], answer: bytes) -> None:
+    table.refuse.extend([(200, answer)] * wire.TRIES)
+
+    with pytest.raises(Unknown):
+        wire.call("Query", query("NODE#demo#counter"))
+
+
+def test_a_head_without_end_is_not_read_for_ever() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        threading.Thread(target=_chatter, args=(theirs,), daemon=True).start()
+        with pytest.raises(ValueError, match="a head of more than"):
+            wire._answer(ours)
+
+
+def _chatter(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        for _ in range(100):
+            connection.sendall(b"x-more: " + b"x" * 65536)
 
 
 def test_no_answer_leaves_unknown_what_became_of_it(
