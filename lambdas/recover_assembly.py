@@ -22,6 +22,7 @@ from lambdas.recording import Recorder
 
 STEPS_MAX = 500  # a call of a minute takes some hundred; more would be a bug that spins
 HAND_OVER_DELAY_S = 2
+HOLDS_MAX = 5  # steps in one call to hold a group or let it go on: what Auto Scaling tells of itself may be behind what it was told
 TELLING_S = 20  # how long its end is left to the call that wrote it; tick finds out within the minute when that one died
 HAND_OVER_GRACE_S = 30  # how late our own message may come before anybody else takes the incident up
 
@@ -99,7 +100,7 @@ class _Driver:
     fresh: dict[str, FreshLook] = field(default_factory=dict)
     front: Front | None = None
     said: str = ""
-    may_hold: bool = True
+    holds: int = HOLDS_MAX
     record: Recorder = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,11 +158,13 @@ class _Driver:
     def _hold(self, view: View) -> bool:
         """Auto Scaling, as operators and the last incident want it; where it cannot be held nothing waits for it, and tick comes again."""
         try:
-            return self.may_hold and holding.settle(self.watched, view, self.watched.policy)
+            held = self.holds > 0 and holding.settle(self.watched, view, self.watched.policy)
         except WorldFailed as error:
             log.say(ME, f"Auto Scaling is left as it is: {error}", assembly=self.watched.name)
-            self.may_hold = False
+            self.holds = 0
             return False
+        self.holds -= held
+        return held
 
     # --- performing ---------------------------------------------------------------------------------
 

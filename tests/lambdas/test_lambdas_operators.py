@@ -117,6 +117,23 @@ def test_a_group_that_cannot_be_held_does_not_hold_a_recovery_up(cloud: Any, mon
     assert cloud.state(old) == "terminated"
 
 
+def test_a_group_that_takes_no_note_of_being_held_does_not_hold_a_recovery_up(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Auto Scaling tells of itself may be behind what it was told."""
+    calls: list[object] = []
+    old = serving(cloud)
+    cloud.frozen(old)
+    cloud.client("autoscaling").suspend_processes(AutoScalingGroupName="counter-group", ScalingProcesses=["Launch"])
+    table.put_held(Held(revision=1, processes=("Launch",), reason="x"), "demo", "counter")
+    monkeypatch.setattr(groups, "resume", lambda *given: calls.append(given))
+    monkeypatch.setattr(table, "put_held", lambda *_: None)
+    admitted_when_old_is_gone(cloud, old)
+
+    run(cloud, cloud.event("alarm_action"))
+
+    assert cloud.state(old) == "terminated"
+    assert 1 <= len(calls) <= 5
+
+
 def test_a_spent_budget_holds_launches_too_until_somebody_has_looked(cloud: Any) -> None:
     old = serving(cloud)
     entries = tuple(
