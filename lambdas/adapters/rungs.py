@@ -10,8 +10,6 @@ from core.incident import Incident, State
 from core.rung import NOTHING, DatabaseState, RungSeen, Sister, being_replaced, call_for, follows, is_open, leads, seen_of, taken_down_first
 from lambdas.adapters import databases, register, table
 
-CALL_S = 3600.0  # an older one is over: every incident ends within an hour (core.policy)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
@@ -34,7 +32,8 @@ def _leader(watched: Watched, incident: Incident | None, budget: Budget, now_ms:
     """Of the rung that this assembly is tied to, or is called to."""
     if incident is not None and is_open(incident) and incident.ladder:
         return _incident(watched.deployable, incident.leader, incident.ladder) if follows(incident) else None
-    call = call_for(budget, watched.deployable, watched.name, since_ms=now_ms - CALL_S * 1000)
+    since_ms = now_ms - watched.policy.incident_s * 1000  # an older one is over: every incident ends in that time
+    call = call_for(budget, watched.deployable, watched.name, since_ms=since_ms)
     if call is None or (incident is not None and incident.ladder == call.incident):
         return None
     return _incident(watched.deployable, call.assembly, call.incident)

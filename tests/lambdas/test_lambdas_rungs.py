@@ -1,0 +1,31 @@
+"""What an assembly's call sees of a deployable's rung: the leading incident, for as long as that one may be open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from core.budget import Budget, Entry
+from core.case import NEVER_FAILED
+from core.incident import State, incident_item
+from core.policy import Policy
+from lambdas.adapters import register, rungs, table
+
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize(("incident_s", "hears"), [(3600.0, False), (6 * 3600.0, True)])
+def test_a_rung_calls_for_as_long_as_its_leading_incident_may_last(cloud: Any, incident_s: float, hears: bool) -> None:
+    called_ms = cloud.now_ms - 2 * HOUR_MS
+    entry = Entry(at_ms=called_ms, deployable="demo", assembly="database", incident="0-i-1", replaced=True, rung=True, along=("counter",))
+    leader = replace(
+        NEVER_FAILED, deployable="demo", assembly="database", id="0-i-1", ladder="0-i-1", leader="database", state=State.ISOLATING
+    )
+    table.put(incident_item(leader))
+    watched = replace(register.find("demo", "counter"), policy=Policy(incident_s=incident_s))
+
+    seen = rungs.look(watched, None, Budget(entries=(entry,)), cloud.now_ms)
+
+    assert (seen.leader is not None) == hears
