@@ -26,7 +26,7 @@ from agent.systemd import notifier_from_environment
 from agent.why import why
 from core import names
 from core.database import Auth, Database, Whereabouts, parse_whereabouts
-from core.hosts import parse_neighbours
+from core.node.hosts import parse_neighbours
 from core.settings import BadSettings, NodeSettings
 
 ABOUT = """\

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from agent.log import Log
 from agent.systemd import Notifier
-from core.node import Concluded, Memory
-from core.supervision import History
+from core.node.decision import Concluded, Memory
+from core.node.supervision import History
 
 _NO_HISTORY = History()
 

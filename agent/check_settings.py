@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.probes import check_probe
 from core.application import HaPort
 from core.bounds import OFF, CounterRule, Counters
-from core.ha_properties import PREFIX, ha_from_properties, parse_properties
+from core.node.ha_properties import PREFIX, ha_from_properties, parse_properties
 from core.settings import BadSettings, NodeSettings, parse_node_settings
 
 PROPERTIES = ".properties"

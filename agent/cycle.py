@@ -1,4 +1,4 @@
-"""Observe, decide (core.node), perform: the one loop that changes anything on a node."""
+"""Observe, decide (core.node.decision), perform: the one loop that changes anything on a node."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from agent.off_loop import Shortage
 from agent.runs import reap_orphans
 from agent.supervised import Supervised
 from agent.systemd import Notifier
-from core.node import AskReplacement, Concluded, Decision, GiveUp, Memory, Seen, Snapshot, Start, Stop, decide, next_deadline_s
+from core.node.decision import AskReplacement, Concluded, Decision, GiveUp, Memory, Seen, Snapshot, Start, Stop, decide, next_deadline_s
+from core.node.supervision import History
 from core.records import Phase
 from core.settings import NodeSettings
-from core.supervision import History
 
 CYCLE_S_MAX = 5.0  # nothing happens for so long: look all the same, and feed the watchdog
 STUCK_AFTER_S = 8.0  # without a completed cycle the agent is not alive; the unit's watchdog waits a little longer

@@ -37,7 +37,7 @@ from agent.volume import open_volume
 from agent.watchers import watch_permit, watch_target_state
 from core import names
 from core.model import Assembly, FrontKind
-from core.node import Memory
+from core.node.decision import Memory
 from core.settings import NodeSettings
 
 

@@ -11,7 +11,7 @@ from agent.address_watch import Lookup, NoAddress, resolve
 from agent.cycle import Cycle
 from agent.log import Log
 from core.database import Engine, Whereabouts
-from core.database_outage import ANSWER_S, EVERY_S, Heard, after_question
+from core.node.database_outage import ANSWER_S, EVERY_S, Heard, after_question
 
 # A server whose kernel completes handshakes may hang all the same, so that it is asked for its first byte.
 # PostgreSQL: an SSLRequest, answered by one byte, S or N, before anybody logs in

@@ -13,13 +13,13 @@ from agent.beat import until_beat_s
 from agent.measure import Meter
 from agent.probes import ProbeContext, ask
 from agent.runs import RunState
-from core import thresholds
 from core.application import Application, Probe, ProbeKind
-from core.counters import CountWindow, after_counts, judge_counts
-from core.health import Outcome, ProbeHealth, ProbeResult, Recent, after_result, busy_since, judge, remember
 from core.model import Verdict
-from core.saturation import saturated
-from core.thresholds import Measures, ThresholdStates
+from core.node import thresholds
+from core.node.counters import CountWindow, after_counts, judge_counts
+from core.node.health import Outcome, ProbeHealth, ProbeResult, Recent, after_result, busy_since, judge, remember
+from core.node.saturation import saturated
+from core.node.thresholds import Measures, ThresholdStates
 
 # While a run has not been seen healthy its probes ask so often, so that readiness is noticed at once; a start that takes
 # long is asked less often the longer it takes, so that it is noticed within so large a part of the time it took.
@@ -29,7 +29,7 @@ STARTING_PROGRAM_EVERY_S = 0.5  # a question that starts a program costs the mac
 MEASURE_EVERY_S = 10.0
 MEASURE_CLOSELY_S = 1.0  # where a threshold or a counter waits for it
 FRESH_S = 0.1  # measures so young excuse a timeout; older ones are taken again, for it may have been stopped since
-# How the application's own monitor action counts: one "not running" may be a slip (see core.health), two are not.
+# How the application's own monitor action counts: one "not running" may be a slip (see core.node.health), two are not.
 # How often it is asked is the application's own.
 MONITOR = Probe(process="monitor action", every_s=10.0, timeout_s=10.0, rise=1, fall=2)
 

@@ -12,7 +12,7 @@ from collections import deque
 from pathlib import Path
 
 from agent.ha_port import HaServer
-from core.ha_port import Told, one_line
+from core.node.ha_port import Told, one_line
 
 FILE_BYTES_MAX = 1 << 20
 FILES_KEPT = 3  # besides the one that is written

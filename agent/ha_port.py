@@ -1,4 +1,4 @@
-"""The HA port on a socket: an asyncio server around core.ha_port."""
+"""The HA port on a socket: an asyncio server around core.node.ha_port."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from agent.connection import WRITE_BUFFER_BYTES, Connection
 from agent.serving import Server
-from core.ha_port import ERRORS_MAX, LineReader, LineTooLong, View, answer
+from core.node.ha_port import ERRORS_MAX, LineReader, LineTooLong, View, answer
 
 IDLE_S = 60.0  # a person at a terminal thinks for so long; a prober asks and closes
 NODE_CONNECTIONS_MAX = 1100  # a thousand who stay, and room for those who ask and leave

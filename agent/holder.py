@@ -8,12 +8,12 @@ from typing import Any
 from agent import operators
 from agent.cycle import Cycle
 from agent.examiner import Question
-from core import ha_port
 from core.model import Verdict
-from core.node import Hold
+from core.node import ha_port
+from core.node.decision import Hold
+from core.node.supervision import History, penalty_now
+from core.node.thresholds import name as name_of_threshold
 from core.records import Phase
-from core.supervision import History, penalty_now
-from core.thresholds import name as name_of_threshold
 
 SERVING = (Phase.STARTING, Phase.RUNNING)
 

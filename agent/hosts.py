@@ -12,8 +12,8 @@ from enum import Enum
 from pathlib import Path
 
 from agent.log import Log, Once
-from core.hosts import NO_NEIGHBOURS, meanings, with_block
 from core.model import HostName
+from core.node.hosts import NO_NEIGHBOURS, meanings, with_block
 
 PATH = Path("/etc/hosts")
 BYTES_MAX = 4 << 20  # a blocker's list of advertisers has some hundred thousand lines; more is no hosts file of a server

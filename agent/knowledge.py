@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from core.database_outage import Heard
-from core.node import Hold
+from core.node.database_outage import Heard
+from core.node.decision import Hold
 from core.records import Permit
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.runs.state import RunIdentity
-from core.node import Hold
-from core.supervision import History
+from core.node.decision import Hold
+from core.node.supervision import History
 
 APPLICATIONS_MAX = 1000
 FAILURES_WRITTEN_MAX = 100  # of each application; a tolerance of more is counted from fewer after a restart of the agent

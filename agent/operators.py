@@ -11,7 +11,7 @@ from dataclasses import replace
 from agent.cycle import Cycle
 from agent.ports import Trouble
 from core.model import Application, Verdict
-from core.node import Hold
+from core.node.decision import Hold
 from core.records import Phase
 
 # One that nobody asks anything is up while it runs; so that a program which ends at once is not called up, it must run so long.

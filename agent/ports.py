@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from core.database import Credentials
-from core.ha_port import View
+from core.node.ha_port import View
 from core.records import Permit, Report, Request
 
 

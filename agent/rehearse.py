@@ -1,4 +1,4 @@
-"""python -m agent rehearse: plays a recording (core.observations) to the decisions that the agent makes, and prints them."""
+"""python -m agent rehearse: plays a recording (core.node.observations) to the decisions that the agent makes, and prints them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
-from core.observations import BadObservation, settings_of
-from core.rehearsal import rehearse
+from core.node.observations import BadObservation, settings_of
+from core.node.rehearsal import rehearse
 from core.settings import NodeSettings
 
 LINE_BYTES_MAX = 200_000

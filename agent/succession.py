@@ -11,7 +11,7 @@ from agent.log import Log
 from agent.notes import Note, Notes
 from agent.runs import CannotTell, RunState, adopt
 from core.application import Application, Run
-from core.node import Memory
+from core.node.decision import Memory
 
 CLEANED_S = 5.0  # how long a start waits for what is left of an application that is no more in the settings
 

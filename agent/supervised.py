@@ -20,8 +20,8 @@ from agent.probes import ProbeContext
 from agent.runs import CannotTell, RunState, adopt, start
 from agent.runs.proc import ticks_now
 from core.model import Application, Verdict
-from core.node import Hold, Seen
-from core.supervision import History
+from core.node.decision import Hold, Seen
+from core.node.supervision import History
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TELL_AGAIN_S = 5.0  # whether a former run lives is asked again so often, until it can be told

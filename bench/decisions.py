@@ -16,8 +16,8 @@ from typing import Any
 
 from bench.table import HEADER, Row
 from core.policy import Policy
-from core.recovery import next_step
-from core.snapshot import View
+from core.recovery.machine import next_step
+from core.recovery.snapshot import View
 from tests.core.some_views import some_view
 
 LIMIT = 50

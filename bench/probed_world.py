@@ -139,7 +139,7 @@ def report(n: int) -> str:
 
 
 def fleet(nodes: int) -> dict[str, Any]:
-    """What tick tells of them, as core.register writes it."""
+    """What tick tells of them, as core.watching.register writes it."""
     told: dict[str, Any] = {"v": 1, "c": {}, "d": {}}
     entry = {"ha": HA_PORT, "http": HTTP_PORT, "f": "none", "p": [], "g": 120.0, "t": [2, 3600.0], "o": "report"}
     for n in range(nodes):

@@ -24,7 +24,7 @@ from typing import Any
 from bench import probed_world
 from bench.capped import capped
 from bench.table import HEADER, Row
-from core.costs import SECONDS_A_MONTH, Rates
+from core.estimate.lines import SECONDS_A_MONTH, Rates
 from spec.rates import load_rates
 
 ROOT = Path(__file__).resolve().parent.parent

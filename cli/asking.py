@@ -13,10 +13,10 @@ from cli.state_table import Aws, Place, Table, WroteFirst, read, trouble
 from cli.status import intent_words, intents_of
 from cli.telling import print_json
 from core import names
-from core.incident import Incident, State
-from core.intents import EVERY, BadIntent, Intent, Kind, asked, intent_item, intent_sk, parse_intent, taken_back
 from core.items import parse_permit
 from core.plain import to_plain
+from core.recovery.incident import Incident, State
+from core.recovery.intents import EVERY, BadIntent, Intent, Kind, asked, intent_item, intent_sk, parse_intent, taken_back
 
 WITHIN = "the minute's sweep heeds it, so within a minute"
 

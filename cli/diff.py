@@ -20,8 +20,8 @@ import spec
 from cli import programs
 from cli.programs import ROOT, Trouble
 from core import names
+from core.estimate.recovery_times import expected
 from core.model import Deployable
-from core.recovery_times import expected
 from core.template_changes import ROLLS, Change, Effect, changes
 from spec.rates import load_rates
 
@@ -39,7 +39,7 @@ exit status, as of diff(1): 0 nothing differs; 1 something does; 2 it could not 
 SAME, DIFFERS = 0, 1
 SYNTH_S = 300.0
 _PATIENCE = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 2})
-LOST = "the machine is gone"  # core.recovery_times: what a node that is replaced costs clients, less its being noticed
+LOST = "the machine is gone"  # core.estimate.recovery_times: what a node that is replaced costs clients, less its being noticed
 
 
 def add_options(command: argparse.ArgumentParser) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import spec
-from core.costs import Estimate, Group, Line, Total
-from core.estimating import NOT_COUNTED, estimate, estimate_foundation
-from core.recovery_database import expected_of_database
-from core.recovery_times import Expected, expected
+from core.estimate.estimating import NOT_COUNTED, estimate, estimate_foundation
+from core.estimate.lines import Estimate, Group, Line, Total
+from core.estimate.recovery_database import expected_of_database
+from core.estimate.recovery_times import Expected, expected
 from core.zonal import zone_words
 from spec.rates import Published, load_rates
 

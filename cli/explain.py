@@ -9,10 +9,10 @@ from cli.programs import Trouble
 from cli.state_table import Aws, Place, Table, read
 from cli.telling import at, long, print_json, rows
 from core import names
-from core.explaining import inputs
-from core.incident import Incident
 from core.plain import to_plain
-from core.trace import Decided, parse_decided, steps_of
+from core.recovery.incident import Incident
+from core.report.explaining import inputs
+from core.report.trace import Decided, parse_decided, steps_of
 
 ABOUT = """\
 Tell why each step of an incident was taken, from the record that was written while it was decided: which rule chose the step,

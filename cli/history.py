@@ -10,8 +10,8 @@ from cli.programs import Trouble
 from cli.state_table import Aws, Place, Table, read
 from cli.telling import at, long, print_json
 from core import names
-from core.incident import Incident, incident_item, parse_incident
-from core.notices import needs_person
+from core.recovery.incident import Incident, incident_item, parse_incident
+from core.report.notices import needs_person
 
 ABOUT = """\
 List what happened to a deployable, newest first: its incidents, with how each ended and how long each part of it took, and

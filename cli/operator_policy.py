@@ -5,7 +5,7 @@ from __future__ import annotations
 from cli.programs import Trouble
 from cli.state_table import Place
 from cli.telling import print_json
-from core.operating import operator_policy
+from core.report.operating import operator_policy
 
 ABOUT = """\
 Print the IAM policy that an operator needs for these commands: read what the state table says of this deployable, write

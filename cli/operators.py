@@ -12,7 +12,7 @@ from typing import Any
 from cli import asking, explain, history, operator_policy, replay, show, status
 from cli.asking import Words
 from cli.state_table import Asked, Aws, Place, deployable_name, find
-from core.intents import EVERY, LONGEST_S, Kind
+from core.recovery.intents import EVERY, LONGEST_S, Kind
 from spec.values import duration_text, seconds
 
 _PAUSE = """\

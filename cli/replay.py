@@ -12,11 +12,11 @@ from cli.explain import recorded
 from cli.programs import Trouble
 from cli.state_table import Aws, Place, Table
 from cli.telling import print_json
-from core.incident import Incident
 from core.plain import NotPlain
 from core.policy import Policy
-from core.replaying import Differs, first_difference
-from core.trace import Decided, overridden, to_full
+from core.recovery.incident import Incident
+from core.report.replaying import Differs, first_difference
+from core.report.trace import Decided, overridden, to_full
 from spec.document import Unreadable, parse
 
 ABOUT = """\

@@ -8,8 +8,8 @@ from cli.history import durations, find_incident
 from cli.state_table import Aws, Place, Table
 from cli.telling import at, print_json, rows
 from core import names
-from core.incident import Incident, incident_item
-from core.notices import needs_person
+from core.recovery.incident import Incident, incident_item
+from core.report.notices import needs_person
 
 ABOUT = """\
 Tell all of one incident: why, who noticed, which node, how long each part took, what happened second by second, and where the

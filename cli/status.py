@@ -13,16 +13,16 @@ from cli.programs import Trouble
 from cli.state_table import Aws, Place, Table, read
 from cli.telling import ago, at, clock, long, print_json, rows
 from core import names
-from core.budget import WINDOW_SK, Budget, parse_budget
-from core.holding import HOLD, Held, parse_held
-from core.incident import Incident, parse_incident
-from core.intents import Intent, parse_intent
 from core.items import parse_looks, parse_permit, parse_report
+from core.lifecycle.holding import HOLD, Held, parse_held
 from core.model import Verdict
-from core.outlook import not_serving, report_age_s, without_expired
 from core.plain import to_plain
 from core.policy import Policy, policy_of
 from core.records import Looks, Permit, Report
+from core.recovery.budget import WINDOW_SK, Budget, parse_budget
+from core.recovery.incident import Incident, parse_incident
+from core.recovery.intents import Intent, parse_intent
+from core.recovery.outlook import not_serving, report_age_s, without_expired
 
 ABOUT = """\
 Tell how a deployable stands, from the state table: for each assembly who holds the permit, what its node says of itself and

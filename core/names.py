@@ -95,7 +95,7 @@ def foundation_parameter(foundation: str, what: str) -> str:
 
 
 def register_path(foundation: str) -> str:
-    """Below it each deployable says what is to be watched: core.register."""
+    """Below it each deployable says what is to be watched: core.watching.register."""
     return f"/{PRODUCT}/{foundation}/deployables"
 
 
@@ -105,7 +105,7 @@ ENV_BUCKET = "UNDERSTUDY_BUCKET"
 ENV_TOPIC = "UNDERSTUDY_TOPIC_ARN"
 ENV_TICK_QUEUE = "UNDERSTUDY_TICK_QUEUE_URL"
 ENV_RECOVER_QUEUE = "UNDERSTUDY_RECOVER_QUEUE_URL"
-FLEET_FILE = "fleet.json"  # in the functions' archive: what this foundation watches (core.fleet)
+FLEET_FILE = "fleet.json"  # in the functions' archive: what this foundation watches (core.watching.fleet)
 ENV_NETWORK = "UNDERSTUDY_NETWORK"  # the address range of the nodes' network
 ENV_FRONTS = "UNDERSTUDY_FRONTS"  # JSON {assembly: {"kind", "ports", and what that kind needs}}
 ENV_DATABASES = "UNDERSTUDY_DATABASES"  # JSON {database instance: deployable}, for record_event

@@ -1,6 +1,6 @@
 """Frozen values as plain JSON and back, by their own fields and types: what equals its default is left out, what is not known ignored.
 
-For what is written down to be decided again later (core.trace), not for what machines tell each other: that is core.items.
+For what is written down to be decided again later (core.report.trace), not for what machines tell each other: that is core.items.
 """
 
 from __future__ import annotations

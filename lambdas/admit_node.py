@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core import admission, names
+from core import names
 from core.items import BadRecord, looks_item, report_item
+from core.lifecycle import admission
+from core.lifecycle.rollout import word_for
 from core.model import BALANCERS, FrontKind
-from core.rollout import word_for
-from core.snapshot import FreshLook, View
-from core.wakes import HookWake
+from core.recovery.snapshot import FreshLook, View
+from core.watching.wakes import HookWake
 from lambdas.adapters import clock, deploys, environment, evidence, functions, groups, log, table, world
 from lambdas.adapters.clients import Lost, Unknown, WorldFailed
 from lambdas.adapters.patience import Patience

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from core import announcements, names
-from core.changes import ME
-from core.incident import Incident
+from core import names
+from core.recovery.changes import ME
+from core.recovery.incident import Incident
+from core.report import announcements
 from lambdas.adapters import bus, clock, emf, log
 from lambdas.adapters.clients import WorldFailed
 

@@ -1,11 +1,11 @@
-"""Holds Auto Scaling still, or lets it go on, as core.holding says: for a pause, and after what would only repeat itself."""
+"""Holds Auto Scaling still, or lets it go on, as core.lifecycle.holding says: for a pause, and after what would only repeat itself."""
 
 from __future__ import annotations
 
-from core.fleet import Watched
-from core.holding import Hold, Release, change, told
+from core.lifecycle.holding import Hold, Release, change, told
 from core.policy import Policy
-from core.snapshot import View
+from core.recovery.snapshot import View
+from core.watching.fleet import Watched
 from lambdas.adapters import groups, log, table
 
 ME = "recover_assembly"

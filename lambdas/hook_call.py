@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from core.wakes import BadEvent, HookWake, hook_wake
+from core.watching.wakes import BadEvent, HookWake, hook_wake
 from lambdas.adapters import log, world
 
 

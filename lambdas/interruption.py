@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from core.changes import ME
-from core.fleet import Watched
-from core.interruption import left_alone
+from core.lifecycle.interruption import left_alone
+from core.recovery.changes import ME
+from core.watching.fleet import Watched
 from lambdas.adapters import groups, log, world
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from core.changes import with_evidence, with_fence
-from core.incident import Incident
 from core.items import looks_item, report_item, request_item
 from core.model import BALANCERS
-from core.snapshot import View
+from core.recovery.changes import with_evidence, with_fence
+from core.recovery.incident import Incident
+from core.recovery.snapshot import View
 from lambdas.adapters import clock, evidence, fronts, groups, instances
 from lambdas.adapters.balancers import BalancerFront
 from lambdas.adapters.clients import WorldFailed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.wakes import assembly_named
+from core.watching.wakes import assembly_named
 from lambdas.adapters import clock, fronts, log, table, volume, world
 from lambdas.adapters.instances import NotYet
 

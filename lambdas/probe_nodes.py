@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core import names
-from core.fleet import Watched
 from core.items import BadRecord
 from core.model import Verdict
-from core.outlook import answers, healthy_value, report_age_s, with_look, without_expired
 from core.records import Looks, Report
-from core.sweep import SWEEP_LATE_S
-from core.wakes import BadEvent, message_body
+from core.recovery.outlook import answers, healthy_value, report_age_s, with_look, without_expired
+from core.watching.fleet import Watched
+from core.watching.sweep import SWEEP_LATE_S
+from core.watching.wakes import BadEvent, message_body
 from lambdas.adapters import clock, emf, log, register, sweeping, table, world
 from lambdas.adapters.asking import Address, look_at_all
 from lambdas.adapters.clients import WorldFailed

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from core.incident import incident_id
 from core.policy import Policy
-from core.snapshot import View
-from core.steps import Decision, Open, Tell
-from core.trace import Decided, decided, decided_item, together
+from core.recovery.incident import incident_id
+from core.recovery.snapshot import View
+from core.recovery.steps import Decision, Open, Tell
+from core.report.trace import Decided, decided, decided_item, together
 from lambdas.adapters import log, table
 from lambdas.adapters.clients import WorldFailed
 

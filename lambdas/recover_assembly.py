@@ -1,4 +1,4 @@
-"""The incident's hands: does what core.recovery says next, until the incident ends or this call's time is up."""
+"""The incident's hands: does what core.recovery.machine says next, until the incident ends or this call's time is up."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core import changes, names, recovery, steps
-from core.changes import ME
-from core.fleet import Watched
-from core.incident import Incident, noted
+from core import names
 from core.items import BadRecord
-from core.notices import notice
-from core.snapshot import FreshLook, Front, View
-from core.wakes import BadEvent, Wake, recovery_wakes
+from core.recovery import changes, steps
+from core.recovery import machine as recovery
+from core.recovery.changes import ME
+from core.recovery.incident import Incident, noted
+from core.recovery.snapshot import FreshLook, Front, View
+from core.report.notices import notice
+from core.watching.fleet import Watched
+from core.watching.wakes import BadEvent, Wake, recovery_wakes
 from lambdas import announcing, holding, interruption, isolation, repairs, rung_hands
 from lambdas.adapters import clock, environment, groups, instances, log, queues, register, table, topic, world
 from lambdas.adapters.clients import Lost, WorldFailed

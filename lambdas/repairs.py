@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.history import BadEvent, entry_item, machine_entry, repaired_machines
+from core.report.history import BadEvent, entry_item, machine_entry, repaired_machines
 from lambdas.adapters import instances, log, register, table
 
 ME = "recover_assembly"

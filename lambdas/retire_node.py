@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core import names, retirement
+from core import names
 from core.items import looks_item, report_item
-from core.snapshot import View
-from core.wakes import HookWake
+from core.lifecycle import retirement
+from core.recovery.snapshot import View
+from core.watching.wakes import HookWake
 from lambdas.adapters import clock, evidence, groups, log, world
 from lambdas.adapters.clients import WorldFailed
 from lambdas.adapters.patience import Patience

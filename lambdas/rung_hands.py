@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core import names
-from core.changes import with_called, with_reboot, with_retired
-from core.incident import Incident
+from core.recovery.changes import with_called, with_reboot, with_retired
+from core.recovery.incident import Incident
 from lambdas.adapters import clock, databases, environment, groups, queues
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from core import names
-from core.fleet import Watched
 from core.items import BadRecord
 from core.model import FrontKind
-from core.sweep import SWEEP_OFFSETS_S, Handler, Waking, wakings
+from core.watching.fleet import Watched
+from core.watching.sweep import SWEEP_OFFSETS_S, Handler, Waking, wakings
 from lambdas.adapters import alarms, clock, environment, fronts, functions, log, queues, register, volume, world
 from lambdas.adapters.clients import WorldFailed
 

@@ -1,16 +1,17 @@
-"""A node: the shipped decisions (core.node) over an application that does what the history says."""
+"""A node: the shipped decisions (core.node.decision) over an application that does what the history says."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core import ha_port, names
+from core import names
 from core.items import parse_permit, report_item, request_item
 from core.model import Assembly, Verdict
-from core.node import AskReplacement, Concluded, GiveUp, Memory, Snapshot, Start, Stop, decide, next_deadline_s
-from core.outlook import OK, SAYS
+from core.node import ha_port
+from core.node.decision import AskReplacement, Concluded, GiveUp, Memory, Snapshot, Start, Stop, decide, next_deadline_s
 from core.records import ApplicationReport, Permit, Phase, Report, Request
+from core.recovery.outlook import OK, SAYS
 from lambdas.adapters.table import _stored, plain_item
 from simulation.application import Application
 
@@ -226,7 +227,7 @@ class Agent:
     # --- looked at from outside --------------------------------------------------------------------------------------------
 
     def answers(self) -> tuple[str, str] | None:
-        """What its HA port and its HTTP say, as core.outlook words them; None when nobody is there to say anything."""
+        """What its HA port and its HTTP say, as core.recovery.outlook words them; None when nobody is there to say anything."""
         if not self.up or not self.machine.thinks or self.probes_cuts or self.concluded is None:
             return None
         told = ha_port.Told(self.concluded.verdict, self.concluded.reason)

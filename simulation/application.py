@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.model import Verdict
-from core.node import Seen
+from core.node.decision import Seen
 
 if TYPE_CHECKING:
     from simulation.agent import Agent

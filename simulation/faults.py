@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
-from core.intents import Kind
+from core.recovery.intents import Kind
 from simulation import faults_around as around
 from simulation import faults_nodes as nodes
 from simulation.agent import Agent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from core.intents import Kind
+from core.recovery.intents import Kind
 from simulation.agent import Agent
 from simulation.fault import Fault, Undo, group_of, nothing
 from simulation.people import say

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from core import names
 from core.application import Run
-from core.fleet import fleet_file, fleet_to_json
 from core.model import Application, Assembly, Deployable, Front, Tolerance
+from core.watching.fleet import fleet_file, fleet_to_json
 
 if TYPE_CHECKING:
     from simulation.world import World

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from core import names
-from core.incident import State
-from core.intents import Kind
 from core.model import FrontKind, OnDisagreement
 from core.policy import DEFAULT
+from core.recovery.incident import State
+from core.recovery.intents import Kind
 from simulation.agent import Agent
 from simulation.application import Health
 from simulation.events import Post

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from boto3.dynamodb.types import TypeSerializer
 
-from core.intents import Kind, asked, intent_item
+from core.recovery.intents import Kind, asked, intent_item
 from simulation.table import Table
 
 

@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from core.outlook import judge_look
 from core.records import Look
-from core.register import heard, read_register
+from core.recovery.outlook import judge_look
+from core.watching.register import heard, read_register
 from lambdas import probe_nodes
 from lambdas.adapters import asking, clients, clock, dns, emf, environment, fronts, log, register, sweeping, table, wire
 from simulation.schedule import task
@@ -107,7 +107,7 @@ def _looks(addresses: Iterable[asking.Address], *, now_ms: Callable[[], int]) ->
 
 
 def _look(address: asking.Address, *, now_ms: Callable[[], int]) -> Look:
-    """core.outlook's words for what the node at the address says; silence costs its whole timeout, once for all of a sweep."""
+    """core.recovery.outlook's words for what the node at the address says; silence costs its whole timeout, once for all of a sweep."""
     world = current()
     answers = world.ask_node(address.host)
     caller = task()

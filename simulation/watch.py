@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core import names
-from core.incident import Cause, Incident, parse_incident
 from core.model import Verdict
 from core.policy import Policy
 from core.records import Look, Phase
+from core.recovery.incident import Cause, Incident, parse_incident
 from lambdas.adapters.table import plain_item
 from simulation.machines import ALIVE, Machine
 from simulation.schedule import task

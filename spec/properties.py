@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.application import HaPort
 from core.bounds import Counters
-from core.ha_properties import PREFIX, ha_from_properties, parse_properties
+from core.node.ha_properties import PREFIX, ha_from_properties, parse_properties
 from core.settings import BadSettings
 
 TEXT_CHARS_MAX = 65_536

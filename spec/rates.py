@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from core.costs import Rate, Rates
-from core.recovery_times import Delay
+from core.estimate.lines import Rate, Rates
+from core.estimate.recovery_times import Delay
 from spec import document
 from spec.document import Unreadable
 from spec.problems import Problem, SpecError, key_text, value_text

@@ -81,7 +81,7 @@ def files_of(folder: Path, prefix: str) -> Iterator[Entry]:
 def lambdas_bundle(path: Path, fleet: str | None = None, root: Path = ROOT) -> Published:
     """One archive for all functions: lambdas/ and core/ under their own names; boto3 comes with the runtime.
 
-    fleet: whom they watch (core.fleet); None where that is registered elsewhere.
+    fleet: whom they watch (core.watching.fleet); None where that is registered elsewhere.
     """
     entries = [*files_of(root / "lambdas", "lambdas/"), *files_of(root / "core", "core/")]
     if fleet is None:

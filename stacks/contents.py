@@ -11,8 +11,8 @@ from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from core import names
-from core.hosts import neighbours_to_text
 from core.model import Assembly, Deployable
+from core.node.hosts import neighbours_to_text
 from core.settings import node_settings_to_json
 from stacks.bootstrap import Item, release_of, user_data
 from stacks.bundle import Published, artifact_bundle, published

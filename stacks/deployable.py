@@ -12,9 +12,9 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct, IDependable
 
 from core import names
-from core.fleet import fleet_file
 from core.model import Assembly, Deployable
 from core.state_words import kept_words
+from core.watching.fleet import fleet_file
 from core.zonal import zone_words
 from stacks.alarms import Alarms, HealthyAlarms
 from stacks.assembly import NodeAssembly

@@ -14,8 +14,8 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from core import names
-from core.fleet import check_environment
 from core.model import Deployable
+from core.watching.fleet import check_environment
 from stacks import permissions as may
 from stacks.balancer import BalancerFront
 from stacks.foundation import Foundation

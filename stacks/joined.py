@@ -20,9 +20,9 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct, IDependable
 
 from core import names
-from core.fleet import fleet_to_json
 from core.model import Deployable, Network
-from core.register import FLEET, FRONTS
+from core.watching.fleet import fleet_to_json
+from core.watching.register import FLEET, FRONTS
 from stacks import permissions as may
 from stacks.front import Front, front_settings
 from stacks.network import Within, zones_of

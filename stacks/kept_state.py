@@ -8,7 +8,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
-from core.kept_manifest import state_prefix
+from core.kept.manifest import state_prefix
 from core.model import Assembly, Deployable
 from core.state import FORMER_KEPT_DAYS, Keep
 from stacks import permissions as may

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aws_cdk import CfnAutoScalingRollingUpdate, CfnCreationPolicy, CfnResource, CfnResourceSignal, CfnUpdatePolicy
 
+from core.lifecycle.rollout import create_timeout_s, iso_duration, update_pause_s
 from core.model import Assembly, Deployable
-from core.rollout import create_timeout_s, iso_duration, update_pause_s
 
 # What would change the group under CloudFormation's hands; Launch and Terminate are what it works with.
 # https://repost.aws/knowledge-center/auto-scaling-group-rolling-updates

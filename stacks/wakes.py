@@ -9,7 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from core import names
-from core.history import MACHINE_REPAIRS
+from core.report.history import MACHINE_REPAIRS
 from stacks.foundation import Foundation
 from stacks.functions import Functions, role_of
 from stacks.reach import Reach

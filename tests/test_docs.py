@@ -19,11 +19,11 @@ from agent.probes import check_probe
 from agent.rehearse import rehearse_file
 from core.application import Application, Run
 from core.bounds import Counters
-from core.ha_port import LineReader, Told, View, answer
 from core.model import Verdict
-from core.observations import parse, settings_of
+from core.node.ha_port import LineReader, Told, View, answer
+from core.node.observations import parse, settings_of
+from core.node.thresholds import Measures
 from core.settings import node_settings_to_json, parse_node_settings
-from core.thresholds import Measures
 from spec import load
 from spec.application import ApplicationSection
 from tests.agent.test_agent_haproxy import CONFIGURATION, HAPROXY

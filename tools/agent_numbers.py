@@ -16,9 +16,12 @@ from agent.http import server as http
 from agent.keeping import mark
 from agent.reporter import EVERY_S as REPORT_EVERY_S
 from agent.scripts import acting, monitoring
-from core import damping, names, node_leaving, node_running, supervision
-from core.ha_port import ERRORS_MAX, LINE_BYTES_MAX
+from core import names
 from core.model import Verdict
+from core.node import damping, supervision
+from core.node import leaving as node_leaving
+from core.node import running as node_running
+from core.node.ha_port import ERRORS_MAX, LINE_BYTES_MAX
 from core.records import Phase
 from tools.agent_words import Table
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from agent.runs.ocf_codes import ACTIVE, DEGRADED, WORDS, Code
 from agent.scripts import acting, monitoring
-from core import confidence
 from core.bounds import COUNTER_INTERVAL_S_MIN
-from core.ha_port import Told, View, answer, haproxy_words
-from core.ha_properties import DEFAULTS, ENABLED, PORT, ha_from_properties
 from core.model import Verdict
+from core.node import confidence
+from core.node.ha_port import Told, View, answer, haproxy_words
+from core.node.ha_properties import DEFAULTS, ENABLED, PORT, ha_from_properties
 from core.settings import BadSettings
 
 Row = tuple[str, ...]

@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from core.costs import Group, Total  # noqa: E402  # the repository is not installed: found by the line above
-from core.estimating import estimate  # noqa: E402
+from core.estimate.estimating import estimate  # noqa: E402
+from core.estimate.lines import Group, Total  # noqa: E402  # the repository is not installed: found by the line above
 from spec import load  # noqa: E402
 from spec.rates import load_rates  # noqa: E402
 from tools import deploy_policy  # noqa: E402

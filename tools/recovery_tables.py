@@ -9,9 +9,9 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from core.incident import ENDED  # noqa: E402  # the repository is not installed: found by the line above
 from core.policy import Policy  # noqa: E402
-from core.rules import ANY, NONE, RULES, Rule  # noqa: E402
+from core.recovery.incident import ENDED  # noqa: E402  # the repository is not installed: found by the line above
+from core.recovery.rules import ANY, NONE, RULES, Rule  # noqa: E402
 from tools.mutation import tables as mutation  # noqa: E402
 from tools.page import Tables, main, markdown  # noqa: E402
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from agent.keeping.keeper import Keeper
-from core.node import Kept, Memory
+from core.node.decision import Kept, Memory
 
 __all__ = ["Keeper", "StateKeeper"]
 

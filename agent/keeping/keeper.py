@@ -20,10 +20,10 @@ from agent.keeping.walk import NoFolder
 from agent.log import Log, Once
 from agent.off_loop import Shortage, Threads
 from agent.ports import Refused, Unreachable
-from core.kept_manifest import BadManifest
-from core.kept_rules import rest_s, trouble
-from core.kept_tree import BadTree
-from core.node import Kept, Memory
+from core.kept.manifest import BadManifest
+from core.kept.rules import rest_s, trouble
+from core.kept.tree import BadTree
+from core.node.decision import Kept, Memory
 
 T = TypeVar("T")
 WORK_S_MAX = 24 * 3600.0  # a first save of many gigabytes; whatever hangs in it has its own limit

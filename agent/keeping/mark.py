@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from core.kept_rules import Mark
+from core.kept.rules import Mark
 
 MARK_FILE = "kept.json"
 SAVED_FILE = "saved.json"

@@ -10,7 +10,7 @@ from agent.beat import set_within
 from agent.log import Log, Once
 from agent.off_loop import Shortage, Threads
 from agent.volume import CHECK_S, NoDevice, NotMounted, close_volume, open_volume
-from core.node import Kept, Memory
+from core.node.decision import Kept, Memory
 
 TRY_EVERY_S = 0.5  # the volume is attached meanwhile: our share of a recovery
 _TROUBLE = (NoDevice, NotMounted, OSError, LookupError, Shortage, TimeoutError)

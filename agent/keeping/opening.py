@@ -10,8 +10,8 @@ from pathlib import Path
 from agent.keeping.mark import read_mark, write_mark
 from agent.keeping.restoring import begin, restore
 from agent.keeping.saver import Saver, Superseded
-from core.kept_rules import Do, Mark, Opening, opening
-from core.kept_tree import BadTree
+from core.kept.rules import Do, Mark, Opening, opening
+from core.kept.tree import BadTree
 from core.state import State
 
 

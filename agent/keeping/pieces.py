@@ -10,7 +10,7 @@ from concurrent.futures import wait as wait_for
 
 from agent.keeping.store import Store
 from agent.off_loop import Shortage, Threads
-from core.kept_tree import Piece
+from core.kept.tree import Piece
 
 UPLOADS_MAX = 4  # with the one that is being read, five pieces of 4 MiB are in memory at most
 # What the applications keep of the network and the disk; a t4g.small has a baseline of some 16 MB/s and bursts to 600.

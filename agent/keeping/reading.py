@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agent.keeping.walk import Found, Picture, Signature, file_in, opened, signature, walk
-from core.kept_tree import CARRIED_BYTES_MAX, SMALL_BYTES_MAX, Entry, Kind, Piece, Tree, cut, too_much
+from core.kept.tree import CARRIED_BYTES_MAX, SMALL_BYTES_MAX, Entry, Kind, Piece, Tree, cut, too_much
 
 # The kernel stamps files by a clock that moves every 1 to 10 ms: a file that was stamped so shortly before it was read may
 # change again under the same stamp. It is read again a moment later, and if need be by the next save.

@@ -19,7 +19,7 @@ from pathlib import Path
 from agent.keeping.reading import Read
 from agent.keeping.walk import signature
 from agent.off_loop import Threads
-from core.kept_tree import Entry, Kind, Piece, Tree
+from core.kept.tree import Entry, Kind, Piece, Tree
 
 DOWNLOADS_MAX = 8  # pieces of 4 MiB in memory at once; a recovery waits for them
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

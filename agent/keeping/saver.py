@@ -13,9 +13,9 @@ from agent.keeping.pieces import Pieces
 from agent.keeping.reading import Read, Taken, take
 from agent.keeping.store import Absent, Overtaken, Store
 from agent.ports import Unreachable
-from core.kept_manifest import INDEX_CARRIED_MAX, Manifest, manifest_key, parse, pieces_prefix, to_bytes
-from core.kept_rules import Outcome, garbage, outcome, overtaken_by
-from core.kept_tree import PIECE_BYTES, BadTree, Piece, Tree, pack, stored_pieces, unpack
+from core.kept.manifest import INDEX_CARRIED_MAX, Manifest, manifest_key, parse, pieces_prefix, to_bytes
+from core.kept.rules import Outcome, garbage, outcome, overtaken_by
+from core.kept.tree import PIECE_BYTES, BadTree, Piece, Tree, pack, stored_pieces, unpack
 
 
 class Superseded(Exception):

@@ -1,4 +1,4 @@
-"""Adapter: what an application uses, as the kernel counts it, for core.thresholds and core.saturation."""
+"""Adapter: what an application uses, as the kernel counts it, for core.node.thresholds and core.node.saturation."""
 
 from agent.measure.meter import Meter
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from agent.measure.background import Background
-from core.thresholds import DiskUse
+from core.node.thresholds import DiskUse
 
 
 class Disks:

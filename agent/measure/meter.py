@@ -17,7 +17,7 @@ from agent.measure.process import Process, counts_by_size, open_files, open_file
 from agent.measure.waiting import Waiting
 from core.application import Application
 from core.bounds import ThresholdKind
-from core.thresholds import Measures
+from core.node.thresholds import Measures
 
 MEMBERS_MAX = 500  # some 20 us each
 PSS_UNWATCHED_S = 20.0  # where no threshold is set it is only told; the kernel walks all of its pages for it

@@ -15,7 +15,7 @@ from agent.probes.http import ask_http, header_of
 from agent.probes.process import ask_process
 from agent.probes.tcp import ask_tcp
 from core.application import Probe, ProbeKind
-from core.health import Outcome, ProbeResult
+from core.node.health import Outcome, ProbeResult
 from core.settings import BadSettings
 
 # Our own shortage, not the application's failure.

@@ -21,7 +21,7 @@ from agent.runs.proc import Process
 from agent.runs.settling import settle
 from agent.runs.state import CannotTell, Changed, RunIdentity
 from core.application import Application
-from core.health import ProbeResult
+from core.node.health import ProbeResult
 
 GONE_TIMEOUT_S = 5.0  # a killed process that is not gone by then hangs in the kernel: looked at less often from then on
 LEFT_OVER_TIMEOUT_S = 2.0  # at most so long is waited for what a former run left, before the agent does anything else

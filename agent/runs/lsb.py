@@ -10,7 +10,7 @@ from agent.runs.actions import Acted
 from agent.runs.manager import START, STOP, Came, Refused, Scripted
 from agent.runs.ocf_codes import reason
 from core.application import Application
-from core.health import Outcome, ProbeResult
+from core.node.health import Outcome, ProbeResult
 
 STATUS_TIMEOUT_S = 10.0
 STATUS_WORDS = {

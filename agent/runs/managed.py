@@ -22,7 +22,7 @@ from agent.runs.run_actions import RunActions
 from agent.runs.state import Changed, RunIdentity
 from agent.runs.under_way import await_actions
 from core.application import Application
-from core.health import ProbeResult
+from core.node.health import ProbeResult
 
 CLEAN_STOP_S = 10.0  # for the stop action after a clean: it has nothing left to wait for
 

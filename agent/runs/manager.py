@@ -8,7 +8,7 @@ from typing import Protocol
 
 from agent.runs.actions import Acted
 from agent.runs.cgroups import Cgroup
-from core.health import ProbeResult
+from core.node.health import ProbeResult
 
 START, STOP = "start", "stop"
 

@@ -11,7 +11,7 @@ from agent.runs.manager import START, STOP, Came, Refused, Scripted
 from agent.runs.ocf_codes import Code, words_for
 from agent.runs.ocf_metadata import BadMetadata, Metadata, parse
 from core.application import Application
-from core.health import ProbeResult
+from core.node.health import ProbeResult
 
 METADATA_TIMEOUT_S = 10.0
 ACTION_TIMEOUT_S = 20.0  # where the meta-data says nothing: Pacemaker's default

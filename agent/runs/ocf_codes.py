@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from agent.runs.actions import Acted
-from core.health import Outcome, ProbeResult
+from core.node.health import Outcome, ProbeResult
 
 
 class Code(IntEnum):

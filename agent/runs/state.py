@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from core.health import ProbeResult
+from core.node.health import ProbeResult
 
 MARK = "UNDERSTUDY_RUN"  # environment variable that every descendant inherits, unless it takes pains not to
 ADOPTED_END = "ended (adopted: no exit status)"

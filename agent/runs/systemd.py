@@ -20,7 +20,7 @@ from agent.runs.ocf_codes import reason
 from agent.runs.state import MARK
 from agent.runs.unit_state import SHOWN, UnitState, parse_show
 from core.application import Application
-from core.health import Outcome, ProbeResult
+from core.node.health import Outcome, ProbeResult
 
 RUNNING = Path("/run/systemd/system")  # sd_booted(3)
 AGENT_UNIT = "understudy-agent.service"

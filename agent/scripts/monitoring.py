@@ -1,6 +1,6 @@
 """The script `monitor`: asks an HA port how its application is, and says it in an exit code.
 
-110 healthy, 105 busy, 101 to 109 in between (core.confidence), 100 failed, 99 unknown; so Veritas Cluster Server reads them.
+110 healthy, 105 busy, 101 to 109 in between (core.node.confidence), 100 failed, 99 unknown; so Veritas Cluster Server reads them.
 Refused is failed: the machine is there and nobody answers for the application. As an agent that is being restarted is back
 within seconds, it is asked again for REFUSED_S first. Silence is unknown: a machine, a network or an agent that hangs tells
 nothing of the application, and to start it elsewhere on that alone could run it twice. So is what we do not understand.
@@ -14,9 +14,9 @@ import time
 from typing import Any
 
 from agent.scripts.arguments import Arguments, BadArguments, complain, parse, usage, wants_help
-from core.confidence import FAILED, HEALTHY, UNKNOWN, monitor_code
-from core.ha_port import UNKNOWN as UNSURE
 from core.model import Verdict
+from core.node.confidence import FAILED, HEALTHY, UNKNOWN, monitor_code
+from core.node.ha_port import UNKNOWN as UNSURE
 
 HELP = """Asks the HA port how the application (or the node) behind it is. The first three arguments are not used.
 Exit status: 110 healthy, 105 busy, 101 to 109 in between, 100 failed or held offline, 99 unknown."""

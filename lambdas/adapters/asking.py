@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from core.outlook import OK, SAYS, judge_look
 from core.records import Look
+from core.recovery.outlook import OK, SAYS, judge_look
 from lambdas.adapters import questions
 from lambdas.adapters.clients import WorldFailed
 from lambdas.adapters.questions import Heard, Question

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from core import announcements
-from core.incident import Incident
+from core.recovery.incident import Incident
+from core.report import announcements
 from lambdas.adapters.clients import WorldFailed, calling, client
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.rung import DatabaseState
+from core.recovery.rung import DatabaseState
 from lambdas.adapters import environment
 from lambdas.adapters.clients import WorldFailed, calling, client
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.rollout import Word
-from core.snapshot import StackPlace
+from core.lifecycle.rollout import Word
+from core.recovery.snapshot import StackPlace
 from lambdas.adapters.clients import WorldFailed, calling, client
 
 # "Stack ... is in CREATE_COMPLETE state and cannot be signaled": no deploy waits; a signal that is there already is refused alike

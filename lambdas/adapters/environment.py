@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from core import names
-from core.fleet import Fleet, parse_fleet
 from core.model import BALANCERS, FrontKind
+from core.watching.fleet import Fleet, parse_fleet
 
 FLEET_FILE = Path(__file__).resolve().parents[2] / names.FLEET_FILE
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core import names
-from core.snapshot import Group, Member, StackPlace
+from core.recovery.snapshot import Group, Member, StackPlace
 from lambdas.adapters.clients import WorldFailed, all_pages, calling, client
 
 # The hook is not waiting (any more), or the instance is on its way out already: somebody was faster.

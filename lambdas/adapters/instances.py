@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from core import names
-from core.snapshot import Machine
+from core.recovery.snapshot import Machine
 from lambdas.adapters.clients import WorldFailed, all_pages, calling, client
 
 BRIEF_S = 3

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from core import names
-from core.fleet import BadFleet, Fleet, Watched
-from core.register import Register, heard, read_register
-from core.shards import told_in_shards
+from core.watching.fleet import BadFleet, Fleet, Watched
+from core.watching.register import Register, heard, read_register
+from core.watching.shards import told_in_shards
 from lambdas.adapters import clock, environment, log
 from lambdas.adapters.clients import WorldFailed, all_pages, calling, client
 from lambdas.adapters.environment import FrontAddress, FrontBalancer, FrontInterface, FrontName

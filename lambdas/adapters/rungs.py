@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from core.budget import Budget
-from core.fleet import Watched
-from core.incident import Incident, State
-from core.rung import NOTHING, DatabaseState, RungSeen, Sister, being_replaced, call_for, follows, is_open, leads, seen_of, taken_down_first
+from core.recovery.budget import Budget
+from core.recovery.incident import Incident, State
+from core.recovery.rung import (
+    NOTHING,
+    DatabaseState,
+    RungSeen,
+    Sister,
+    being_replaced,
+    call_for,
+    follows,
+    is_open,
+    leads,
+    seen_of,
+    taken_down_first,
+)
+from core.watching.fleet import Watched
 from lambdas.adapters import databases, register, table
 
 

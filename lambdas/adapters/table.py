@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from core import names
-from core.budget import WINDOW_SK, Budget, budget_item, parse_budget
-from core.holding import HOLD, Held, held_item, parse_held
-from core.incident import Incident, incident_item, parse_incident
-from core.intents import Intent, parse_intent
 from core.items import BadRecord, looks_item, parse_looks, parse_permit, parse_report, parse_request, permit_item
+from core.lifecycle.holding import HOLD, Held, held_item, parse_held
 from core.records import Looks, Permit, Report, Request
+from core.recovery.budget import WINDOW_SK, Budget, budget_item, parse_budget
+from core.recovery.incident import Incident, incident_item, parse_incident
+from core.recovery.intents import Intent, parse_intent
 from lambdas.adapters import log
 from lambdas.adapters.clients import Lost, Unknown, WorldFailed, calling, client
 from lambdas.adapters.environment import text

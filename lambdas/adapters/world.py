@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from core.budget import Budget
-from core.fleet import Watched
-from core.holding import Held
-from core.incident import Incident
-from core.intents import Standing, standing
+from core.lifecycle.holding import Held
 from core.model import Verdict
-from core.outlook import not_serving, without_expired
 from core.records import Look
-from core.snapshot import FreshLook, Front, Group, Member, View
-from core.wakes import BadEvent
+from core.recovery.budget import Budget
+from core.recovery.incident import Incident
+from core.recovery.intents import Standing, standing
+from core.recovery.outlook import not_serving, without_expired
+from core.recovery.snapshot import FreshLook, Front, Group, Member, View
+from core.watching.fleet import Watched
+from core.watching.wakes import BadEvent
 from lambdas.adapters import clock, functions, groups, instances, log, register, rungs, table
 from lambdas.adapters.clients import WorldFailed
 

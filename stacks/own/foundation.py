@@ -19,8 +19,8 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct, IConstruct
 
 from core import names
-from core.fleet import fleet_file
 from core.model import Assembly, Deployable
+from core.watching.fleet import fleet_file
 from core.zonal import zone_words
 from spec import SpecError
 from spec.document import Document

@@ -17,8 +17,9 @@ from agent.cycle import Cycle
 from agent.holder import NodeHolder
 from agent.ports import Trouble
 from agent.systemd import GoingDown
-from core import node_running, supervision
 from core.model import Verdict
+from core.node import running as node_running
+from core.node import supervision
 from core.records import Phase
 from tests.agent.programs import eventually
 from tests.agent.worlds import FakeMetadata

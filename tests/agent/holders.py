@@ -8,8 +8,8 @@ from typing import Any
 
 from agent.ports import Trouble
 from agent.serving import Server
-from core.ha_port import Told, View
 from core.model import Verdict
+from core.node.ha_port import Told, View
 
 
 class FakeHolder:

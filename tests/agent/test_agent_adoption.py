@@ -157,7 +157,7 @@ def test_where_it_cannot_be_told_nothing_is_started_and_the_node_says_so_and_ask
 
     with monkeypatch.context() as patch:
         patch.setattr("agent.supervised.adopt", cannot)
-        patch.setattr("core.node_running.CANNOT_TELL_S", 0.2)
+        patch.setattr("core.node.running.CANNOT_TELL_S", 0.2)
         life = Life(tmp_path, sleeper())
         life.table.write_permit(permit())
 

@@ -17,7 +17,7 @@ from agent.database import DatabaseFiles
 from agent.database_watch import SSL_REQUEST, NoReply, Question, watch_database
 from agent.log import Log
 from core.database import Engine, Whereabouts
-from core.database_outage import Heard
+from core.node.database_outage import Heard
 from tests.agent.worlds import free_port
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -16,9 +16,9 @@ from agent.examiner import MEASURE_CLOSELY_S, MEASURE_EVERY_S, STARTING_EVERY_S,
 from agent.probes import ProbeContext
 from core.application import Application, Probe, Run
 from core.bounds import CounterRule, Counters, Crossed, Threshold, ThresholdKind
-from core.health import Outcome, ProbeResult
 from core.model import Verdict
-from core.thresholds import Measures
+from core.node.health import Outcome, ProbeResult
+from core.node.thresholds import Measures
 
 GOOD, REFUSED, TIMEOUT = ProbeResult(Outcome.GOOD), ProbeResult(Outcome.BAD, "refused"), ProbeResult(Outcome.TIMEOUT, "no answer")
 TOO_MANY_THREADS = Threshold(kind=ThresholdKind.THREADS, amount=10, for_s=20.0)

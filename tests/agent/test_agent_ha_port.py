@@ -18,8 +18,8 @@ from agent import ha_log, serving
 from agent.ha_log import HaLog
 from agent.ha_port import EVICTED, IDLE_S, HaServer, ha_server
 from agent.serving import SOCKET_BYTES, PortInUse
-from core.ha_port import ERRORS_MAX, Told, View
 from core.model import Verdict
+from core.node.ha_port import ERRORS_MAX, Told, View
 from tests.agent.holders import converse, with_server
 
 VIEW = View(subject=Told(Verdict.HEALTHY), applications={"web": Told(Verdict.HEALTHY)}, status={"phase": "running"})

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from agent.ha_port import HaServer, ha_server
-from core.ha_port import Told, View
 from core.model import Verdict
+from core.node.ha_port import Told, View
 from tests.agent.worlds import free_port
 
 HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")

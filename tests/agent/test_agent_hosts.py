@@ -17,8 +17,8 @@ import pytest
 from agent import hosts
 from agent.hosts import Written, keep_host_names, write_block
 from agent.log import Log
-from core.hosts import BEGIN, END
 from core.model import HostName, Resolves
+from core.node.hosts import BEGIN, END
 from tests.agent.programs import eventually
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,7 @@ import pytest
 from agent.keeping import Keeper
 from agent.log import Log
 from agent.ports import Unreachable
-from core.node import Memory
+from core.node.decision import Memory
 from core.state import Persist
 from tests.agent.kept_worlds import FakeStore, Machine, contents, machine
 

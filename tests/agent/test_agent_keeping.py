@@ -15,9 +15,9 @@ from agent.keeping.reading import TooMuch
 from agent.keeping.saver import Saver, Superseded
 from agent.keeping.walk import NoFolder
 from agent.ports import Unreachable
-from core.kept_manifest import BadManifest
-from core.kept_rules import Do
-from core.kept_tree import BadTree
+from core.kept.manifest import BadManifest
+from core.kept.rules import Do
+from core.kept.tree import BadTree
 from core.state import Persist
 from tests.agent.kept_worlds import FakeStore, Machine, contents, machine
 
@@ -328,7 +328,7 @@ def test_a_folder_that_is_gone_is_a_failed_save_and_not_an_empty_one(store: Fake
 
 
 def test_too_many_files_are_refused_and_not_saved_in_part(store: FakeStore, first: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.kept_tree.ENTRIES_MAX", 10)
+    monkeypatch.setattr("core.kept.tree.ENTRIES_MAX", 10)
     saver, _ = opened(first, store, 1)
     for number in range(11):
         (first.folder / str(number)).touch()

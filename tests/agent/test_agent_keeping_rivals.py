@@ -11,7 +11,7 @@ from agent.keeping.opening import open_folder
 from agent.keeping.saver import Saver, Superseded
 from agent.keeping.store import Overtaken
 from agent.ports import Unreachable
-from core.kept_manifest import Manifest, parse
+from core.kept.manifest import Manifest, parse
 from tests.agent.kept_worlds import FakeStore, Machine, contents, machine
 
 KEY = "state/demo/counter/manifest"

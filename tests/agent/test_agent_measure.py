@@ -18,8 +18,8 @@ from agent.measure import Meter, background, disks, meter
 from agent.off_loop import Threads
 from core.application import Application, Run
 from core.bounds import Threshold, ThresholdKind
-from core.saturation import saturated
-from core.thresholds import DiskUse, Measures
+from core.node.saturation import saturated
+from core.node.thresholds import DiskUse, Measures
 
 APPLICATION = Application(name="ledger", run=Run(exec=("ledger",)))
 SPIN = "while True: pass"

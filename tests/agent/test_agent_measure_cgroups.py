@@ -13,7 +13,7 @@ import pytest
 from agent.measure import Meter
 from agent.measure.cgroups import Cgroup, cgroup_path_of
 from core.application import Application, Limits, Run
-from core.thresholds import Measures
+from core.node.thresholds import Measures
 
 PSI = "some avg10={some} avg60=0.00 avg300=0.00 total=7\nfull avg10={full} avg60=0.00 avg300=0.00 total=7\n"
 UNIT = "/system.slice/understudy-ledger.service"

@@ -24,7 +24,7 @@ ANSWER_S_MAX = 2.0  # a probe's own timeout where the settings say nothing else:
 SERVER = """
 import asyncio
 from agent.ha_port import ha_server
-from core.ha_port import Told, View
+from core.node.ha_port import Told, View
 from core.model import Verdict
 
 async def main():

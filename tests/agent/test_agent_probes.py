@@ -15,7 +15,7 @@ import pytest
 
 from agent.probes import ask, check_probe
 from core.application import Probe
-from core.health import Outcome, ProbeResult
+from core.node.health import Outcome, ProbeResult
 from core.settings import BadSettings
 from tests.agent.worlds import free_port
 

@@ -17,7 +17,7 @@ from agent.probes import ProbeContext, ask
 from agent.probes.child import awaited_pids
 from agent.runs import files
 from core.application import Probe
-from core.health import Outcome, ProbeResult
+from core.node.health import Outcome, ProbeResult
 from tests.agent.programs import eventually
 from tests.programs.nodes import open_folder
 

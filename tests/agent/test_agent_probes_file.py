@@ -15,7 +15,7 @@ import pytest
 from agent.off_loop import Shortage, Threads
 from agent.probes import ProbeContext, ask, file
 from core.application import Probe
-from core.health import Outcome, ProbeResult
+from core.node.health import Outcome, ProbeResult
 
 HOUR_S = 3600.0
 

@@ -16,7 +16,7 @@ import pytest
 
 from agent.probes import ProbeContext, ask
 from core.application import Probe
-from core.health import Outcome, ProbeResult
+from core.node.health import Outcome, ProbeResult
 
 
 def named(name: str, *pids: int) -> ProbeResult:

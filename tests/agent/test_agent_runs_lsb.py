@@ -14,7 +14,7 @@ from agent.runs import RunState, adopt, adopt_orphans, start
 from agent.runs.actions import Acted
 from agent.runs.lsb import Lsb, words_for
 from core.application import Application, Run
-from core.health import Outcome
+from core.node.health import Outcome
 from tests.agent.programs import eventually, is_running, new_mark
 
 # By the book: a daemon with a pid file, idempotent, with a status action.

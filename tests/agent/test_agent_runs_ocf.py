@@ -14,7 +14,7 @@ from agent.runs import RunState, adopt, adopt_orphans, start
 from agent.runs.actions import SAID_BYTES_MAX, Acted, Action
 from agent.runs.ocf_codes import judged, words_for
 from core.application import Application, OcfAgent, Run
-from core.health import Outcome
+from core.node.health import Outcome
 from tests.agent.programs import eventually, is_running, new_mark
 from tests.agent.test_agent_runs_ocf_metadata import METADATA
 

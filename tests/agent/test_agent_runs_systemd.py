@@ -17,7 +17,7 @@ from agent.runs.manager import START, STOP
 from agent.runs.systemd import Transient, Unit, cgroup_at
 from agent.runs.unit_state import UnitState, parse_show
 from core.application import Application, Limits, Output, Run
-from core.health import Outcome
+from core.node.health import Outcome
 from tests.agent.programs import eventually, is_running, new_mark
 
 SHOWN = """\

@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.cycle import CYCLE_S_MAX, STUCK_AFTER_S
 from agent.reporter import EVERY_S, EVIDENCE_S_MAX
 from core import names
-from core.node import LEAVE_BUDGET_S
+from core.node.decision import LEAVE_BUDGET_S
 
 UNIT = Path(__file__).parents[2] / "agent" / names.NODE_UNIT
 TWO_CALLS_S = 2 * 2 * (2 + 2)  # two reports, two attempts each, 2 s to connect and 2 s to answer

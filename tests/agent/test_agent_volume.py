@@ -15,7 +15,7 @@ from agent import volume
 from agent.keeping.on_volume import VolumeKeeper
 from agent.log import Log
 from agent.volume import NoDevice, NotMounted, open_volume
-from core.node import Memory
+from core.node.decision import Memory
 from tests.agent.programs import eventually
 
 VOLUME = "vol-0abc"

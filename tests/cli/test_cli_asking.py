@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from core.incident import State, incident_item
-from core.intents import Intent, Kind, parse_intent
 from core.items import permit_item
+from core.recovery.incident import State, incident_item
+from core.recovery.intents import Intent, Kind, parse_intent
 from tests.cli.operators_world import NOW, FakeAws, aws, run
 from tests.core.recovery_story import healthy_view, incident
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from core.operating import operator_policy
+from core.report.operating import operator_policy
 from lab.policy.matching import Ask, rule
 from tests.cli.operators_world import FakeAws, aws, run
 

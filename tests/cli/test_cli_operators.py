@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from cli.telling import long
-from core.budget import Budget, Entry, budget_item
-from core.history import Entry as Event
-from core.history import entry_item
-from core.holding import Held, held_item
-from core.incident import Cause, Incident, Note, State, incident_item
-from core.intents import Kind, asked, intent_item
 from core.items import looks_item, permit_item, report_item
+from core.lifecycle.holding import Held, held_item
 from core.model import Verdict
 from core.policy import Policy
-from core.recovery import next_step
-from core.snapshot import View
-from core.trace import decided, decided_item
+from core.recovery.budget import Budget, Entry, budget_item
+from core.recovery.incident import Cause, Incident, Note, State, incident_item
+from core.recovery.intents import Kind, asked, intent_item
+from core.recovery.machine import next_step
+from core.recovery.snapshot import View
+from core.report.history import Entry as Event
+from core.report.history import entry_item
+from core.report.trace import decided, decided_item
 from tests.cli.operators_world import NOW, FakeAws, aws, run
 from tests.core.recovery_story import OLD, fresh, frozen_view, healthy_view, incident, looks, replaced_view, report
 

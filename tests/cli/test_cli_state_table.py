@@ -14,7 +14,7 @@ from cli import state_table
 from cli.people import addresses
 from cli.programs import Trouble
 from cli.state_table import Asked, Aws, Place, Refused, Table, WroteFirst, find
-from core.intents import Kind, asked, intent_item
+from core.recovery.intents import Kind, asked, intent_item
 
 NOW = 1_800_000_000_000
 TEMPLATE = {

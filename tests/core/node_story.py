@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.application import Run
-from core.database_outage import Heard
 from core.model import Application, Assembly, Probe, Verdict
-from core.node import Concluded, Decision, Hold, Kept, Memory, Seen, Snapshot, Start, Stop, decide
+from core.node.database_outage import Heard
+from core.node.decision import Concluded, Decision, Hold, Kept, Memory, Seen, Snapshot, Start, Stop, decide
 from core.records import Permit, Phase
 from core.settings import start_order
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from core.budget import Budget, Entry, with_entry
-from core.changes import apply
-from core.fleet import Watched
-from core.incident import Cause, Incident, State
 from core.model import Front, FrontKind, OnDisagreement, Tolerance, Verdict
 from core.policy import Policy
 from core.records import Look, Looks, Permit, Phase, Report
-from core.recovery import next_step
-from core.snapshot import FreshLook, Machine, Member, View
-from core.steps import Change
+from core.recovery.budget import Budget, Entry, with_entry
+from core.recovery.changes import apply
+from core.recovery.incident import Cause, Incident, State
+from core.recovery.machine import next_step
+from core.recovery.snapshot import FreshLook, Machine, Member, View
+from core.recovery.steps import Change
+from core.watching.fleet import Watched
 
 NOW = 1_800_000_000_000
 OLD, NEW = "i-0aaa", "i-0bbb"

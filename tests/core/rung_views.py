@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from core.budget import Entry, with_entry
-from core.incident import ENDED, Cause, Incident, State
 from core.model import Verdict
 from core.records import Permit
-from core.rung import DatabaseState, Sister, seen_of
-from core.snapshot import View
+from core.recovery.budget import Entry, with_entry
+from core.recovery.incident import ENDED, Cause, Incident, State
+from core.recovery.rung import DatabaseState, Sister, seen_of
+from core.recovery.snapshot import View
 from tests.core.recovery_story import NEW, NOW, OLD, VERIFYING, fresh, incident, machine, replaced_view, spent
 
 LEADER_ID, SISTER = "0000-i-0leader", "gateway"

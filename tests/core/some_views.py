@@ -6,14 +6,14 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from core.budget import Budget, Entry, with_entry
-from core.incident import ENDED, Cause, State
-from core.intents import Kind, Standing, asked, standing
 from core.model import OnDisagreement, Tolerance, Verdict
 from core.policy import Policy
 from core.records import Permit, Phase, Request
-from core.snapshot import Front as FrontSeen
-from core.snapshot import Member, View
+from core.recovery.budget import Budget, Entry, with_entry
+from core.recovery.incident import ENDED, Cause, State
+from core.recovery.intents import Kind, Standing, asked, standing
+from core.recovery.snapshot import Front as FrontSeen
+from core.recovery.snapshot import Member, View
 from tests.core.recovery_story import NEW, NOW, OLD, POLICY, WATCHED, fresh, incident, looks, machine, report, spent
 from tests.core.rung_views import in_a_rung
 

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.admission import Abandon, Complete, Done, TakeLook, Wait, WritePermit, next_step
-from core.fleet import Watched
-from core.incident import Cause, Incident, State
+from core.lifecycle.admission import Abandon, Complete, Done, TakeLook, Wait, WritePermit, next_step
 from core.model import Front, OnDisagreement, Tolerance, Verdict
-from core.outlook import not_serving
 from core.records import Look, Looks, Permit, Phase, Report
-from core.snapshot import FreshLook, Machine, Member, View
+from core.recovery.incident import Cause, Incident, State
+from core.recovery.outlook import not_serving
+from core.recovery.snapshot import FreshLook, Machine, Member, View
+from core.watching.fleet import Watched
 
 NOW = 1_800_000_000_000
 OLD, NEW = "i-0aaa", "i-0bbb"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from core import announcements
-from core.announcements import detail, detail_type, phases
-from core.incident import Cause, Incident, State
+from core.recovery.incident import Cause, Incident, State
+from core.report import announcements
+from core.report.announcements import detail, detail_type, phases
 
 OPENED = Incident(
     deployable="ledger", assembly="scheduler", id="1795255200000-i-1", revision=1, instance="i-1", epoch=3, state=State.SUSPECTED,

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.budget import Budget, Entry, budget_item, parse_budget, with_entry
 from core.items import BadRecord
+from core.recovery.budget import Budget, Entry, budget_item, parse_budget, with_entry
 
 NOW = 1_800_000_000_000
 ENTRY = Entry(at_ms=NOW, deployable="demo", assembly="counter", incident="x", replaced=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.budget import Budget
-from core.changes import charged
-from core.fleet import Watched
-from core.incident import Cause, Incident, State
 from core.model import Front, OnDisagreement, Tolerance
 from core.policy import Policy
-from core.recovery import next_step
-from core.snapshot import View
-from core.steps import Spend
+from core.recovery.budget import Budget
+from core.recovery.changes import charged
+from core.recovery.incident import Cause, Incident, State
+from core.recovery.machine import next_step
+from core.recovery.snapshot import View
+from core.recovery.steps import Spend
+from core.watching.fleet import Watched
 
 POLICY = Policy()
 START = 1_800_000_000_000

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.confidence import monitor_code
 from core.model import Verdict
+from core.node.confidence import monitor_code
 
 
 @pytest.mark.parametrize(

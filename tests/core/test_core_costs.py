@@ -9,9 +9,9 @@ import pytest
 
 import spec
 from agent import reporter, watchers
-from core.costs import Estimate, Group, Line, Paid, Pricing, Rate, Rates, total
-from core.costs_detection import SWEEP, TICK, polls_a_minute
-from core.estimating import estimate
+from core.estimate.detection import SWEEP, TICK, polls_a_minute
+from core.estimate.estimating import estimate
+from core.estimate.lines import Estimate, Group, Line, Paid, Pricing, Rate, Rates, total
 from core.model import Assembly, Deployable, Front, FrontKind, Record
 from spec.rates import load_rates
 
@@ -203,7 +203,7 @@ def test_a_rate_is_told_as_aws_tells_it() -> None:
 
 
 def test_reports_and_looks_at_the_permit_come_as_often_as_the_agent_makes_them() -> None:
-    from core import costs_detection
+    from core.estimate import detection as costs_detection
 
     assert reporter.EVERY_S == costs_detection.REPORT_EVERY_S
     assert reporter.REPORT_BYTES_MAX <= 1024  # one write unit
@@ -211,7 +211,8 @@ def test_reports_and_looks_at_the_permit_come_as_often_as_the_agent_makes_them()
 
 
 def test_functions_have_the_memory_that_they_are_reckoned_with() -> None:
-    from core import costs_detection, costs_ours
+    from core.estimate import detection as costs_detection
+    from core.estimate import ours as costs_ours
     from stacks import handlers
 
     assert handlers.TICK.memory_mb == TICK.memory_mb == costs_detection.TICK_EACH.memory_mb
@@ -220,7 +221,7 @@ def test_functions_have_the_memory_that_they_are_reckoned_with() -> None:
 
 
 def test_a_node_has_the_disk_that_is_paid_for() -> None:
-    from core import costs_yours
+    from core.estimate import yours as costs_yours
     from stacks import launch
 
     assert launch.ROOT_GB == costs_yours.ROOT_GB

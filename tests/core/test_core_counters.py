@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.bounds import CounterRule, Counters
-from core.counters import SAMPLES_PER_INTERVAL, CountWindow, after_counts, judge_counts
 from core.model import Verdict
-from core.thresholds import GAP_S
+from core.node.counters import SAMPLES_PER_INTERVAL, CountWindow, after_counts, judge_counts
+from core.node.thresholds import GAP_S
 
 INTERVAL_S = 40.0
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from core.database import Database, Engine
-from core.database_outage import (
+from core.model import Application, Assembly, Verdict
+from core.node.database_outage import (
     ANSWER_S,
     DOUBT_S,
     GAP_S,
@@ -19,8 +20,7 @@ from core.database_outage import (
     blames_database,
     excuse,
 )
-from core.model import Application, Assembly, Verdict
-from core.node import AskReplacement, Start, Stop, next_deadline_s
+from core.node.decision import AskReplacement, Start, Stop, next_deadline_s
 from core.records import Phase
 from tests.core.node_story import Story, application, assembly
 

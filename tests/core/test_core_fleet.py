@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from core.application import Run
-from core.fleet import BadFleet, check_environment, fleet_file, fleet_to_json, parse_fleet
 from core.model import Application, Assembly, Deployable, Front, FrontKind, OnDisagreement, Tolerance
 from core.policy import Policy
-from core.register import heard
+from core.watching.fleet import BadFleet, check_environment, fleet_file, fleet_to_json, parse_fleet
+from core.watching.register import heard
 
 
 def _assembly(name: str) -> Assembly:

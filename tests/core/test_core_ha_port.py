@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ha_port import LINE_BYTES_MAX, LineReader, LineTooLong, Told, View, answer, haproxy_words
 from core.model import Verdict
+from core.node.ha_port import LINE_BYTES_MAX, LineReader, LineTooLong, Told, View, answer, haproxy_words
 
 WELL = View(
     subject=Told(Verdict.HEALTHY),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.application import HaPort
 from core.bounds import CounterRule, Counters
-from core.ha_properties import DEFAULTS, ha_from_properties, parse_properties
+from core.node.ha_properties import DEFAULTS, ha_from_properties, parse_properties
 from core.settings import BadSettings
 
 ON = {"mz.ha.enabled": "true", "mz.ha.port": "7811"}

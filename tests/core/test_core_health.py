@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.health import RECENT_MAX, Outcome, ProbeHealth, ProbeResult, after_result, busy_since, judge, remember, worst
 from core.model import Probe, Verdict
+from core.node.health import RECENT_MAX, Outcome, ProbeHealth, ProbeResult, after_result, busy_since, judge, remember, worst
 
 PROBE = Probe(tcp="127.0.0.1:1", rise=2, fall=3)
 STARVED = "starved: it waited for 1.80 cores and got 0.05"

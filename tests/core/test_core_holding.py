@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from core.holding import PAUSED, SPENT, Held, Hold, Release, change, held_item, parse_held, told
-from core.incident import Cause, Incident, State
-from core.intents import Intent, Kind, Standing, asked
 from core.items import BadRecord
+from core.lifecycle.holding import PAUSED, SPENT, Held, Hold, Release, change, held_item, parse_held, told
 from core.policy import Policy
 from core.records import Permit
-from core.snapshot import View
+from core.recovery.incident import Cause, Incident, State
+from core.recovery.intents import Intent, Kind, Standing, asked
+from core.recovery.snapshot import View
 from tests.core.recovery_story import NEW, NOW, OLD, healthy_view, report
 
 POLICY = Policy()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.hosts import BEGIN, END, meanings, neighbours_to_text, parse_neighbours, with_block
 from core.model import HostName, Resolves
+from core.node.hosts import BEGIN, END, meanings, neighbours_to_text, parse_neighbours, with_block
 
 DEBIAN = "127.0.0.1\tlocalhost\n127.0.1.1\tcounter\n\n# The following lines are desirable for IPv6\n::1 localhost ip6-localhost\n"
 ONE = (("10.20.0.5", "platform"),)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from core.case import NEVER_FAILED
-from core.changes import apply
-from core.incident import ENDED, Cause, Incident, Note, State, incident_id, incident_item, noted, parse_incident
 from core.items import BadRecord
-from core.steps import Decision, Lose
+from core.recovery.case import NEVER_FAILED
+from core.recovery.changes import apply
+from core.recovery.incident import ENDED, Cause, Incident, Note, State, incident_id, incident_item, noted, parse_incident
+from core.recovery.steps import Decision, Lose
 from tests.core.recovery_story import NOW, RECREATING, healthy_view, incident
 
 BARE = Incident(

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.intents import EVERY, KEPT_S, LONGEST_S, BadIntent, Intent, Kind, asked, intent_item, parse_intent, standing, taken_back
 from core.items import BadRecord
+from core.recovery.intents import EVERY, KEPT_S, LONGEST_S, BadIntent, Intent, Kind, asked, intent_item, parse_intent, standing, taken_back
 
 NOW = 1_800_000_000_000
 HOUR_MS = 3_600_000

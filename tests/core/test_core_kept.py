@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from core.kept_manifest import BadManifest, Manifest, parse, to_bytes
-from core.kept_rules import Do, Mark, Outcome, garbage, opening, outcome, overtaken_by, rest_s
-from core.kept_tree import BYTES_MAX, ENTRIES_MAX, PIECE_BYTES, BadTree, Entry, Kind, Piece, cut, pack, too_much, unpack
+from core.kept.manifest import BadManifest, Manifest, parse, to_bytes
+from core.kept.rules import Do, Mark, Outcome, garbage, opening, outcome, overtaken_by, rest_s
+from core.kept.tree import BYTES_MAX, ENTRIES_MAX, PIECE_BYTES, BadTree, Entry, Kind, Piece, cut, pack, too_much, unpack
 from core.state import Keep, Persist, State, trouble_with
 
 SHA = "a" * 64

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from core.budget import Budget, Entry, budget_item, parse_budget, with_entry
-from core.changes import apply, charged, with_called, with_reboot, with_retired
-from core.incident import Cause, Incident, State, incident_item, parse_incident
 from core.model import Verdict
 from core.records import Permit, Request
-from core.recovery import next_step
-from core.rung import DatabaseState, RungSeen, Sister, being_replaced, call_for, later_than, seen_of, start_order, taken_down_first
-from core.snapshot import View
-from core.steps import CallSisters, End, KeepEvidence, RebootDatabase, Retire, Spend, Tell, Wait
+from core.recovery.budget import Budget, Entry, budget_item, parse_budget, with_entry
+from core.recovery.changes import apply, charged, with_called, with_reboot, with_retired
+from core.recovery.incident import Cause, Incident, State, incident_item, parse_incident
+from core.recovery.machine import next_step
+from core.recovery.rung import DatabaseState, RungSeen, Sister, being_replaced, call_for, later_than, seen_of, start_order, taken_down_first
+from core.recovery.snapshot import View
+from core.recovery.steps import CallSisters, End, KeepEvidence, RebootDatabase, Retire, Spend, Tell, Wait
 from tests.core.recovery_story import (
     NEW,
     NOW,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.model import Tolerance, Verdict
-from core.node import LEAVE_BUDGET_S, AskReplacement, GiveUp, Memory, Start, Stop, next_deadline_s
+from core.node.decision import LEAVE_BUDGET_S, AskReplacement, GiveUp, Memory, Start, Stop, next_deadline_s
 from core.records import Phase
 from tests.core.node_story import ME, OTHER, Story, application, assembly, running
 

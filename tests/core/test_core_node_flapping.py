@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from core.application import Tolerance
-from core.damping import is_flapping
 from core.model import Verdict
-from core.supervision import CEILING_S, penalty_now
+from core.node.damping import is_flapping
+from core.node.supervision import CEILING_S, penalty_now
 from tests.core.node_story import Story, application, running
 
 UP_S = 20.0

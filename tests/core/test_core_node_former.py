@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.model import Tolerance, Verdict
-from core.node import AskReplacement, GiveUp, Memory, Seen, Start, Stop, next_deadline_s
-from core.node_running import ASK_AGAIN_S, CANNOT_TELL_S
+from core.node.decision import AskReplacement, GiveUp, Memory, Seen, Start, Stop, next_deadline_s
+from core.node.running import ASK_AGAIN_S, CANNOT_TELL_S
+from core.node.supervision import History
 from core.records import Phase
-from core.supervision import History
 from tests.core.node_story import ME, OTHER, Story, application, assembly, running
 
 ADOPTED = Seen(run=4, epoch=3, alive=True, started_at_s=100.0, ready=True, verdict=Verdict.HEALTHY, adopted=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.model import Tolerance, Verdict
-from core.node import Hold, Start, Stop
+from core.node.decision import Hold, Start, Stop
 from core.records import Phase
 from tests.core.node_story import application, running
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from core.model import Verdict
-from core.node import GiveUp, Kept, Start, Stop
-from core.node_kept import SAVE_BUDGET_S
+from core.node.decision import GiveUp, Kept, Start, Stop
+from core.node.kept import SAVE_BUDGET_S
 from core.records import Phase
 from tests.core.node_story import Story, application, assembly, running
 

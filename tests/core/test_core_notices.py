@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.incident import Cause, Incident, State
-from core.notices import notice
+from core.recovery.incident import Cause, Incident, State
+from core.report.notices import notice
 from tests.core.recovery_story import NOW, RECREATING, VERIFYING, incident
 
 RECOVERED = replace(VERIFYING, state=State.RECOVERED, ended_ms=NOW + 2_000, evidence=("evidence/demo/counter/i-0aaa/1.json",))

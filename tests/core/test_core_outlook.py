@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from core.model import Verdict
-from core.outlook import answers, failing_for_s, healthy_value, judge_look, report_age_s, with_look
 from core.policy import Policy
 from core.records import Look, Looks, Phase, Report
+from core.recovery.outlook import answers, failing_for_s, healthy_value, judge_look, report_age_s, with_look
 
 POLICY = Policy()
 OF = ("demo", "counter", "i-0aaa")

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from core.incident import State
 from core.model import Verdict
-from core.notices import notice
-from core.steps import Leave, Tell
-from core.wakes import BadEvent, recovery_wakes
+from core.recovery.incident import State
+from core.recovery.steps import Leave, Tell
+from core.report.notices import notice
+from core.watching.wakes import BadEvent, recovery_wakes
 from tests.core.recovery_story import NOW, OLD, fresh, frozen_view, healthy_view, recorded, step
 
 RETIRED = "AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED from Sat, 05 Dec 2026 15:10:09 GMT"

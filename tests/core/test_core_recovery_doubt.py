@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from core.changes import apply, with_told
-from core.incident import Cause, State
 from core.model import OnDisagreement, Verdict
-from core.notices import notice
-from core.outlook import GAP_MS, failing_for_s, report_age_s, with_look
 from core.records import Look, Looks
-from core.recovery import next_step
-from core.snapshot import View
-from core.steps import Tell, Wait
+from core.recovery.changes import apply, with_told
+from core.recovery.incident import Cause, State
+from core.recovery.machine import next_step
+from core.recovery.outlook import GAP_MS, failing_for_s, report_age_s, with_look
+from core.recovery.snapshot import View
+from core.recovery.steps import Tell, Wait
+from core.report.notices import notice
 from tests.core.recovery_story import NOW, OLD, POLICY, WATCHED, fresh, healthy_view, incident, looks, recorded, report, step
 
 REPLACING = replace(WATCHED, on_disagreement=OnDisagreement.REPLACE)

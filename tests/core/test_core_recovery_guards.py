@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.budget import Entry, with_entry
-from core.changes import charged
-from core.incident import Cause, State
-from core.notices import notice
-from core.steps import Spend, Tell, Wait
+from core.recovery.budget import Entry, with_entry
+from core.recovery.changes import charged
+from core.recovery.incident import Cause, State
+from core.recovery.steps import Spend, Tell, Wait
+from core.report.notices import notice
 from tests.core.recovery_story import NOW, OLD, frozen_view, healthy_view, incident, machine, recorded, spent, step
 
 

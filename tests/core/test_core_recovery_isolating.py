@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from core.changes import apply
-from core.incident import State, incident_item, parse_incident
 from core.model import Verdict
-from core.recovery import next_step
-from core.steps import Fence, KeepEvidence, Tell, Wait
+from core.recovery.changes import apply
+from core.recovery.incident import State, incident_item, parse_incident
+from core.recovery.machine import next_step
+from core.recovery.steps import Fence, KeepEvidence, Tell, Wait
 from tests.core.recovery_story import NOW, OLD, POLICY, fresh, frozen_view, incident, machine, recorded, step
 
 

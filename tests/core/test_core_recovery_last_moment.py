@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.incident import Cause, State
 from core.model import Verdict
 from core.records import Request
-from core.steps import Fence, TakeLook, Wait
+from core.recovery.incident import Cause, State
+from core.recovery.steps import Fence, TakeLook, Wait
 from tests.core.recovery_story import NOW, OLD, fresh, frozen_view, healthy_view, incident, looks, machine, recorded, step
 
 FAILS = {OLD: fresh(Verdict.FAILING)}

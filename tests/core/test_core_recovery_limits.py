@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from core.budget import Budget, Entry
-from core.incident import Cause, State
-from core.intents import Kind, asked, standing
 from core.model import Front, FrontKind, OnDisagreement, Verdict
 from core.records import Permit, Phase
-from core.recovery import next_step
-from core.snapshot import Front as FrontSeen
-from core.snapshot import Member, View
-from core.steps import Confirm, Decision, End, Wait
+from core.recovery.budget import Budget, Entry
+from core.recovery.incident import Cause, State
+from core.recovery.intents import Kind, asked, standing
+from core.recovery.machine import next_step
+from core.recovery.snapshot import Front as FrontSeen
+from core.recovery.snapshot import Member, View
+from core.recovery.steps import Confirm, Decision, End, Wait
 from tests.core.recovery_story import (
     NEW,
     NOW,

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from core.incident import Cause, Incident, State
-from core.intents import Kind, Standing, asked, standing
 from core.model import Front, FrontKind, Verdict
 from core.records import Permit, Phase
-from core.recovery import next_step
-from core.snapshot import Front as FrontSeen
-from core.snapshot import Machine, Member, View
-from core.steps import Decision, KeepEvidence, Open, PlaceFront, Wait
+from core.recovery.incident import Cause, Incident, State
+from core.recovery.intents import Kind, Standing, asked, standing
+from core.recovery.machine import next_step
+from core.recovery.snapshot import Front as FrontSeen
+from core.recovery.snapshot import Machine, Member, View
+from core.recovery.steps import Decision, KeepEvidence, Open, PlaceFront, Wait
 from tests.core.recovery_story import (
     NEW,
     NOW,

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from core.incident import Cause, State
 from core.model import Verdict
 from core.records import Permit, Phase
-from core.snapshot import Member, View
-from core.steps import Leave, Open, TakeLook
+from core.recovery.incident import Cause, State
+from core.recovery.snapshot import Member, View
+from core.recovery.steps import Leave, Open, TakeLook
 from tests.core.recovery_story import (
     NEW,
     NOW,

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from core import rules
-from core.budget import Budget, Entry
-from core.changes import apply
-from core.incident import ENDED, Cause, State
-from core.intents import Kind, Standing, asked, standing
 from core.model import Verdict
 from core.records import Permit, Phase, Request
-from core.recovery import next_step
-from core.snapshot import Front as FrontSeen
-from core.snapshot import Member, View
-from core.steps import Change
+from core.recovery import rules
+from core.recovery.budget import Budget, Entry
+from core.recovery.changes import apply
+from core.recovery.incident import ENDED, Cause, State
+from core.recovery.intents import Kind, Standing, asked, standing
+from core.recovery.machine import next_step
+from core.recovery.snapshot import Front as FrontSeen
+from core.recovery.snapshot import Member, View
+from core.recovery.steps import Change
 from tests.core.recovery_story import (
     NEW,
     NOW,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.incident import incident_item, noted, parse_incident
 from core.items import BadRecord
+from core.recovery.incident import incident_item, noted, parse_incident
 from tests.core.recovery_story import NOW, VERIFYING, incident
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import fields
 from itertools import islice
 
-from core.changes import apply
-from core.incident import ENDED, State
 from core.policy import Policy
-from core.recovery import next_step
-from core.rules import ANY, NONE, RULES
-from core.snapshot import View
-from core.steps import Change, Decision
+from core.recovery.changes import apply
+from core.recovery.incident import ENDED, State
+from core.recovery.machine import next_step
+from core.recovery.rules import ANY, NONE, RULES
+from core.recovery.snapshot import View
+from core.recovery.steps import Change, Decision
 from tests.core.some_views import some_policy, some_view
 
 OPEN = [state for state in State if state not in ENDED]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from core.budget import Budget, Entry
-from core.changes import apply, charged, with_called, with_retired
-from core.incident import Incident, State
-from core.rung import RungSeen
-from core.snapshot import View
-from core.steps import Adopt, Decision, Down, Proceed
+from core.recovery.budget import Budget, Entry
+from core.recovery.changes import apply, charged, with_called, with_retired
+from core.recovery.incident import Incident, State
+from core.recovery.rung import RungSeen
+from core.recovery.snapshot import View
+from core.recovery.steps import Adopt, Decision, Down, Proceed
 from tests.core.recovery_story import NEW, NOW, VERIFYING, frozen_view, healthy_view, incident
 
 CONFIRMED = incident(State.CONFIRMED)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from core.budget import Budget, Entry
-from core.guards import rung_of, tolerance_spent
-from core.incident import Cause, State
 from core.model import Tolerance
-from core.recovery import next_step
-from core.rung import RungSeen
-from core.snapshot import View
-from core.steps import Decision, Tell
+from core.recovery.budget import Budget, Entry
+from core.recovery.guards import rung_of, tolerance_spent
+from core.recovery.incident import Cause, State
+from core.recovery.machine import next_step
+from core.recovery.rung import RungSeen
+from core.recovery.snapshot import View
+from core.recovery.steps import Decision, Tell
 from tests.core.recovery_story import NOW, OLD, POLICY, RECREATING, WATCHED, frozen_view, healthy_view, incident, machine
 
 CONFIRMED = incident(State.CONFIRMED)

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from core.incident import Cause, State
-from core.intents import Kind, Standing, asked, standing
 from core.model import Verdict
 from core.records import Looks, Phase, Request
-from core.steps import Leave, TakeLook, Tell, Wait
+from core.recovery.incident import Cause, State
+from core.recovery.intents import Kind, Standing, asked, standing
+from core.recovery.steps import Leave, TakeLook, Tell, Wait
 from tests.core.recovery_story import NOW, OLD, fresh, frozen_view, healthy_view, incident, looks, machine, recorded, report, step
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 import spec
-from core import recovery_times
 from core.application import Probe
+from core.estimate import recovery_times
+from core.estimate.recovery_times import Expected, Share, expected, hang_noticed
 from core.model import Balancer, Deployable, Front, FrontKind, Record
-from core.recovery_times import Expected, Share, expected, hang_noticed
 from spec.rates import load_rates
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from core.incident import State
 from core.model import Front, FrontKind, Verdict
 from core.records import Phase
-from core.snapshot import Front as FrontSeen
-from core.snapshot import Member
-from core.steps import Leave, NudgeGroup, PlaceFront, TakeLook, Tell, Wait
+from core.recovery.incident import State
+from core.recovery.snapshot import Front as FrontSeen
+from core.recovery.snapshot import Member
+from core.recovery.steps import Leave, NudgeGroup, PlaceFront, TakeLook, Tell, Wait
 from tests.core.recovery_story import (
     NEW,
     NOW,

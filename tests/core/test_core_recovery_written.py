@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from core.budget import Entry
-from core.changes import apply, charged, with_evidence, with_fence, with_told
-from core.incident import Cause, Incident, State
 from core.model import Verdict
-from core.recovery import next_step
-from core.snapshot import Machine, View
-from core.steps import Adopt, Confirm, Decision, End, Lose, Move, Open
+from core.recovery.budget import Entry
+from core.recovery.changes import apply, charged, with_evidence, with_fence, with_told
+from core.recovery.incident import Cause, Incident, State
+from core.recovery.machine import next_step
+from core.recovery.snapshot import Machine, View
+from core.recovery.steps import Adopt, Confirm, Decision, End, Lose, Move, Open
 from tests.core.recovery_story import (
     NEW,
     NOW,

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from core.fleet import BadFleet, fleet_to_json
 from core.model import Assembly, Deployable, Network
-from core.register import heard, read_register
+from core.watching.fleet import BadFleet, fleet_to_json
+from core.watching.register import heard, read_register
 
 PATH = "/understudy/shared/deployables"
 

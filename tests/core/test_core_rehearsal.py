@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from core.application import Application, OcfAgent, Probe, Run, Tolerance
 from core.bounds import CounterRule, Counters, Crossed, Threshold, ThresholdKind
 from core.model import Assembly
-from core.observations import BadObservation, OfApplication, parse, settings_of
-from core.rehearsal import rehearse
+from core.node.observations import BadObservation, OfApplication, parse, settings_of
+from core.node.rehearsal import rehearse
 
 RUN = Run(exec=("/srv/ledger",))
 

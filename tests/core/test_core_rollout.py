@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from core.admission import BOOT_S, Abandon, Complete, Done, Step, Wait
-from core.fleet import Watched
+from core.lifecycle.admission import BOOT_S, Abandon, Complete, Done, Step, Wait
+from core.lifecycle.rollout import CREATE_MAX_S, MARGIN_S, PAUSE_MAX_S, Word, create_timeout_s, iso_duration, update_pause_s, word_for
 from core.model import Application, Assembly, Deployable, Front, OnDisagreement, Run, Tolerance
 from core.records import Permit
-from core.rollout import CREATE_MAX_S, MARGIN_S, PAUSE_MAX_S, Word, create_timeout_s, iso_duration, update_pause_s, word_for
-from core.snapshot import Machine, Member, StackPlace, View
+from core.recovery.snapshot import Machine, Member, StackPlace, View
+from core.watching.fleet import Watched
 
 NOW = 1_800_000_000_000
 NODE = "i-0aaa"

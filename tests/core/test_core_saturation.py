@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.saturation import saturated
-from core.thresholds import Measures
+from core.node.saturation import saturated
+from core.node.thresholds import Measures
 
 
 def measures(**known: object) -> Measures:

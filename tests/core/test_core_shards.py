@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.register import heard
-from core.shards import shards, told_in_shards
+from core.watching.register import heard
+from core.watching.shards import shards, told_in_shards
 
 
 def told(*many: int) -> dict[str, Any]:
-    """Deployables d0, d1, ... with so many assemblies each, as core.register tells of them."""
+    """Deployables d0, d1, ... with so many assemblies each, as core.watching.register tells of them."""
     entry = {"ha": 7810, "http": 7880, "f": "none", "p": [], "g": 120.0, "t": [2, 3600.0], "o": "report"}
     return {
         "v": 1,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.damping import FLAPPING, HALF_LIFE_S
 from core.model import Tolerance
-from core.supervision import CEILING_S, HEALTHY_SPELL_S, History, after_failure, after_spell, penalty_now, wait_before
+from core.node.damping import FLAPPING, HALF_LIFE_S
+from core.node.supervision import CEILING_S, HEALTHY_SPELL_S, History, after_failure, after_spell, penalty_now, wait_before
 
 
 def failed_at(*at_s: float, tolerance: Tolerance) -> History:

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from core import retirement
-from core.fleet import Watched
-from core.incident import Cause, Incident, State
+from core.lifecycle import retirement
 from core.model import Front, FrontKind, OnDisagreement, Tolerance, Verdict
 from core.policy import Policy
 from core.records import Look, Looks, Permit, Phase, Report
-from core.snapshot import Machine, Member, View
-from core.sweep import Handler, wakings
+from core.recovery.incident import Cause, Incident, State
+from core.recovery.snapshot import Machine, Member, View
+from core.watching.fleet import Watched
+from core.watching.sweep import Handler, wakings
 
 NOW = 1_800_000_000_000
 NODE = "i-0aaa"

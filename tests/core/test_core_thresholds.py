@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.bounds import Crossed, Threshold, ThresholdKind
 from core.model import Verdict
-from core.thresholds import GAP_S, DiskUse, Measures, ThresholdStates, after_measures, crossed, verdicts, warnings
+from core.node.thresholds import GAP_S, DiskUse, Measures, ThresholdStates, after_measures, crossed, verdicts, warnings
 
 GIB = 1 << 30
 MEMORY = Threshold(kind=ThresholdKind.MEMORY, percent=90, for_s=30)

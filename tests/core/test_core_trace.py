@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from core.budget import Budget, Entry
-from core.explaining import inputs
-from core.incident import State, noted
-from core.intents import Kind, Standing, asked
 from core.items import BadRecord
 from core.model import Verdict
 from core.plain import NotPlain
 from core.policy import Policy
-from core.recovery import next_step
-from core.replaying import first_difference
-from core.snapshot import View
-from core.trace import INPUT_BYTES_MAX, Decided, decided, decided_item, overridden, parse_decided, steps_of, together
+from core.recovery.budget import Budget, Entry
+from core.recovery.incident import State, noted
+from core.recovery.intents import Kind, Standing, asked
+from core.recovery.machine import next_step
+from core.recovery.snapshot import View
+from core.report.explaining import inputs
+from core.report.replaying import first_difference
+from core.report.trace import INPUT_BYTES_MAX, Decided, decided, decided_item, overridden, parse_decided, steps_of, together
 from tests.core.recovery_story import NOW, OLD, RECREATING, VERIFYING, fresh, frozen_view, healthy_view, incident, replaced_view
 from tests.core.some_views import some_view
 

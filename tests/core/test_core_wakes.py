@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.wakes import BadEvent, Wake, hook_wake, recovery_wakes
+from core.watching.wakes import BadEvent, Wake, hook_wake, recovery_wakes
 
 EVENTS = Path(__file__).parents[1] / "events"
 NODE = "i-1234567890abcdef0"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core.hosts import BEGIN, END, with_block
+from core.node.hosts import BEGIN, END, with_block
 from tests.fuzz.tally import amounts, corpus, judge, rng
 
 OTHERS = [

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ha_port import LineReader, LineTooLong, Told, View, answer
 from core.model import Verdict
+from core.node.ha_port import LineReader, LineTooLong, Told, View, answer
 from tests.fuzz.reference_lines import Node, kind_of, lines_of
 from tests.fuzz.tally import amounts, corpus, judge, rng
 

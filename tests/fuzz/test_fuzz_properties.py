@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ha_properties import ha_from_properties, parse_properties
+from core.node.ha_properties import ha_from_properties, parse_properties
 from core.settings import BadSettings
 from tests.fuzz.reference_properties import COUNTS, NEEDED, OTHERS, Malformed, meaning, parse
 from tests.fuzz.tally import amounts, corpus, judge, rng

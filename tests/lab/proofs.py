@@ -32,17 +32,17 @@ Rule = tuple[str, str, str]  # a file of ours, a text that stands there once, an
 # In a copy, an agent that waits for its permit starts its applications instead of holding them down.
 WITHOUT_PERMIT_RULE: tuple[Rule, ...] = (
     (
-        "core/node_leaving.py",
+        "core/node/leaving.py",
         """    actions: list[Action] = list(_stops(memory, snapshot, assembly, alive, why, hard=hard or waiting))
 """,
-        """    from core.node_state import Start
+        """    from core.node.state import Start
     actions: list[Action] = list(_stops(memory, snapshot, assembly, alive, why, hard=hard))
     if waiting:
         actions = [Start(name, memory.epoch) for name in start_order(assembly) if not snapshot.applications[name].alive]
 """,
     ),
     # What runs without a permit would else be taken for a former life's, and the node would not say that it waits.
-    ("core/node.py", " and not (memory.newest == 0 and _anything_lives(snapshot))", ""),
+    ("core/node/decision.py", " and not (memory.newest == 0 and _anything_lives(snapshot))", ""),
 )
 # In a copy, what an application left in another session is not known for its own, and an agent ends when its notes cannot be written.
 WITHOUT_CLEANING_AND_PATIENCE_WITH_THE_DISK: tuple[Rule, ...] = (

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from core.snapshot import Machine
+from core.recovery.snapshot import Machine
 from lambdas.adapters import clock, instances
 
 Made = TypeVar("Made", bound="Attaching")

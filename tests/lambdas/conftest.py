@@ -19,13 +19,13 @@ from moto.elbv2.models import FakeTargetGroup
 
 from core import names
 from core.application import Run
-from core.fleet import fleet_file
-from core.incident import Incident, parse_incident
 from core.items import looks_item, permit_item, report_item
+from core.lifecycle.rollout import Word
 from core.model import Application, Assembly, Deployable, Front, FrontKind, Verdict
 from core.records import Look, Looks, Permit, Phase, Report
-from core.rollout import Word
-from core.snapshot import StackPlace
+from core.recovery.incident import Incident, parse_incident
+from core.recovery.snapshot import StackPlace
+from core.watching.fleet import fleet_file
 from lambdas import move_front
 from lambdas.adapters import clients, clock, deploys, environment, fronts, functions, groups, queues, table, wire
 from lambdas.adapters.clients import WorldFailed

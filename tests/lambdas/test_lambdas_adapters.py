@@ -10,10 +10,10 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.stub import Stubber
 
-from core.budget import Budget, Entry, with_entry
+from core.lifecycle.rollout import Word
 from core.records import Permit
-from core.rollout import Word
-from core.snapshot import StackPlace
+from core.recovery.budget import Budget, Entry, with_entry
+from core.recovery.snapshot import StackPlace
 from lambdas.adapters import clients, deploys, environment, fronts, groups, instances, queues, table
 from lambdas.adapters.clients import Lost, Unknown, WorldFailed
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.incident import Incident, State
+from core.recovery.incident import Incident, State
 from lambdas import announcing, recover_assembly
 from lambdas.adapters import bus, clients
 from lambdas.adapters.clients import WorldFailed

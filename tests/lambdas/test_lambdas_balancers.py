@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from core.incident import Cause, Incident, State
 from core.model import Front, FrontKind, Verdict
 from core.records import Phase
+from core.recovery.incident import Cause, Incident, State
 from lambdas import admit_node, isolation, move_front
 from lambdas.adapters import balancers, clients, environment, fronts, world
 from tests.lambdas.conftest import A, D

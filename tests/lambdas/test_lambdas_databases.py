@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from core import names
-from core.rung import DatabaseState
+from core.recovery.rung import DatabaseState
 from lambdas.adapters import databases, environment
 from lambdas.adapters.clients import WorldFailed, client
 

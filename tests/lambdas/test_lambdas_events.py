@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from core import names
-from core.history import BadEvent as NoHistory
 from core.model import Verdict
-from core.wakes import BadEvent
+from core.report.history import BadEvent as NoHistory
+from core.watching.wakes import BadEvent
 from lambdas import admit_node, move_front, probe_nodes, record_event, recover_assembly, retire_node
 from lambdas.adapters import environment, table
 from lambdas.adapters.clients import WorldFailed

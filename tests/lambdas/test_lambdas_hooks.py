@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from core.incident import Cause, Incident, State, incident_item
 from core.model import Verdict
 from core.records import Phase
+from core.recovery.incident import Cause, Incident, State, incident_item
 from lambdas import admit_node, move_front, retire_node
 from lambdas.adapters import environment, fronts, table
 from lambdas.adapters.clients import Unknown

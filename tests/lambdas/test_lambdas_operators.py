@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from core.budget import Budget, Entry
-from core.holding import Held
-from core.incident import Cause, State
-from core.intents import Kind, asked, intent_item
+from core.lifecycle.holding import Held
+from core.recovery.budget import Budget, Entry
+from core.recovery.incident import Cause, State
+from core.recovery.intents import Kind, asked, intent_item
 from lambdas import tick
 from lambdas.adapters import groups, table
 from lambdas.adapters.clients import WorldFailed

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core import names
-from core.history import KEPT_S, BadEvent, database_entry, entry_item
+from core.report.history import KEPT_S, BadEvent, database_entry, entry_item
 from lambdas import record_event
 from lambdas.adapters import environment, table
 

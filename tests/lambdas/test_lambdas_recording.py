@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from core import names
-from core.incident import State
-from core.recovery import next_step
-from core.trace import Decided, kind_of, parse_decided, steps_of
+from core.recovery.incident import State
+from core.recovery.machine import next_step
+from core.report.trace import Decided, kind_of, parse_decided, steps_of
 from lambdas.adapters import table
 from lambdas.adapters.clients import WorldFailed
 from tests.lambdas.test_lambdas_recover_assembly import admitted_when_old_is_gone, run, serving

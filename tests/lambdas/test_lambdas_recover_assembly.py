@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from core.incident import Cause, State
 from core.items import permit_item, request_item
 from core.model import Verdict
 from core.records import Permit, Phase, Request
+from core.recovery.incident import Cause, State
 from lambdas import recover_assembly
 from lambdas.adapters import evidence, groups, instances, table, topic
 from lambdas.adapters.clients import Lost, Unknown, WorldFailed

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from core import names
-from core.fleet import fleet_to_json
 from core.items import report_item
 from core.model import Assembly, Deployable, Network, Verdict
 from core.records import Phase, Report
-from core.shards import told_in_shards
+from core.watching.fleet import fleet_to_json
+from core.watching.shards import told_in_shards
 from lambdas import probe_nodes, tick
 from lambdas.adapters import clients, register, table
 from lambdas.adapters.clients import WorldFailed

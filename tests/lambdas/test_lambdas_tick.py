@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from core.incident import Cause, Incident, State, incident_item
 from core.items import permit_item
 from core.model import Verdict
 from core.records import Phase
+from core.recovery.incident import Cause, Incident, State, incident_item
 from lambdas import tick
 from lambdas.adapters import alarms, functions, queues, table
 from lambdas.adapters.clients import WorldFailed

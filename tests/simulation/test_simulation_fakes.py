@@ -13,11 +13,11 @@ import pytest
 from moto import mock_aws
 
 from core import names
-from core.budget import Budget, Entry, with_entry
-from core.holding import Held
-from core.incident import Cause, Incident, State
-from core.intents import Kind, asked, intent_item
+from core.lifecycle.holding import Held
 from core.records import Permit
+from core.recovery.budget import Budget, Entry, with_entry
+from core.recovery.incident import Cause, Incident, State
+from core.recovery.intents import Kind, asked, intent_item
 from lambdas.adapters import alarms, clients, environment, evidence, fronts, groups, instances, queues, table, topic
 from lambdas.adapters.clients import Lost, WorldFailed
 from lambdas.adapters.instances import NotYet

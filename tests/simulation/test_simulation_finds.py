@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from core import admission, recovery, sweep
-from core.case import Case
-from core.incident import State
+from core.lifecycle import admission
+from core.recovery import machine as recovery
+from core.recovery.case import Case
+from core.recovery.incident import State
+from core.watching import sweep
 from simulation.fault import Fault
 from simulation.faults import KINDS
 from simulation.history import History

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from core import names
-from core.incident import Cause, Incident, State
 from core.model import Assembly, Tolerance
+from core.recovery.incident import Cause, Incident, State
 from lambdas.adapters.table import plain_item
 from simulation.history import FIRST_S, SERVES_WITHIN_S, History
 from simulation.plan import Plan

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import spec
 from core.capacity import Capacity
-from core.costs import Group
-from core.estimating import estimate
+from core.estimate.estimating import estimate
+from core.estimate.lines import Group
+from core.estimate.recovery_times import expected
 from core.model import Deployable
-from core.recovery_times import expected
 from spec.rates import load_rates
 
 FILE = """\

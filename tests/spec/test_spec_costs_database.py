@@ -9,11 +9,11 @@ import pytest
 
 import spec
 from agent.database import LOOK_EVERY_S
-from core.costs import Group, Line
-from core.costs_database import SECRET_EVERY_S
-from core.estimating import estimate
+from core.estimate.database import SECRET_EVERY_S
+from core.estimate.estimating import estimate
+from core.estimate.lines import Group, Line
+from core.estimate.recovery_database import expected_of_database
 from core.model import Deployable, Egress
-from core.recovery_database import expected_of_database
 from spec.rates import load_rates
 
 PUBLISHED = load_rates()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import spec
-from core.costs import Line
-from core.costs_egress import egress
+from core.estimate.egress import egress
+from core.estimate.lines import Line
 from core.model import Deployable, Egress
 from spec.rates import load_rates
 

@@ -9,7 +9,7 @@ import pytest
 
 import spec
 from core import names
-from core.estimating import estimate
+from core.estimate.estimating import estimate
 from lambdas.adapters import environment
 from spec.rates import load_rates
 from tests.stacks.conftest import Synth, Template, as_list

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import spec
-from core.estimating import estimate
+from core.estimate.estimating import estimate
 from spec.rates import load_rates
 from tests.stacks.conftest import Resource, Template
 
 ROOT = Path(__file__).resolve().parents[2]
 LINES = estimate(spec.load(ROOT / "deployables" / "demo.yaml"), load_rates().rates).lines
 
-# What costs nothing by being there. Whoever adds a type adds its line to core/costs_*.py, or the type here when AWS's page says so.
+# What costs nothing by being there. Whoever adds a type adds its line to core/estimate/, or the type here when AWS's page says so.
 FREE = {
     "AWS::AutoScaling::AutoScalingGroup",
     "AWS::EC2::InternetGateway",
@@ -67,7 +67,7 @@ def metrics_of(alarm: Resource) -> int:
 def test_nothing_is_deployed_that_the_estimate_does_not_know(template: Template) -> None:
     types = {resource["Type"] for resource in template.resources.values()}
 
-    assert types <= FREE | set(COUNTED), "add its line to core/costs_*.py, or the type to FREE"
+    assert types <= FREE | set(COUNTED), "add its line to core/estimate/, or the type to FREE"
 
 
 def test_what_is_counted_by_use_has_its_lines(template: Template) -> None:

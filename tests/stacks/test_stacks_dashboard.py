@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from core import names
-from core.incident import State
 from core.policy import Policy
+from core.recovery.incident import State
 from tests.stacks.conftest import ROOT, Synth, Template
 
 FILE = """\

@@ -9,7 +9,7 @@ import pytest
 
 import spec
 from core.database import parse_whereabouts
-from core.estimating import estimate
+from core.estimate.estimating import estimate
 from spec.rates import load_rates
 from tests.stacks.conftest import Synth, Template, as_list
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from core.rollout import PAUSE_MAX_S
+from core.lifecycle.rollout import PAUSE_MAX_S
 from tests.stacks.conftest import Resource, Template, as_list
 
 GROUP = "AWS::AutoScaling::AutoScalingGroup"

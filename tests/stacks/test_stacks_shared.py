@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from core import names
-from core.estimating import estimate, estimate_foundation
-from core.register import read_register
+from core.estimate.estimating import estimate, estimate_foundation
+from core.watching.register import read_register
 from spec import load, load_foundation
 from spec.rates import load_rates
 from tests.stacks.conftest import ROOT, Synth, Template, as_list

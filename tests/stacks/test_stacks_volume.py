@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core import names
-from core.costs_volume import SNAPSHOTS_KEPT
+from core.estimate.volume import SNAPSHOTS_KEPT
 from tests.stacks.conftest import Template, as_list
 
 MOVES = {"ec2:AttachVolume", "ec2:DetachVolume"}

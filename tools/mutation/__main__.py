@@ -1,7 +1,7 @@
 """python -m tools.mutation: changes core's incident, escalation and guard modules in every small way, and sees whether a test notices.
 
   python -m tools.mutation                        all of it, on two processes
-  python -m tools.mutation --only core/guards.py  one module, after a change of it
+  python -m tools.mutation --only core/recovery/guards.py  one module, after a change of it
 
 Writes what became of each module into docs/mutation.json; `.venv/bin/python tools/recovery_tables.py` shows it in docs/recovery.md.
 Exit status 1 below SHARE_MIN.
@@ -19,10 +19,25 @@ from typing import Any
 from tools.mutation.mutants import Mutant, mutant, plans
 from tools.mutation.running import ROOT, SURVIVED, TOO_LONG, rounds
 
-SUBJECTS = (
-    "core/rules.py", "core/recovery.py", "core/case.py", "core/opening.py", "core/suspicion.py", "core/isolating.py", "core/recreating.py",
-    "core/verifying.py", "core/changes.py", "core/incident.py", "core/guards.py", "core/budget.py", "core/policy.py", "core/ladder.py",
-)  # fmt: skip
+SUBJECTS = tuple(
+    f"core/{name}.py"
+    for name in (
+        "recovery/rules",
+        "recovery/machine",
+        "recovery/case",
+        "recovery/opening",
+        "recovery/suspicion",
+        "recovery/isolating",
+        "recovery/recreating",
+        "recovery/verifying",
+        "recovery/changes",
+        "recovery/incident",
+        "recovery/guards",
+        "recovery/budget",
+        "policy",
+        "recovery/ladder",
+    )
+)
 # The generated histories are left out: they take minutes, and a test that says what is wrong is worth more than one that stumbles over it.
 TESTS = (
     "tests/core/test_core_recovery_*.py",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 # By module, operator and a part of what stood there and stands there afterwards; the first that fits.
 WHY: tuple[tuple[str, str, str, str], ...] = (
-    ("recovery", "logic", "rule.state in of", "the rules of a rung answer nothing outside of one: leaving them out only saves asking them"),
-    ("recovery", "truth", "rung=", "the rules of a rung answer nothing outside of one: leaving them out only saves asking them"),
+    ("machine", "logic", "rule.state in of", "the rules of a rung answer nothing outside of one: leaving them out only saves asking them"),
+    ("machine", "truth", "rung=", "the rules of a rung answer nothing outside of one: leaving them out only saves asking them"),
     ("guards", "logic", "paid is not None", "a confirmed incident that got this far is in the budget, so that there is an entry"),
     ("suspicion", "logic", "failing_since_ms", "two signals mean that the looks fail, so that there is a time since which they do"),
     ("suspicion", "number", "failing_since_ms", "two signals mean that the looks fail, so that there is a time since which they do"),
@@ -43,6 +43,6 @@ NOT_YET = "not looked into yet"
 def why(module: str, survivor: Mapping[str, object]) -> str:
     shown = f"{survivor['before']} -> {survivor['after']}"
     for of, operator, part, said in WHY:
-        if (module, survivor["operator"]) == (f"core/{of}.py", operator) and part in shown:
+        if (module, survivor["operator"]) == (f"core/recovery/{of}.py", operator) and part in shown:
             return said
     return NOT_YET

@@ -30,9 +30,16 @@ SLOW = "tests/core/test_core_recovery_rules.py::test_every_row_of_the_table_is_r
 QUIET += ["--deselect", SLOW]
 KILLED, SURVIVED, TOO_LONG = "killed", "survived", "took too long"
 # Modules with classes, whose identity others go by, are imported anew; of all others the changed text is run in the module's own place.
-WITH_CLASSES = ("core/incident.py", "core/budget.py", "core/policy.py", "core/case.py", "core/steps.py", "core/intents.py")
+WITH_CLASSES = (
+    "core/recovery/incident.py",
+    "core/recovery/budget.py",
+    "core/policy.py",
+    "core/recovery/case.py",
+    "core/recovery/steps.py",
+    "core/recovery/intents.py",
+)
 # Who works something out of another module's values when it is imported.
-FOLLOWERS = {"core/rules.py": ("core/recovery.py",)}
+FOLLOWERS = {"core/recovery/rules.py": ("core/recovery/machine.py",)}
 LIMIT_S = 60.0  # of a mutant; all tests together take a few seconds
 
 

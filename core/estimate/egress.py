@@ -1,0 +1,23 @@
+"""What a way out costs a month: nothing, an address for each node, or a NAT gateway in each zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from core.estimate.lines import HOURS_A_MONTH, Group, Line, Paid, Pricing, Rates
+from core.model import Deployable, Egress, FrontKind
+
+
+def egress(deployable: Deployable, rates: Rates) -> Iterator[Line]:
+    pricing, network = Pricing(rates, Group.YOURS), deployable.network
+    if network.egress is Egress.NAT:
+        how = f"1 in each of {network.zones} zones, without what each GB through them costs"
+        yield pricing.line("NAT gateways", "way out", HOURS_A_MONTH * network.zones, "nat_gateway_hour", how)
+        how = f"1 for each of {network.zones} NAT gateways"
+        yield pricing.line("public address", "way out", HOURS_A_MONTH * network.zones, "public_ipv4_hour", how)
+    if network.egress is Egress.PUBLIC_IP:
+        for assembly in deployable.assemblies:
+            # An Elastic IP takes the place of the node's own address: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-eips.html
+            if assembly.front.kind is not FrontKind.ELASTIC_IP:
+                how = "1, the node's own, while it runs"
+                yield pricing.line("public address", assembly.name, HOURS_A_MONTH, "public_ipv4_hour", how, paid=Paid.ASSEMBLY)

@@ -1,0 +1,29 @@
+"""Rules for what EC2 says that it will do to a machine, days before: people are told and choose the hour; what serves is not touched.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-instances-status-check_sched.html: an event comes some two weeks ahead, and
+what EC2 stops or ends at last is noticed like any other end of a machine.
+"""
+
+from __future__ import annotations
+
+from core.recovery.case import Case
+from core.recovery.incident import State
+from core.recovery.steps import End, Open, Step
+
+SUPPRESSED = State.SUPPRESSED
+
+
+def news(case: Case) -> Step | None:
+    """Asked when nothing else speaks against it. The same, told again, is no news."""
+    permit, said = case.view.permit, case.view.announced
+    if not said or permit is None or case.incident.reason == _words(case):
+        return None
+    return Open(case.node, permit.epoch, _words(case), case.view.now_ms)
+
+
+def told(case: Case) -> Step | None:
+    return End(SUPPRESSED, _words(case), "person") if case.view.announced else None
+
+
+def _words(case: Case) -> str:
+    return f"EC2 announces {case.view.announced} for {case.node}: replace it before that, at an hour of your choice (understudy replace)"

@@ -1,0 +1,61 @@
+"""Rules for a node that must go: evidence first, then the fence, and nobody else before EC2 says that it is terminated."""
+
+from __future__ import annotations
+
+import math
+
+from core.recovery.case import Case
+from core.recovery.incident import Cause, State
+from core.recovery.steps import Fence, KeepEvidence, Move, Proceed, Step, Tell, Wait
+
+GONE, RECREATING = Cause.GONE, State.RECREATING
+
+
+def evidence(case: Case) -> Step | None:
+    return None if case.incident.evidence_done else KeepEvidence(case.node)
+
+
+def fenced(case: Case) -> Step | None:
+    view, incident = case.view, case.incident
+    if not (incident.fence or incident.retiring_ms or incident.cause is GONE) or not view.is_dead(case.node):
+        return None
+    return Move(RECREATING, f"{case.node} is {view.state_of(case.node)}: it is fenced")
+
+
+def fence(case: Case) -> Step | None:
+    return None if case.incident.fence else Fence(case.node, force=False)
+
+
+def tell_open(case: Case) -> Step | None:
+    """After the kill: clients wait for the one, and not for the other."""
+    return None if "open" in case.incident.told else Tell("open", case.incident.reason)
+
+
+def force(case: Case) -> Step | None:
+    if case.incident.fence >= 2 or _waited_ms(case) <= case.policy.force_after_s * 1000:
+        return None
+    return Fence(case.node, force=True)
+
+
+def unconfirmed(case: Case) -> Step | None:
+    waited_ms, timeout_s = _waited_ms(case), case.policy.fence_timeout_s
+    if "page" in case.incident.told or waited_ms <= min(case.policy.fence_page_s, timeout_s or math.inf) * 1000:
+        return None
+    then = "nothing else may start before it does" if timeout_s is None else f"after {round(timeout_s)} s another one starts all the same"
+    return Tell("page", f"EC2 does not confirm that {case.node} is terminated after {waited_ms // 1000} s; {then}")
+
+
+def proceed(case: Case) -> Step | None:
+    """Its user chose to risk two at once rather than to wait for a word that may never come."""
+    timeout_s = case.policy.fence_timeout_s
+    if timeout_s is None or case.incident.fence < 2 or _waited_ms(case) <= timeout_s * 1000:
+        return None
+    return Proceed(f"EC2 has not confirmed for {_waited_ms(case) // 1000} s that {case.node} is terminated; going on, as the file says")
+
+
+def wait(case: Case) -> Step:
+    return Wait(f"waiting for EC2 to say that {case.node} is terminated: it is {case.view.state_of(case.node)}")
+
+
+def _waited_ms(case: Case) -> int:
+    return case.view.now_ms - case.incident.fenced_ms

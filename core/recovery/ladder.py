@@ -1,0 +1,197 @@
+"""Rules of the deployable's rung: all of its assemblies, stopped last-started first, the database failed over, recreated in start order."""
+
+from __future__ import annotations
+
+from core.node.database_outage import blames_database
+from core.recovery.case import Case
+from core.recovery.incident import Cause, Incident, State
+from core.recovery.rung import call_for, follows, is_open, leads
+from core.recovery.snapshot import View
+from core.recovery.steps import CallSisters, Confirm, Down, End, Join, Move, Open, RebootDatabase, Retire, Step, Tell, Wait
+
+AVAILABLE = "available"
+STATUS_LAG_S = 10.0  # so long RDS may go on saying `available` after it took a reboot; its answers are eventually consistent
+ESCALATED, ESCALATION, ISOLATING, SUPPRESSED = State.ESCALATED, Cause.ESCALATION, State.ISOLATING, State.SUPPRESSED
+_JOINS = (State.SUSPECTED, State.CONFIRMED, State.ISOLATING, State.RECREATING)
+
+
+# --- being called ---------------------------------------------------------------------------------------------------------
+
+
+def called(case: Case) -> Step | None:
+    """A sister is past its tolerance and takes this one along: its incident begins."""
+    leader = case.view.leader
+    if leader is None or not _calls(case.view, leader) or case.incident.ladder == leader.id:
+        return None
+    assert case.view.permit is not None, "the rule before asked"
+    return Open(case.node, case.view.permit.epoch, _why(leader), case.view.now_ms)
+
+
+def join(case: Case) -> Step | None:
+    """Whatever it was about becomes a part of the rung; unless a new node of it is let in already: then that comes to its end first."""
+    leader, incident = case.view.leader, case.incident
+    if leader is None or incident.ladder or incident.state not in _JOINS or not _calls(case.view, leader):
+        return None
+    permit = case.view.permit
+    if permit is not None and permit.epoch > incident.epoch:
+        return None
+    return Join(leader.id, leader.assembly, _why(leader))
+
+
+def taken_along(case: Case) -> Step | None:
+    return Confirm(ESCALATION, case.incident.reason) if follows(case.incident) and _leader_is_open(case) else None
+
+
+def called_off(case: Case) -> Step | None:
+    """The rung came to its end before this one's turn: what was only taken along is left alone."""
+    incident = case.incident
+    if incident.cause is not ESCALATION or incident.fence or incident.retiring_ms or _leader_is_open(case):
+        return None
+    return End(SUPPRESSED, f"incident {incident.ladder} of {incident.leader}, which took it along, is over")
+
+
+def paid_along(case: Case) -> Step | None:
+    incident = case.incident
+    if not follows(incident) or not _leader_is_open(case) or case.view.intents.shadow is not None:
+        return None
+    return Move(ISOLATING, f"paid for by incident {incident.ladder} of {incident.leader}: isolating")
+
+
+# --- stopping, those that start later first --------------------------------------------------------------------------------
+
+
+def tell_rung(case: Case) -> Step | None:
+    """Before anything is stopped: this is more than the one node whose clients wait."""
+    incident = case.incident
+    if not leads(incident) or "open" in incident.told:
+        return None
+    return Tell("open", f"{incident.reason}; recreating the whole deployable, in order: {', '.join(case.view.rung.order)}")
+
+
+def call_sisters(case: Case) -> Step | None:
+    incident, view = case.incident, case.view
+    if not view.rung.deaf or not leads(incident) or view.now_ms - incident.called_ms < case.policy.call_again_s * 1000:
+        return None
+    return CallSisters(view.rung.deaf)
+
+
+def later_first(case: Case) -> Step | None:
+    incident, later = case.incident, case.view.rung.later
+    if not later or incident.fence or incident.retiring_ms or case.view.is_dead(case.node) or _is_late(case):
+        return None
+    return Wait(f"those that start later stop first: {', '.join(later)}")
+
+
+def retire(case: Case) -> Step | None:
+    """Nothing is wrong with it: it may stop in its own time, and what it keeps is saved."""
+    incident = case.incident
+    if incident.cause is not ESCALATION or incident.fence or incident.retiring_ms:
+        return None
+    return Retire(case.node)
+
+
+def retiring(case: Case) -> Step | None:
+    incident = case.incident
+    if not incident.retiring_ms or incident.fence or case.view.now_ms - incident.retiring_ms > case.policy.retire_s * 1000:
+        return None
+    return Wait(f"{case.node} goes offline: it is {case.view.state_of(case.node)}")
+
+
+def down(case: Case) -> Step | None:
+    """The leading one's own node is gone; the others may still be on their way."""
+    incident = case.incident
+    if not leads(incident) or incident.isolated_ms or not _is_fenced(case):
+        return None
+    return Down(f"{case.node} is {case.view.state_of(case.node)}: it is fenced")
+
+
+def all_down(case: Case) -> Step | None:
+    incident, running = case.incident, case.view.rung.running
+    if not running or not incident.isolated_ms or not leads(incident) or _is_late(case):
+        return None
+    return Wait(f"waiting for the rest of the deployable to stop: {', '.join(running)}")
+
+
+# --- the database ----------------------------------------------------------------------------------------------------------
+
+
+def reboot_database(case: Case) -> Step | None:
+    """Failed over while nobody is connected. Called again after a crash in between it means one more outage of nobody.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RebootDBInstance.html: only an instance that is available, only Multi-AZ.
+    """
+    incident, database = case.incident, case.view.database
+    if not leads(incident) or not incident.isolated_ms or incident.rebooted_ms or database is None:
+        return None
+    why = case.view.rung.blamed
+    if not why or not database.multi_az or database.status != AVAILABLE:
+        return None
+    return RebootDatabase(database.identifier, why)
+
+
+def database_away(case: Case) -> Step | None:
+    """What RDS is at is waited for, whoever began it."""
+    incident, database, now_ms = case.incident, case.view.database, case.view.now_ms
+    if not leads(incident) or not incident.isolated_ms or database is None:
+        return None
+    since_ms = max(incident.rebooted_ms, incident.isolated_ms)
+    if now_ms - since_ms > case.policy.database_s * 1000:
+        return None
+    lags = incident.rebooted_ms > 0 and now_ms - incident.rebooted_ms < STATUS_LAG_S * 1000
+    if database.status == AVAILABLE and not lags:
+        return None
+    return Wait(f"waiting for the database {database.identifier}: it is {database.status}", 2.0)
+
+
+# --- afterwards --------------------------------------------------------------------------------------------------------------
+
+
+def not_all_over(case: Case) -> Step | None:
+    """Recovered is said of the whole: each assembly's own incident sees it serve."""
+    still = case.view.rung.open
+    if not still or case.incident.ladder != case.incident.id:
+        return None
+    return Wait(f"it serves; waiting for the rest of the deployable: {', '.join(still)}", 2.0)
+
+
+def not_all_serve(case: Case) -> Step | None:
+    incident, bad = case.incident, case.view.rung.bad
+    if not bad or incident.ladder != incident.id:
+        return None
+    return End(ESCALATED, f"{incident.reason}; not all of the deployable serves: {bad}", "person")
+
+
+# --- what the rules ask --------------------------------------------------------------------------------------------------------
+
+
+def _why(leader: Incident) -> str:
+    return f"the whole deployable is recreated for {leader.assembly} (incident {leader.id}): {leader.reason}"
+
+
+def _calls(view: View, leader: Incident) -> bool:
+    call = call_for(view.budget, view.watched.deployable, view.watched.name, since_ms=0)
+    return is_open(leader) and call is not None and call.incident == leader.id
+
+
+def _leader_is_open(case: Case) -> bool:
+    leader = case.view.leader
+    return leader is not None and leader.id == case.incident.ladder and is_open(leader)
+
+
+def _is_late(case: Case) -> bool:
+    """The rung was begun so long ago, by the leading incident's clock, that nobody is waited for any more."""
+    first = case.incident if leads(case.incident) else case.view.leader
+    return first is not None and case.view.now_ms - first.confirmed_ms > case.policy.rung_stop_s * 1000
+
+
+def _is_fenced(case: Case) -> bool:
+    incident = case.incident
+    return bool(incident.fence or incident.cause is Cause.GONE) and case.view.is_dead(case.node)
+
+
+def database_word(view: View, node: str) -> str:
+    """What a node last said against its database; "" when nothing."""
+    report, request = view.reports.get(node), view.requests.get(node)
+    said = [request.reason] if request is not None else []
+    said += [app.reason for _, app in report.applications] if report is not None else []
+    return next((text for text in said if blames_database(text)), "")

@@ -1,0 +1,170 @@
+"""Rules for when no incident is open: who holds the permit, what speaks against it, and since when."""
+
+from __future__ import annotations
+
+from core.records import Phase
+from core.recovery.case import Case
+from core.recovery.incident import Cause, Incident, State
+from core.recovery.outlook import failing_since_ms
+from core.recovery.snapshot import View
+from core.recovery.steps import Leave, Open, Step, TakeLook, Tell
+
+ESCALATED, EXHAUSTED, SUPPRESSED = State.ESCALATED, State.EXHAUSTED, State.SUPPRESSED
+DOUBT = Cause.NONE
+RELEASED = Phase.RELEASED
+MISSED_S = 300.0  # a minute's sweep looks for it five times; less than what a report lives, which says whether it was released
+
+
+def end_untold(case: Case) -> Step | None:
+    incident = case.incident
+    return Tell("end", incident.reason) if "end" not in incident.told and incident.untold_end else None
+
+
+def never_permitted(case: Case) -> Step | None:
+    return Leave("no node has held a permit yet: the first one is admit_node's") if case.view.permit is None else None
+
+
+def taken_down(case: Case) -> Step | None:
+    if case.view.group is not None and case.view.wanted >= 1:
+        return None
+    return Leave("its group is to keep no node: somebody takes it down")
+
+
+def given_up(case: Case) -> Step | None:
+    """An incident that solved nothing is not opened again for a while. After a boot loop that holds for whatever was launched next, too."""
+    state = case.incident.state
+    if state is not ESCALATED and state is not EXHAUSTED:
+        return None
+    if case.incident.id in case.view.intents.resumed:
+        return None
+    if state is ESCALATED:
+        return _known(case, case.policy.quiet_s, of_any=len(case.incident.tried) >= case.policy.boot_loop)
+    return _known(case, case.policy.budget_window_s)
+
+
+def pause_recorded(case: Case) -> Step | None:
+    """One record a pause is enough; but what ended in doubt is opened again when it is certain."""
+    intents, last = case.view.intents, case.incident
+    if (intents.paused is None and intents.shadow is None) or last.state is not SUPPRESSED:
+        return None
+    if last.cause is DOUBT and (case.view.is_gone(case.node) or case.two_signals):  # less would be doubted, and ended, again at once
+        return None
+    return _known(case, case.policy.quiet_s)
+
+
+def gone(case: Case) -> Step | None:
+    view, node = case.view, case.node
+    if not view.is_gone(node):
+        return None
+    machine, looks = view.machines.get(node), view.looks.get(node)
+    known_ms = machine.changed_ms if machine and machine.changed_ms else looks.report_moved_ms if looks else None
+    return Open(node, _epoch(case), f"EC2 says {node} is {view.state_of(node)}", _began(view, known_ms))
+
+
+def missed(case: Case) -> Step | None:
+    """Its successor was permitted before anybody suspected it: it is recorded all the same, so that history is complete."""
+    view, permit = case.view, case.view.permit
+    old = missed_predecessor(view, case.incident)
+    if old is None or permit is None:
+        return None
+    machine = view.machines.get(old)
+    why = f"EC2 says {old} is {view.state_of(old)}, and {permit.instance} had its permit before anybody asked"
+    return Open(old, permit.epoch - 1, why, _began(view, machine.changed_ms if machine and machine.changed_ms else permit.at_ms))
+
+
+def missed_predecessor(view: View, last: Incident) -> str | None:
+    """The former holder of the permit, when it ended unreleased, not long ago, and no incident tells of it. last: the latest."""
+    permit = view.permit
+    old = permit.predecessor if permit is not None else None
+    if permit is None or old is None or old == last.instance or old in last.tried or view.now_ms - permit.at_ms > MISSED_S * 1000:
+        return None
+    report = view.reports.get(old)
+    return old if view.is_gone(old) and (report is None or report.phase is not RELEASED) else None
+
+
+def operator(case: Case) -> Step | None:
+    asked = case.view.intents.replace.get(case.node)
+    return (
+        None if asked is None else Open(case.node, _epoch(case), f"an operator wants {case.node} replaced: {asked.words}", case.view.now_ms)
+    )
+
+
+def starting(case: Case) -> Step | None:
+    return Leave(f"{case.node} is in its start grace, which is admit_node's") if case.view.is_starting(case.node) else None
+
+
+def retiring(case: Case) -> Step | None:
+    member = case.view.members.get(case.node)
+    retired = member is not None and member.lifecycle.startswith("Terminating")
+    return Leave(f"{case.node} is being retired by its group") if retired else None
+
+
+def asks(case: Case) -> Step | None:
+    request = case.view.asks(case.node) if case.node in case.view.requests else None
+    if request is None:
+        return None
+    return Open(case.node, _epoch(case), f"{case.node} asks to be replaced: {request.reason}", _began(case.view, request.at_ms))
+
+
+def doubt_known(case: Case) -> Step | None:
+    """People were told that one signal speaks against it; that alone is no news."""
+    if case.incident.state is not SUPPRESSED or case.incident.escalated_to != "person":
+        return None
+    return _known(case, case.policy.quiet_s) if case.inside.is_bad is not case.fails_outside else None
+
+
+def look_first(case: Case) -> Step | None:
+    """What was kept may be a sweep old, and over by now: then there is no incident at all."""
+    if case.node in case.view.fresh or not (case.inside.is_bad or case.fails_outside):
+        return None
+    return TakeLook(case.node)
+
+
+def fails_inside(case: Case) -> Step | None:
+    if not case.inside.is_bad:
+        return None
+    why = case.inside.why + (", and looks from outside fail" if case.fails_outside else "")
+    return Open(case.node, _epoch(case), why, _seen_since(case))
+
+
+def fails_outside(case: Case) -> Step | None:
+    look = case.last_look
+    if look is None or not case.fails_outside:
+        return None
+    why = f"looks from outside fail (HA port: {look.ha}; HTTP: {look.http}), while {case.inside.why}"
+    return Open(case.node, _epoch(case), why, _seen_since(case))
+
+
+def well(case: Case) -> Step:
+    return Leave(f"{case.node} is not suspected: {case.inside.why}")
+
+
+def _known(case: Case, pause_s: float, *, of_any: bool = False) -> Step | None:
+    """It was about the node that holds the permit still (of_any: or another), and not long ago."""
+    last, permit = case.incident, case.view.permit
+    if not of_any and (permit is None or last.instance != permit.instance or last.epoch != permit.epoch):
+        return None
+    if case.view.now_ms - last.ended_ms > pause_s * 1000:
+        return None
+    return Leave(f"people know already: incident {last.id} {last.state}: {last.reason}")
+
+
+def _epoch(case: Case) -> int:
+    permit = case.view.permit
+    assert permit is not None, "the rules before asked"
+    return permit.epoch
+
+
+def _seen_since(case: Case) -> int:
+    """Since the looks began to fail or the report last moved: for the record, never for a decision."""
+    looks = case.view.looks.get(case.node)
+    if looks is None or not looks.looks:
+        return case.view.now_ms
+    since_ms = failing_since_ms(looks)
+    if looks.report_moved_ms and looks.report_moved_ms < looks.looks[-1].at_ms:
+        since_ms = looks.report_moved_ms if since_ms is None else min(since_ms, looks.report_moved_ms)
+    return _began(case.view, since_ms)
+
+
+def _began(view: View, known_ms: int | None) -> int:
+    return view.now_ms if not known_ms or known_ms > view.now_ms else known_ms

@@ -1,0 +1,179 @@
+"""One assembly as the functions see it at one moment: what was read, and plain questions to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from core.lifecycle.holding import Held
+from core.model import Verdict
+from core.records import Look, Looks, Permit, Report, Request
+from core.recovery.budget import Budget
+from core.recovery.incident import Incident
+from core.recovery.intents import Standing
+from core.recovery.rung import NOTHING, DatabaseState, RungSeen
+from core.watching.fleet import Watched
+
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
+ALIVE = frozenset({"pending", "running"})
+TERMINATED = "terminated"
+SPOKE_S = 60.0  # a report that moved within this is of a node that runs, whatever EC2 knows of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """An instance as EC2 tells it. changed_ms: when it left `running`, where EC2 says so."""
+
+    instance: str
+    state: str
+    address: str
+    launched_ms: int
+    changed_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An instance as its Auto Scaling group tells it. current: launched from what the group launches now."""
+
+    instance: str
+    lifecycle: str
+    healthy: bool
+    current: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackPlace:
+    """What CloudFormation calls a group: the stack's id, and the group's logical id in it."""
+
+    stack: str
+    logical_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """An Auto Scaling group. wanted: how many instances it is to keep, 0 while somebody takes it down. stack: None where none made it.
+
+    suspended: its processes that stand still. launches: the version of what it launches now.
+    """
+
+    name: str
+    wanted: int
+    members: Mapping[str, Member]
+    stack: StackPlace | None = None
+    suspended: tuple[str, ...] = ()
+    launches: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshLook:
+    """A look taken for this very decision. taken_ms: the asker's clock; report_age_s: the prober's."""
+
+    look: Look
+    answered: bool
+    report_age_s: float | None
+    taken_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """Who holds the front. tried: did it answer when tried from outside; None where it cannot be tried."""
+
+    held_by: str | None
+    tried: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Everything a decision may depend on. now_ms: the reader's wall clock. group: None when there is none.
+
+    reports and requests: those that have not expired. unmet: why an assembly that has to serve before this one does not.
+    announced: what EC2 has just said that it will do to the permit's holder, and when.
+    intents: what operators ask for. suspended, launches: of the group; held: which of its processes we hold still, as it is recorded.
+    leader: the incident whose rung takes this assembly along. rung and database: read while they matter to one.
+    """
+
+    watched: Watched
+    now_ms: int
+    group: str | None = None
+    wanted: int = 1
+    stack: StackPlace | None = None
+    permit: Permit | None = None
+    incident: Incident | None = None
+    budget: Budget = field(default_factory=Budget)
+    reports: Mapping[str, Report] = field(default_factory=dict)
+    requests: Mapping[str, Request] = field(default_factory=dict)
+    looks: Mapping[str, Looks] = field(default_factory=dict)
+    machines: Mapping[str, Machine] = field(default_factory=dict)
+    members: Mapping[str, Member] = field(default_factory=dict)
+    fresh: Mapping[str, FreshLook] = field(default_factory=dict)
+    front: Front | None = None
+    assemblies: int = 1
+    unmet: tuple[str, ...] = ()
+    leader: Incident | None = None
+    rung: RungSeen = NOTHING
+    database: DatabaseState | None = None
+    announced: str = ""
+    intents: Standing = field(default_factory=Standing)
+    suspended: tuple[str, ...] = ()
+    launches: str = ""
+    held: Held = field(default_factory=Held)
+
+    @property
+    def paused(self) -> str | None:
+        """Why nothing is to be replaced now, in an operator's words."""
+        asked = self.intents.paused
+        return None if asked is None else asked.said
+
+    def is_gone(self, instance: str) -> bool:
+        """EC2 says that it does not run any more, or nobody knows it any more (see is_dead)."""
+        machine = self.machines.get(instance)
+        if machine is None:
+            return self._is_forgotten(instance)
+        return machine.state not in ALIVE
+
+    def is_dead(self, instance: str) -> bool:
+        """Gone for good. A stopped machine is not: it can be started again.
+
+        EC2 forgets a terminated instance after about an hour
+        (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html), so one that it does not know
+        counts as dead too; but its answers are only eventually consistent, so neither may its group list it nor it speak.
+        """
+        machine = self.machines.get(instance)
+        if machine is None:
+            return self._is_forgotten(instance)
+        return machine.state == TERMINATED
+
+    def _is_forgotten(self, instance: str) -> bool:
+        return instance not in self.members and not self._speaks(instance)
+
+    def _speaks(self, instance: str) -> bool:
+        """Its report moved lately, by the prober's clock; one that no prober has seen yet counts until it expires."""
+        looks = self.looks.get(instance)
+        if instance not in self.reports:
+            return False
+        return looks is None or self.now_ms - looks.report_moved_ms <= SPOKE_S * 1000
+
+    def state_of(self, instance: str) -> str:
+        machine = self.machines.get(instance)
+        return "unknown to EC2" if machine is None else machine.state
+
+    def lifecycle_of(self, instance: str) -> str:
+        member = self.members.get(instance)
+        return "" if member is None else member.lifecycle
+
+    def asks(self, instance: str) -> Request | None:
+        """Its request to be replaced, if that still stands.
+
+        It counts under the epoch in which it was made, from the holder alone, and not of a node that says it is well
+        (again): a node cannot take its request back, for it may delete nothing, but it goes on trying.
+        """
+        request, report = self.requests.get(instance), self.reports.get(instance)
+        if request is None or self.permit is None or (instance, request.epoch) != (self.permit.instance, self.permit.epoch):
+            return None
+        well = report is not None and report.epoch == request.epoch and report.verdict in (Verdict.HEALTHY, Verdict.BUSY)
+        return None if well else request
+
+    def is_starting(self, instance: str) -> bool:
+        """Not yet let in by admit_node, which gives it its start grace and abandons it after that."""
+        member = self.members.get(instance)
+        return member is not None and member.lifecycle.startswith("Pending") and not self.is_gone(instance)

@@ -1,0 +1,1 @@
+"""Who is watched, by which of the functions, and what wakes them."""
