@@ -57,7 +57,8 @@ Print the JSON Schema of deployable files, for an editor: it then completes keys
 _DRILL = """\
 Deploy the file's own template onto a local cloud, break one thing after another, and tell what happened as it
 happens. Without a file each drill is played on a deployable that has what it needs, in as many labs as that takes.
-Nothing is left running, whatever happens; of a drill that fails, the folder with its journal is kept.
+Nothing is left running, whatever happens; of a drill that fails, the folder with its journal is kept, and the last
+lines say which promise was broken, by how much, and where that folder is.
 """
 _DRILL_MORE = """\
 examples:
@@ -134,6 +135,9 @@ def parser() -> argparse.ArgumentParser:
     command = _verb(commands, "drill", "break something on the local cloud and watch it recover", _DRILL, _DRILL_MORE)
     command.add_argument("names", nargs="*", metavar="NAME", help="drills to run, in this order, or `all`; see --list")
     command.add_argument("--list", action="store_true", help="say which drills there are, and what each must show")
+    command.add_argument(
+        "--delays", action="store_true", help="say how long AWS itself takes on the local cloud, and where each figure is from"
+    )
     _add_deployable(command, None, "what each drill needs, most of them deployables/demo.yaml")
     command.add_argument("--assembly", metavar="NAME", help="which assembly is broken; default the first that clients reach")
     command.add_argument("--json", type=Path, metavar="FILE", help="also write the results to FILE")
@@ -250,8 +254,8 @@ def _run(given: argparse.Namespace) -> int:
         case "synth":
             (spec.load_foundation if spec.is_foundation(given.file) else spec.load)(given.file)
             return programs.synth(given.file, given.output)
-        case "drill" if given.list:
-            return programs.lab("drill", "--list")
+        case "drill" if given.list or given.delays:
+            return programs.lab("drill", "--list" if given.list else "--delays")
         case "drill":
             if not given.names:
                 raise Trouble("name at least one drill; `understudy drill --list` says which there are")

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab import folder, space
+from lab.delays import Delays
+from lab.drills.report import table
 from lab.drills.scenes import DRILLS, in_playing_order
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     drill = verbs.add_parser("drill", help="break one thing at a time, and see whether every promise holds")
     drill.add_argument("names", nargs="*", metavar="NAME", help="drills to play, in order, or `all`; --list tells which there are")
     drill.add_argument("--list", action="store_true", help="list the drills: what each breaks and promises")
+    drill.add_argument("--delays", action="store_true", help="list AWS's own delays as the lab has them: how long each is, and from where")
     drill.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE as JSON")
     drill.add_argument("--html", type=Path, metavar="FILE", help="write one page to FILE, with a timeline picture of each drill")
     drill.add_argument("--steady", action="store_true", help="end when the deployable does not come to rest again after a drill")
@@ -94,6 +97,12 @@ def _list() -> int:
     return 0
 
 
+def _list_delays() -> int:
+    rows = [(delay.name, f"{delay.seconds:g}", delay.source) for delay in Delays().all()]
+    print(table(rows, ("AWS's delay", "s", "source")))
+    return 0
+
+
 def _refuse(text: str, code: int = 2) -> int:
     print(f"understudy: {text}", file=sys.stderr)
     return code
@@ -112,6 +121,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return down(LABS / args.name)
     if args.verb == "drill" and args.list:
         return _list()
+    if args.verb == "drill" and args.delays:
+        return _list_delays()
     if args.inside is not None:
         from lab import playing, standing
 

@@ -142,8 +142,7 @@ def play(evenings: Sequence[Evening], args: argparse.Namespace, labs: Path) -> i
         _say("\n" + report.summary(results))
     if args.html is not None:
         write_html(results, args.html)
-    broken = [row["drill"] for row in many.rows if not row["held"]]
-    _say(f"{len(many.rows)} of {wanted} drills played; broken: {', '.join(broken) or 'none'}")
+    _say("\n" + report.verdict(results, wanted))
     return code
 
 

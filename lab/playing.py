@@ -7,11 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.delays import Delays
 from lab.deploy import DeployFailed
 from lab.drills.cloud import Cloud, LabGone, Slot
 from lab.drills.model import Result
-from lab.drills.report import table
+from lab.drills.report import verdict
 from lab.drills.runner import play_all, write_html, write_json
 from lab.drills.sabotage import SABOTAGES
 from lab.drills.scenes import DRILLS
@@ -47,8 +46,11 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
         print(f"understudy: no sabotage called {args.sabotage}; there are {', '.join(SABOTAGES)}", file=sys.stderr)
         return 2
 
+    seen: list[Result] = []
+
     def keep(results: Sequence[Result]) -> None:
         """After each drill: what was seen so far outlives a Ctrl-C."""
+        seen[:] = results
         if args.json is not None:
             write_json(results, args.json)
 
@@ -67,8 +69,10 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
                 results = play_all([DRILLS[name] for name in args.names], stage, say, keep=keep, until_unsteady=args.steady)
             if args.html is not None:
                 write_html(results, args.html)
-            say(table([(d.name, f"{d.seconds:g}", d.source) for d in Delays().all()], ("AWS's delay", "s", "source")))
+            say("\n" + verdict(results, len(args.names)))
             return 0 if all(result.held for result in results) else 1
     except (LabFailed, DeployFailed, LabGone) as error:
+        if seen:
+            say("\n" + verdict(seen, len(args.names)))
         print(f"understudy: {error}", file=sys.stderr)
         return 1

@@ -12,10 +12,10 @@ from typing import Any
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def here(began_at: float, time_scale: float = 1.0) -> dict[str, Any]:
+def here(began_at: float, time_scale: float = 1.0, *, assembly: str = "", lab: str = "") -> dict[str, Any]:
     """began_at: seconds since the epoch. load: the mean number of processes that wanted a processor, over the last minute.
 
-    time_scale: how many times faster than in reality AWS's own windows passed.
+    time_scale: how many times faster than in reality AWS's own windows passed. assembly: whom the drill struck. lab: its lab's folder.
     """
     return {
         "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(began_at)),
@@ -23,6 +23,8 @@ def here(began_at: float, time_scale: float = 1.0) -> dict[str, Any]:
         "cores": os.cpu_count() or 0,
         "load": round(os.getloadavg()[0], 1),
         "time_scale": time_scale,
+        "assembly": assembly,
+        "lab": lab,
     }
 
 
