@@ -15,7 +15,8 @@ class Drill:
 
     penalty_max: how much of earlier failures' penalty may be left when it begins, because the agent makes the restarts of
     what fails often wait on purpose; None: it does not matter. needs: what a deployable must have, beside an address; most need
-    nothing, and those are what `make drills` plays. broken_by: sabotages that it finds out.
+    nothing, and those are what `make drills` plays. broken_by: sabotages that it finds out. await_turn: waits for the moment at
+    which its fault shows what it is to show.
     """
 
     name: str
@@ -27,3 +28,4 @@ class Drill:
     unit: str = "s"
     needs: str = ""
     broken_by: tuple[str, ...] = ()
+    await_turn: Callable[[Stage], None] | None = None

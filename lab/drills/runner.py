@@ -43,6 +43,8 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
             missing = wait_calm(node, drill.penalty_max)
         if missing:
             say(f"  begins all the same: {missing}")
+    if drill.await_turn is not None:
+        drill.await_turn(stage)
     since = time.time()
     guests = Guests(stage.journal.parent)
     guests.new_lines()  # what they said before the fault is no part of the story
@@ -74,7 +76,7 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
         ours_s=ours,
         aws_delays=each,
         incident=outcome.incident,
-        circumstances=here(since, stage.time_scale),
+        circumstances=here(since, stage.time_scale, assembly=stage.slot.assembly, lab=str(stage.journal.parent)),
     )
     say(report.promises(result))
     return result

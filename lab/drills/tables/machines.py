@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lab.drills.drill import Drill
 from lab.drills.machine_scenes import freeze_instance, kill_instance, lost_events
+from lab.drills.minute import wait_alarms_turn
 from lab.drills.second_node import second_node
 
 DRILLS: tuple[Drill, ...] = (
@@ -22,6 +23,7 @@ DRILLS: tuple[Drill, ...] = (
         60.0,
         freeze_instance,
         broken_by=("recover-role", "alarm-action"),
+        await_turn=wait_alarms_turn,
     ),
     Drill(
         "lost-events",
