@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -38,8 +39,12 @@ def _listener(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
 
 def _holders(world: World, a: Mapping[str, Any]) -> dict[str, Any]:
     """Every process that has a socket open which listens on a TCP port."""
-    found = [p for p in machines(world).processes(a["instance"]) if int(a["port"]) in _listening_ports(int(p["pid"]))]
-    return {"processes": [_told(process) for process in found]}
+    found = []
+    for process in machines(world).processes(a["instance"]):
+        if int(a["port"]) in _listening_ports(int(process["pid"])):
+            with contextlib.suppress(LookupError):  # it ended while we looked
+                found.append(_told(process))
+    return {"processes": found}
 
 
 def _signal(world: World, a: Mapping[str, Any]) -> dict[str, Any]:

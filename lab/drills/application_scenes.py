@@ -12,6 +12,7 @@ from lab.drills.stage import Situation, Stage
 
 _SERVER = "process that listens on the clients' port"
 _PATIENCE_S = 60.0
+_LOOK_S = 5.0
 
 
 def kill_application(stage: Stage, before: Situation, limit_s: float) -> Outcome:
@@ -112,7 +113,7 @@ def grandchild_holds_port(stage: Stage, before: Situation, limit_s: float) -> Ou
     at = node.signal(old, "SIGKILL")
     new = None
     if wait_for(lambda: bool(node.holders() - left - {old.pid}), timeout_s=_PATIENCE_S, every_s=0.05):
-        new = node.server()
+        new = node.another_server(old, within_s=_LOOK_S)
     promises = (
         exactly("processes that held the port besides it", len(left), 1),
         served_again(stage, new.started_at if new else at),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lab.deploy import DeployFailed
 from lab.drills import measure, page, report, timeline
@@ -52,7 +52,7 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
     teller.start()
     try:
         outcome = drill.play(stage, before, drill.limit)
-    except (LookupError, ClientError, DeployFailed) as error:
+    except (LookupError, ClientError, BotoCoreError, DeployFailed) as error:
         # What it breaks or asks is not there, or refuses: the machine may have been replaced under its hands.
         say(f"  could not be played to its end: {error}")
         outcome = Outcome((Promise(f"played to its end: {error}", False, 0, 1, "count"),), None, time.time())
