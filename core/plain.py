@@ -12,6 +12,8 @@ from enum import Enum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+_SAME = frozenset({str, int, float, bool, type(None)})  # most of what there is
+
 
 class NotPlain(ValueError):
     """The text is not of such a value: says which part, and what it should be."""
@@ -22,9 +24,12 @@ def to_plain(value: Any) -> Any:
 
     Raises TypeError for anything else.
     """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        found = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
-        return {name: to_plain(part) for name, part in found.items() if part != _default(type(value)).get(name, dataclasses.MISSING)}
+    kind = type(value)
+    if kind in _SAME:
+        return value
+    if dataclasses.is_dataclass(kind):
+        told = {name: (getattr(value, name), default) for name, default in _told(kind)}
+        return {name: to_plain(part) for name, (part, default) in told.items() if part != default}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
@@ -102,6 +107,13 @@ def _dataclass(kind: type, plain: Any, where: str) -> Any:
 def _hints(kind: type) -> dict[str, Any]:
     known = {field.name for field in dataclasses.fields(kind) if field.init}
     return {name: hint for name, hint in get_type_hints(kind).items() if name in known}
+
+
+@cache
+def _told(kind: type) -> tuple[tuple[str, Any], ...]:
+    """Each field that is kept, with what it is left out for; the record of a decision has some hundred of them."""
+    defaults = _default(kind)
+    return tuple((field.name, defaults.get(field.name, dataclasses.MISSING)) for field in dataclasses.fields(kind) if field.init)
 
 
 @cache

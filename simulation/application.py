@@ -1,28 +1,32 @@
-"""A node's one application: a process that becomes ready, ends, fails or hangs as the history says."""
+"""A node's one application, in agent.supervised's place: a process that becomes ready, ends, fails or hangs as the history says."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from agent.notes import Note
 from core.model import Verdict
-from core.node.decision import Seen
+from core.node.decision import Hold, Seen
+from core.node.supervision import History
 
 if TYPE_CHECKING:
     from simulation.agent import Agent
 
-STOP_S = 1.0  # how long it takes to stop
+STOP_S = 1.0  # how long it takes to stop, where it does as it is told
+KILL_S = 0.05  # how long the kernel takes
 LOOP_S = 0.5  # how long one lives that ends at once
 
 
 @dataclass(slots=True)
 class Health:
-    """What is wrong with it at present, or with the machine that it is on."""
+    """What is wrong with it at present, or with the machine that it is on. stubborn: it does not stop when it is asked to."""
 
     never_ready: bool = False
     ends_at_once: bool = False
     failing: bool = False
     busy: bool = False
+    stubborn: bool = False
     never_boots: bool = False
 
 
@@ -30,42 +34,75 @@ class Application:
     def __init__(self, agent: Agent, ready_s: float) -> None:
         self._agent, self._ready_s = agent, ready_s
         self.health = Health()
-        self.seen = Seen()
+        self._seen = Seen()
+
+    # --- as the cycle knows it ---------------------------------------------------------------------------------------------
 
     @property
-    def epoch(self) -> int:
-        """The epoch under which it lives; 0 while it does not."""
-        return self.seen.epoch if self.seen.alive else 0
+    def alive(self) -> bool:
+        return self._seen.alive
 
-    def start(self, epoch: int) -> None:
-        agent, run = self._agent, self.seen.run + 1
-        self.seen = Seen(run=run, epoch=epoch, alive=True, started_at_s=self._now_s)
+    @property
+    def run(self) -> int:
+        return self._seen.run
+
+    def seen(self) -> Seen:
+        return self._seen
+
+    def warnings(self) -> dict[str, str]:
+        return {}
+
+    def note(self, *, counted: int, hold: Hold | None, history: History) -> Note:
+        seen = self._seen
+        return Note(run=seen.run, epoch=seen.epoch, ready=seen.ready, counted=counted, hold=hold, history=history)
+
+    def begin(self, epoch: int) -> None:
+        assert not self.alive, "it runs already"
+        self._seen = Seen(run=self._seen.run + 1, epoch=epoch, started_at_s=self._now_s)
+
+    def start(self) -> None:
+        agent, run, epoch = self._agent, self._seen.run, self._seen.epoch
+        self._seen = replace(self._seen, alive=True)
         agent.world.watch.started(agent, epoch)
         boots = agent.boots
         if self.health.ends_at_once:
             agent.world.schedule.later(LOOP_S, lambda: self._ends_if(boots, run))
         elif not self.health.never_ready:
             agent.world.schedule.later(self._ready_s, lambda: self._ready_if(boots, run))
+        agent.changed()
 
-    def stop(self, grace_s: float) -> None:
-        if not self.seen.stopping or grace_s == 0:
-            self.seen = replace(self.seen, stopping=True)
-            run = self.seen.run
-            self._agent.world.schedule.later(min(grace_s, STOP_S), lambda: self._stopped(run))
+    def stop(self, grace_s: float, *, drain: bool = False) -> None:
+        """Only the first call of a run is a change, as there."""
+        if not self._seen.alive:
+            return
+        first, run = not self._seen.stopping, self._seen.run
+        takes_s = max(KILL_S, grace_s if self.health.stubborn else min(grace_s, STOP_S))
+        if first or grace_s == 0:
+            self._agent.world.schedule.later(takes_s, lambda: self._stopped(run))
+        if first:
+            self._seen = replace(self._seen, stopping=True)
+            self._agent.changed()
+
+    # --- what happens to it ------------------------------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under which it lives; 0 while it does not."""
+        return self._seen.epoch if self._seen.alive else 0
 
     def ends(self, why: str) -> None:
-        if not self._agent.machine.powered or not self.seen.alive:
+        if not self._agent.machine.powered or not self._seen.alive:
             return
-        epoch = self.seen.epoch
-        self.seen = replace(self.seen, alive=False, stopping=False, ended=why, ready=False, verdict=Verdict.UNKNOWN, healthy_since_s=None)
+        epoch = self._seen.epoch
+        self._seen = replace(self._seen, alive=False, stopping=False, ended=why, ready=False, verdict=Verdict.UNKNOWN, healthy_since_s=None)
         self._agent.world.watch.stopped(self._agent, epoch)
-        self._agent.step()
+        self._agent.changed()
 
     def lost(self) -> None:
         """Its machine has no power any more."""
-        if self.seen.alive:
-            self._agent.world.watch.stopped(self._agent, self.seen.epoch)
-        self.seen = Seen()
+        if self._seen.alive:
+            self._agent.world.watch.stopped(self._agent, self._seen.epoch)
+        self._seen = Seen()
 
     def health_changed(self) -> None:
         """Probes say what is so, a little later."""
@@ -73,21 +110,21 @@ class Application:
 
     @property
     def _now_s(self) -> float:
-        return self._agent.world.schedule.now_ms / 1000
+        return self._agent.now_s
 
     def _ready_if(self, boots: int, run: int) -> None:
-        if boots == self._agent.boots and run == self.seen.run and self.seen.alive and not self.health.failing:
+        if boots == self._agent.boots and run == self._seen.run and self._seen.alive and not self.health.failing:
             verdict = Verdict.BUSY if self.health.busy else Verdict.HEALTHY
-            self.seen = replace(self.seen, ready=True, verdict=verdict, healthy_since_s=self._now_s)
-            self._agent.step()
+            self._seen = replace(self._seen, ready=True, verdict=verdict, healthy_since_s=self._now_s)
+            self._agent.changed()
 
     def _ends_if(self, boots: int, run: int) -> None:
-        if boots == self._agent.boots and run == self.seen.run:
+        if boots == self._agent.boots and run == self._seen.run:
             self.ends("exited with status 1")
 
     def _stopped(self, run: int) -> None:
         """A frozen machine's kernel sees nothing end."""
-        if run != self.seen.run or not self.seen.alive or not self._agent.machine.powered:
+        if run != self._seen.run or not self._seen.alive or not self._agent.machine.powered:
             return
         if self._agent.machine.frozen:
             self._agent.world.schedule.later(1.0, lambda: self._stopped(run))
@@ -95,11 +132,11 @@ class Application:
         self.ends("stopped")
 
     def _probe(self) -> None:
-        if not self.seen.alive or not self._agent.up:
+        if not self._seen.alive or not self._agent.machine.thinks:
             return
         if self.health.failing:
-            self.seen = replace(self.seen, verdict=Verdict.FAILING, reason="does not answer", healthy_since_s=None)
-        elif self.seen.ready or not self.health.never_ready:
-            verdict = Verdict.BUSY if self.health.busy else Verdict.HEALTHY
-            self.seen = replace(self.seen, ready=True, verdict=verdict, reason="", healthy_since_s=self.seen.healthy_since_s or self._now_s)
-        self._agent.step()
+            self._seen = replace(self._seen, verdict=Verdict.FAILING, reason="does not answer", healthy_since_s=None)
+        elif self._seen.ready or not self.health.never_ready:
+            verdict, since_s = Verdict.BUSY if self.health.busy else Verdict.HEALTHY, self._seen.healthy_since_s
+            self._seen = replace(self._seen, ready=True, verdict=verdict, reason="", healthy_since_s=since_s or self._now_s)
+        self._agent.changed()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from core import names
-from simulation.machines import ALIVE
 from simulation.services import alarm_event
 
 if TYPE_CHECKING:
@@ -67,12 +66,5 @@ class Events:
             )
 
     def written(self, pk: str, sk: str, new: dict[str, Any], _: dict[str, Any] | None) -> None:
-        if sk.startswith(names.REQUEST_PREFIX):
-            if not self._world.draws(self._post.lost, "lost event"):
-                self._world.schedule.later(self._world.pace.event + self.late_s(), lambda: self._world.functions.stream(new))
-        elif pk.startswith("PERMIT#"):
-            place = tuple(pk.split("#")[1:])
-            for machine in self._world.machines.owned.get((place[0], place[1]), []):
-                agent = self._world.agent_of(machine)
-                if machine.state in ALIVE and agent.up:
-                    agent.permit_changed()
+        if sk.startswith(names.REQUEST_PREFIX) and not self._world.draws(self._post.lost, "lost event"):
+            self._world.schedule.later(self._world.pace.event + self.late_s(), lambda: self._world.functions.stream(new))

@@ -60,8 +60,6 @@ def table_out(history: History, fault: Fault, agent: Agent) -> Undo:
     def back() -> None:
         world.table_down = False
         world.weather.out.discard("dynamodb")
-        for machine in world.machines.all.values():
-            world.agent_of(machine).healed()
 
     return back
 

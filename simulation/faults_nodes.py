@@ -91,8 +91,6 @@ def from_all(history: History, fault: Fault, agent: Agent) -> Undo:
 def _mended(agent: Agent, *, table: bool = False, probes: bool = False) -> None:
     agent.probes_cuts -= probes
     agent.table_cuts -= table
-    if table:
-        agent.healed()
 
 
 # --- of its application ------------------------------------------------------------------------------------------------

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from agent import beat, cycle, reporter, watchers
+from core.attributes import plain_item, typed_item
 from core.records import Look
 from core.recovery.outlook import judge_look
 from core.watching.register import heard, read_register
 from lambdas import probe_nodes
-from lambdas.adapters import asking, clients, clock, dns, emf, environment, fronts, log, register, sweeping, table, wire
+from lambdas.adapters import asking, clients, clock, dns, emf, environment, fronts, instances, log, register, sweeping, table, wire
+from simulation import loop
 from simulation.schedule import task
 
 if TYPE_CHECKING:
@@ -131,17 +133,23 @@ class _Archived:
         return current().archive[self.name]
 
 
+class _Process:
+    """Of os, what a function finds in its environment: to ask the real one takes as long as all else of a read."""
+
+    environ: Mapping[str, str] = {}
+
+
 _before: list[tuple[Any, str, Any]] = []  # module, name, what stood there; None where nothing did
-_variables_before: dict[str, str] = {}
 
 
 def _patch() -> None:
-    """What is patched is I/O alone; plain_item and the parsers are the shipped ones, remembered."""
+    """What is patched is I/O alone, and boto3's codec, for which the sweep's shipped one stands in; parsers are remembered."""
     if _before:
         return
-    _variables_before.update({name: value for name, value in os.environ.items() if name.startswith("UNDERSTUDY_")})
     patches: tuple[tuple[Any, str, Any], ...] = (
         (clients, "boto3", Boto3),
+        *((module, "asyncio", loop) for module in (beat, cycle, reporter, watchers)),
+        (cycle, "reap_orphans", lambda now_s: None),
         (clock, "now_ms", lambda: current().now_ms()),
         (clock, "sleep", lambda seconds: current().sleep(seconds)),
         (log, "print", lambda text, **_: current().heard(text)),
@@ -154,7 +162,10 @@ def _patch() -> None:
         (register, "read_register", _read_once(read_register)),
         (register, "heard", _read_once(heard)),
         (fronts, "accepts", lambda front: current().front_accepts(front.allocation_id)),
-        (table, "plain_item", _remembered(table.plain_item)),
+        (table, "plain_item", _remembered(plain_item)),
+        (table, "_stored", typed_item),
+        (instances, "_machine", _remembered(instances._machine)),
+        *((module, "os", _Process) for module in (environment, register)),
         *(
             (table, name, _remembered(getattr(table, name)))
             for name in ("parse_report", "parse_looks", "parse_permit", "parse_incident", "parse_budget")
@@ -178,8 +189,6 @@ def remove() -> None:
             setattr(module, name, value)
     _world = None
     _forget()
-    os.environ.update(_variables_before)
-    _variables_before.clear()
     clients.client.cache_clear()
 
 
@@ -201,12 +210,10 @@ def install(world: World, variables: Mapping[str, str]) -> None:
     _forget()
     for known in _memories:
         known.clear()
-    os.environ.update(variables)
+    _Process.environ = variables
 
 
 def _forget() -> None:
-    for name in [name for name in os.environ if name.startswith("UNDERSTUDY_")]:
-        del os.environ[name]
     for cached in (environment.fleet, environment.databases, environment._volumes, environment._fronts):
         cached.cache_clear()
     register.forget()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from core import names
+from core.attributes import plain_item
 from core.model import FrontKind
 from core.recovery.incident import Cause, Incident, State, parse_incident
-from lambdas.adapters.table import plain_item
 from simulation.table import Item
 from simulation.watch import STALE_S, Watch
 

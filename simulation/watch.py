@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from core import names
+from core.attributes import plain_item
 from core.model import Verdict
 from core.policy import Policy
 from core.records import Look, Phase
 from core.recovery.incident import Cause, Incident, parse_incident
-from lambdas.adapters.table import plain_item
 from simulation.machines import ALIVE, Machine
 from simulation.schedule import task
 from simulation.table import Item
@@ -59,6 +59,7 @@ class Watch:
     served: dict[str, int] = field(default_factory=dict)  # instance -> when it was last seen to serve
     fronts: dict[str, int] = field(default_factory=dict)  # instance -> when it last had the front
     faults: list[BaseException] = field(default_factory=list)
+    _incidents: dict[tuple[str, str], tuple[Item | None, Incident | None]] = field(default_factory=dict)  # as last read
 
     def of(self, instance: str) -> Seen:
         return self.seen.setdefault(instance, Seen())
@@ -213,7 +214,10 @@ class Watch:
 
     def incident(self, place: tuple[str, str]) -> Incident | None:
         item = self.world.table.items.get(names.incident_pk(*place), {}).get(names.OPEN)
-        return parse_incident(plain_item(item)) if item is not None else None
+        known = self._incidents.get(place)
+        if known is None or known[0] is not item:
+            known = self._incidents[place] = (item, parse_incident(plain_item(item)) if item is not None else None)
+        return known[1]
 
     def message(self, subject: str, text: str) -> None:
         self.told.append((self.world.schedule.now_ms, subject, text))

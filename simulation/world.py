@@ -71,6 +71,7 @@ class World:
             "s3": (self.bucket,), "sqs": (self.queues,), "sns": (self.topic,), "lambda": (self.functions,), "cloudwatch": (self.alarms,),
             "ssm": (self.parameters,), "events": (self.events,),
         }  # fmt: skip
+        self._acts: dict[tuple[str, str], Callable[..., Any]] = {}
         self.table.written += [Truth(self.watch).written, self.events.written]
         self._install()
 
@@ -172,7 +173,7 @@ class World:
     # --- calls of AWS ----------------------------------------------------------------------------------------------------
 
     def call(self, service: str, operation: str, arguments: dict[str, Any], *, attempts: int, timeout_s: float) -> Any:
-        act = next(getattr(part, operation) for part in self._services[service] if hasattr(part, operation))
+        act = self._acts.get((service, operation)) or self._act_of(service, operation)
         caller = task()
         if caller is None:
             return act(**arguments)
@@ -186,6 +187,11 @@ class World:
         if trouble is not None:
             return self._troubled(trouble, service, operation, act, arguments, attempts, timeout_s)
         return self._done(operation, act, arguments)
+
+    def _act_of(self, service: str, operation: str) -> Callable[..., Any]:
+        act: Callable[..., Any] = next(getattr(part, operation) for part in self._services[service] if hasattr(part, operation))
+        self._acts[service, operation] = act
+        return act
 
     def _done(self, operation: str, act: Callable[..., Any], arguments: dict[str, Any]) -> Any:
         if operation in _WATCHED:

@@ -22,7 +22,7 @@ MAY_IMPORT = {  # package: ours, others'
     "lab": (set(), {"awslambdaric", "boto3", "botocore", "cryptography", "flask", "moto", "requests", "responses", "werkzeug", "yaml"}),
     # Prices; decisions are measured over the views of their tests; the others for the floors.
     "bench": ({"core", "spec", "tests"}, {"boto3", "botocore", "h11"}),
-    "simulation": ({"core", "lambdas"}, {"boto3", "botocore", "greenlet"}),  # boto3: how items look on the wire
+    "simulation": ({"core", "lambdas", "agent"}, {"boto3", "botocore", "greenlet"}),  # boto3: how items look on the wire
     # Tables of the docs are made from the code; the second three run the tests of mutants.
     "tools": ({"spec", "core", "agent", "lab"}, {"cfnlint", "_pytest", "hypothesis", "pytest"}),
     "deployables": (set(), {"postgres"}),  # a file beside the programs that use it

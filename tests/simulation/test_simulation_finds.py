@@ -85,7 +85,7 @@ def test_a_fence_that_is_believed_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         return dict(rules)["fenced"](Case(_dead(case), case.policy, case.incident, case.node)) if case.incident.fence else None
 
     changed = tuple((name, fenced if name == "fenced" else decide) for name, decide in rules)
-    monkeypatch.setitem(recovery._BY_STATE, State.ISOLATING, changed)  # type: ignore[arg-type]
+    monkeypatch.setitem(recovery._BY_STATE, State.ISOLATING, changed)
 
     assert "says that" in found(beginning_with("termination not confirmed"))
 
