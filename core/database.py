@@ -41,6 +41,14 @@ class Engine(StrEnum):
         """
         return {Engine.POSTGRES: (9, 4), Engine.MARIADB: (10, 5), Engine.MYSQL: (5, 7)}[self]
 
+    @property
+    def iam_since(self) -> tuple[int, int]:
+        """The first version that takes tokens of IAM, of those that are to be had.
+
+        https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.RDS_Fea_Regions_DB-eng.Feature.IamDatabaseAuthentication.html
+        """
+        return {Engine.POSTGRES: (11, 0), Engine.MARIADB: (10, 11), Engine.MYSQL: (5, 7)}[self]
+
 
 class Auth(StrEnum):
     """How an application proves who it is."""
@@ -60,6 +68,14 @@ def version_trouble(engine: Engine, version: str) -> tuple[str, str] | None:
             f"is too old: before {'.'.join(map(str, engine.tls_since))} {engine.value} cannot be told to speak TLS alone",
             f"such as {such}",
         )
+    return None
+
+
+def auth_trouble(engine: Engine, version: str, auth: Auth) -> tuple[str, str] | None:
+    """What is wrong with a way to prove who one is, of that engine in that version, and what to write; version: as VERSION has it."""
+    if auth is Auth.IAM and tuple(int(part) for part in version.split(".")[:2]) < engine.iam_since:
+        least = ".".join(map(str, engine.iam_since))
+        return f"is not known to {engine.value} before {least}", f"write a version from {least} on, or auth: secret"
     return None
 
 
@@ -86,6 +102,9 @@ class Database:
         trouble = version_trouble(self.engine, self.version)
         if trouble is not None:
             raise ValueError(f"database.version {self.version} {trouble[0]}; {trouble[1]}")
+        trouble = auth_trouble(self.engine, self.version, self.auth)
+        if trouble is not None:
+            raise ValueError(f"database.auth {self.auth} {trouble[0]}; {trouble[1]}")
         check_bounds(20, 65536, storage_gb=self.storage_gb)
         check_bounds(1, 35, backups_days=self.backups_days)
         check_bounds(0, busy_budget_s=self.busy_budget_s)
@@ -208,7 +227,7 @@ def files(database: Database, at: Whereabouts, credentials: Credentials, *, ca: 
     made = {SETTINGS_FILE: json.dumps(settings, indent=1) + "\n"}
     if database.engine is Engine.POSTGRES:
         return made | {PASS_FILE: _pass_line(at, database.name, credentials)}
-    return made | {OPTIONS_FILE: _options(at, credentials, ca)}
+    return made | {OPTIONS_FILE: _options(database, at, credentials, ca)}
 
 
 def _pass_line(at: Whereabouts, name: str, credentials: Credentials) -> str:
@@ -217,12 +236,15 @@ def _pass_line(at: Whereabouts, name: str, credentials: Credentials) -> str:
     return ":".join(field.replace("\\", "\\\\").replace(":", "\\:") for field in fields) + "\n"
 
 
-def _options(at: Whereabouts, credentials: Credentials, ca: str) -> str:
+def _options(database: Database, at: Whereabouts, credentials: Credentials, ca: str) -> str:
     r"""For `--defaults-extra-file`. In quotes # begins no comment, and \\ is a backslash.
 
     https://dev.mysql.com/doc/refman/8.4/en/option-files.html; RDS makes no password with a quote in it:
-    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.MasterPassword.html
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.MasterPassword.html. MySQL's own clients send a token, which
+    goes as it is, only where they are told to; MariaDB's need no word:
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.AWSCLI.html
     """
     password = credentials.password.replace("\\", "\\\\")
     lines = ("[client]", f"host={at.host}", f"port={at.port}", f"user={credentials.user}", f'password="{password}"', f"ssl-ca={ca}")
-    return "\n".join((*lines, "ssl-verify-server-cert", ""))
+    as_it_is = ("enable-cleartext-plugin",) if (database.engine, database.auth) == (Engine.MYSQL, Auth.IAM) else ()
+    return "\n".join((*lines, "ssl-verify-server-cert", *as_it_is, ""))

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from core import names
+from core.database import Engine
 from core.database_user import Order, parse_order, statements
-from lambdas.adapters import clock, log
-from lambdas.adapters.postgres import Connection, ServerSaid
+from lambdas.adapters import clock, log, postgres
+from lambdas.adapters.session import ServerSaid, Session
 
 ME = "make_user"
 BUNDLED_CA = Path(__file__).resolve().parents[1] / "rds-global-bundle.pem"  # beside lambdas/ in the archive (stacks.bundle)
@@ -45,7 +46,16 @@ def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
 
 def _make(order: Order) -> None:
     ca = Path(os.environ.get(names.ENV_DATABASE_CA) or BUNDLED_CA)
-    at = {"name": order.name, "user": order.master, "password": order.password}
-    with Connection(order.host, order.port, **at, ca=ca, timeout_s=ANSWER_S) as connection:
+    with session(order, ca) as opened:
         for statement in statements(order):
-            connection.say(statement)
+            opened.say(statement)
+
+
+def session(order: Order, ca: Path) -> Session:
+    """As the master user. Raises OSError, ServerSaid."""
+    at: Any = {"name": order.name, "user": order.master, "password": order.password, "ca": ca, "timeout_s": ANSWER_S}
+    if order.engine is Engine.POSTGRES:
+        return postgres.Connection(order.host, order.port, **at)
+    from lambdas.adapters import mysql  # its driver is in the archive of such a database alone
+
+    return mysql.Connection(order.host, order.port, **at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from core.database import REACHED, VERSION, Auth, Engine, version_trouble
+from core.database import REACHED, VERSION, Auth, Engine, auth_trouble, version_trouble
 from spec.problems import Finding
 
 
@@ -19,13 +19,13 @@ def check_database(data: Any) -> Iterator[Finding]:
         return
     database = data["database"]
     engine = database.get("engine") if isinstance(database, dict) else None
-    if engine in (Engine.MARIADB, Engine.MYSQL) and database.get("auth") == Auth.IAM:
-        yield ("database", "auth"), Auth.IAM.value, f"is not built yet for {engine}", "write auth: secret, or engine: postgres"
     version = database.get("version") if isinstance(database, dict) else None
     if engine in set(Engine) and isinstance(version, str) and VERSION.fullmatch(version):
         trouble = version_trouble(Engine(engine), version)
         if trouble is not None:
             yield ("database", "version"), version, *trouble
+        elif database.get("auth") == Auth.IAM and (trouble := auth_trouble(Engine(engine), version, Auth.IAM)) is not None:
+            yield ("database", "auth"), Auth.IAM.value, *trouble
     network = data.get("network")
     zones = network.get("zones", 2) if isinstance(network, dict) else 2
     if zones == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import stat
 import tarfile
 import tempfile
@@ -91,10 +92,21 @@ def lambdas_bundle(path: Path, fleet: str | None = None, root: Path = ROOT) -> P
     return write_zip(path, [*entries, Entry(names.FLEET_FILE, told)])
 
 
-def users_bundle(path: Path, root: Path = ROOT) -> Published:
-    """The same with the certificates of RDS, for the functions that make a database's user."""
+def users_bundle(path: Path, *, driver: bool = False, root: Path = ROOT) -> Published:
+    """The same with the certificates of RDS, for the functions that make a database's user. driver: whether MariaDB's and MySQL's goes too.
+
+    The driver is pure Python and comes from here, where requirements.txt pins it by its hash. Raises BadBundle when it is not there.
+    """
     own = [*files_of(root / "lambdas", "lambdas/"), *files_of(root / "core", "core/")]
-    return write_zip(path, [*own, Entry("rds-global-bundle.pem", root / "agent" / "rds-global-bundle.pem")])
+    carried = files_of(_installed("pymysql"), "pymysql/") if driver else ()
+    return write_zip(path, [*own, *carried, Entry("rds-global-bundle.pem", root / "agent" / "rds-global-bundle.pem")])
+
+
+def _installed(package: str) -> Path:
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        raise BadBundle(f"{package} is not installed: run `make setup`")
+    return Path(found.origin).parent
 
 
 def agent_bundle(path: Path, root: Path = ROOT, vendor: Path = AGENT_VENDOR) -> Published:

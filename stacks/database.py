@@ -159,11 +159,17 @@ class SharedDatabase(Construct):
             return [may.enter_database(self._instance.attr_dbi_resource_id, self._database.user)]
         return [may.allow("secretsmanager:GetSecretValue", on=[self._secret_arn])]
 
+    @property
+    def needs_driver(self) -> bool:
+        """Whether who makes its user needs one that speaks to it: PostgreSQL's protocol is our own page."""
+        return self._database.engine is not Engine.POSTGRES
+
     def make_user(self, archive: Path) -> None:
         """With `auth: iam`, have the user made whom tokens are for; the first node waits for that. archive: stacks.bundle.users_bundle."""
         if self._database.auth is not Auth.IAM:
             return
         told = {
+            "engine": self._database.engine.value,
             "host": self._instance.attr_endpoint_address,
             "port": self._instance.attr_endpoint_port,
             "name": self._database.name,

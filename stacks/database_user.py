@@ -41,7 +41,7 @@ class DatabaseUser(Construct):
         told: Mapping[str, str],
         archive: Path,
     ) -> None:
-        """told: host, port, name, user and the secret's ARN. way_in: the database's security group."""
+        """told: engine, host, port, name, user and the secret's ARN. way_in: the database's security group."""
         super().__init__(scope, id_)
         self._deployable, self._network = deployable, network
         self._code = lambda_.Code.from_asset(str(archive))

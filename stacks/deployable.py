@@ -71,7 +71,7 @@ class DeployableStack(Stack):
             else None
         )
         if database is not None:
-            database.make_user(users_bundle(staging / "users.zip").path)
+            database.make_user(users_bundle(staging / "users.zip", driver=database.needs_driver).path)
         fronts = {
             assembly.name: front_for(
                 self,

@@ -16,7 +16,7 @@ MAY_IMPORT = {  # package: ours, others'
     "spec": ({"core"}, {"defusedxml", "pydantic", "pydantic_core", "xmlschema", "yaml"}),
     "stacks": ({"core", "spec"}, {"aws_cdk", "constructs", "jsii"}),  # jsii: for those who implement an interface of CDK
     "app.py": ({"core", "spec", "stacks"}, {"aws_cdk"}),
-    "lambdas": ({"core"}, {"boto3", "botocore"}),
+    "lambdas": ({"core"}, {"boto3", "botocore", "pymysql"}),  # the last for those that make the user of a MariaDB or MySQL
     "agent": ({"core"}, {"boto3", "botocore", "h11", "prometheus_client"}),
     "cli": ({"core", "spec"}, {"boto3", "botocore"}),  # to ask what a parameter holds
     "lab": (set(), {"awslambdaric", "boto3", "botocore", "cryptography", "flask", "moto", "requests", "responses", "werkzeug", "yaml"}),
@@ -25,7 +25,7 @@ MAY_IMPORT = {  # package: ours, others'
     "simulation": ({"core", "lambdas", "agent"}, {"boto3", "botocore", "greenlet"}),  # boto3: how items look on the wire
     # Tables of the docs are made from the code; the second three run the tests of mutants.
     "tools": ({"spec", "core", "agent", "lab"}, {"cfnlint", "_pytest", "hypothesis", "pytest"}),
-    "deployables": (set(), {"postgres"}),  # a file beside the programs that use it
+    "deployables": (set(), {"mysql", "postgres"}),  # files beside the programs that use them
     "examples": ({"stacks"}, {"aws_cdk", "constructs"}),
 }
 # What touches the world has no place in core: it decides, and is handed what it needs, the time included.

@@ -25,32 +25,47 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deployables.programs.postgres import Connection, ServerSaid
-else:  # on a node the two files lie side by side, and in no package
-    from postgres import Connection, ServerSaid
+    from deployables.programs import mysql, postgres
+else:  # on a node the files lie side by side, and in no package
+    import mysql
+    import postgres
 
 PORT = 8080
 TIMEOUT_S = 3.0  # of a connect and of each answer: a failed database is given up, and its successor found by the same name
 IDLE_S = 10
-TABLE = "CREATE TABLE IF NOT EXISTS entry (number bigserial PRIMARY KEY, written timestamptz NOT NULL DEFAULT now(), by text NOT NULL)"
-WRITE = "INSERT INTO entry (by) VALUES ('{by}') RETURNING number"
+Connect = type[postgres.Connection] | type[mysql.Connection]
+# Each engine's words; MariaDB knows RETURNING from 10.5 on.
+ENGINES: Mapping[str, tuple[Connect, str, str]] = {
+    "postgres": (
+        postgres.Connection,
+        "CREATE TABLE IF NOT EXISTS entry (number bigserial PRIMARY KEY, written timestamptz NOT NULL DEFAULT now(), by text NOT NULL)",
+        "INSERT INTO entry (by) VALUES ('{by}') RETURNING number",
+    ),
+    "mariadb": (
+        mysql.Connection,
+        "CREATE TABLE IF NOT EXISTS entry (number bigint AUTO_INCREMENT PRIMARY KEY, written timestamp NOT NULL DEFAULT now(), "
+        "`by` varchar(64) NOT NULL) ENGINE=InnoDB",
+        "INSERT INTO entry (`by`) VALUES ('{by}') RETURNING number",
+    ),
+}
 TELL = "SELECT count(*), coalesce(max(number), 0) FROM entry"
 NEWEST = "SELECT number FROM entry ORDER BY number DESC LIMIT 10000"
 AGAIN_S = 0.5  # a database that was away a moment ago is not waited for by everybody, one after the other
 
 
 class Entries:
-    """One connection, made again after whatever went wrong. Safe to call from any thread."""
+    """One connection, made again after whatever went wrong. Safe to call from any thread. engine: of those that ENGINES knows."""
 
-    def __init__(self, file: Path, by: str) -> None:
+    def __init__(self, engine: str, file: Path, by: str) -> None:
+        self._connect, self._table, self._write = ENGINES[engine]
         self._file, self._by = file, "".join(letter for letter in by if letter.isalnum() or letter == "-")
         self._lock = threading.Lock()
-        self._connection: Connection | None = None
+        self._connection: postgres.Connection | mysql.Connection | None = None
         self._away_at = -AGAIN_S
 
     def write(self) -> int:
         """The number of a new entry, once it is committed. Raises OSError, ServerSaid: then nobody knows whether it was."""
-        return int(self._ask(WRITE.format(by=self._by))[0][0])
+        return int(self._ask(self._write.format(by=self._by))[0][0])
 
     def tell(self) -> tuple[int, int]:
         """How many there are, and the newest's number. Raises OSError, ServerSaid."""
@@ -67,8 +82,8 @@ class Entries:
                 raise ConnectionError("the database was away a moment ago")
             try:
                 if self._connection is None:
-                    self._connection = Connection(json.loads(self._file.read_text()), timeout_s=TIMEOUT_S)
-                    self._connection.ask(TABLE)
+                    self._connection = self._connect(json.loads(self._file.read_text()), timeout_s=TIMEOUT_S)
+                    self._connection.ask(self._table)
                 return [[value or "" for value in row] for row in self._connection.ask(statement)]
             except BaseException:
                 if self._connection is not None:
@@ -122,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
     def _try(self, act: Callable[[], Mapping[str, Any]]) -> None:
         try:
             self._say(200, {"instance": self.server.host, **act()})
-        except (OSError, ServerSaid, LookupError, ValueError) as error:
+        except (OSError, postgres.ServerSaid, mysql.ServerSaid, LookupError, ValueError) as error:
             self._say(503, {"error": f"{type(error).__name__}: {error}"[:300]})
 
     def _say(self, status: int, value: object) -> None:
@@ -150,9 +165,13 @@ def main() -> int:
     if not file:
         print("ledger: UNDERSTUDY_DATABASE_FILE is not set: the assembly needs reaches: [database]", file=sys.stderr)
         return 2
+    engine = os.environ.get("UNDERSTUDY_DATABASE_ENGINE", "")
+    if engine not in ENGINES:
+        print(f"ledger: UNDERSTUDY_DATABASE_ENGINE is {engine!r}; this program speaks to {' and '.join(ENGINES)}", file=sys.stderr)
+        return 2
     host = os.environ.get("UNDERSTUDY_INSTANCE", socket.gethostname())
     record = Record(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
-    Server(Entries(Path(file), host), record, host).serve_forever()
+    Server(Entries(engine, Path(file), host), record, host).serve_forever()
     return 0
 
 

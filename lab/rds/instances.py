@@ -19,7 +19,7 @@ from lab.network import VpcNetwork
 from lab.rds import server
 from lab.rds.mariadb import Mariadb
 from lab.rds.postgres import Postgres
-from lab.rds.server import Server
+from lab.rds.server import Asked, Server
 from lab.rds.tokens import Door, Listener
 from lab.world import ACCOUNT, AWS_ADDRESS, REGION, World
 
@@ -96,21 +96,16 @@ class Instances:
         text = f"{instance.identifier} serves at {instance.host}: {made.engine_version} is played by {instance.kind.played_by()}"
         self._world.journal.say("rds", text, database=instance.identifier, address=primary.address)
 
-    def _tokens(self, instance: Instance, made: Any) -> str:
-        """With IAM authentication: how its servers ask about members of rds_iam; nothing without.
-
-        https://www.postgresql.org/docs/current/auth-ldap.html: the name that is bound is prefix, user and suffix.
-        """
+    def _tokens(self, instance: Instance, made: Any) -> Asked | None:
+        """With IAM authentication: whom its servers ask about a token; None without."""
         if str(made.iam_database_authentication_enabled).lower() != "true":
-            return ""
-        if instance.kind is not Postgres:
-            raise server.NoServer(f"this lab plays tokens of IAM with PostgreSQL, and not with {made.engine}")
+            return None
         with self._lock:
             if self._listener is None:
                 self._listener = Listener(self._world, AWS_ADDRESS)
             listener = self._listener
         listener.doors[instance.identifier] = Door(instance.host, instance.port, made.dbi_resource_id)
-        return f'ldap ldapserver={listener.address} ldapport={listener.port} ldapprefix="{instance.identifier}/" ldapsuffix=""'
+        return Asked(listener.address, listener.port, instance.identifier)
 
     def delete(self, identifier: str) -> None:
         with self._lock:

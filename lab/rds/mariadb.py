@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from lab.rds.server import LIMIT_S, Failed, NoServer, Server, as_nobody
+from lab.rds import plugin
+from lab.rds.server import LIMIT_S, Asked, Failed, NoServer, Server, as_nobody
 
 _REPLICATION = "rdsrepladmin"
 _LOOK_S = 0.05
@@ -48,6 +49,7 @@ class Mariadb(Server):
 
     _process: subprocess.Popen[bytes] | None = None
     _settings: Mapping[str, str] = {}
+    _asks: Asked | None = None  # about tokens of IAM
     _follow: tuple[str, str] | None = None  # once it runs: its primary's address, and from where on
 
     @staticmethod
@@ -60,10 +62,12 @@ class Mariadb(Server):
     def certificates(self) -> Path:
         return self._folder
 
-    def initialize(self, parameters: Mapping[str, str], *, tokens: str = "") -> None:
+    def initialize(self, parameters: Mapping[str, str], *, tokens: Asked | None = None) -> None:
         """TLS is asked for by a parameter: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/mariadb-ssl-connections.require-ssl.html"""
-        assert not tokens, "lab.rds.instances refuses them for this engine"
         self._own(self._folder)
+        if tokens is not None:
+            self._asks = tokens
+            plugin.build(self._folder)
         install = (
             "--no-defaults",
             f"--datadir={self._data}",
@@ -85,7 +89,7 @@ class Mariadb(Server):
             "rpl_semi_sync_slave_enabled": "ON", "slave_net_timeout": "5",
             # The machine below survives whatever the lab does to a server: only its processes are ever lost.
             "innodb_flush_log_at_trx_commit": "2", "sync_binlog": "0", "innodb_doublewrite": "OFF", "innodb_log_file_size": "8M",
-            "innodb_buffer_pool_size": "16M", "max_connections": "60", **more,
+            "innodb_buffer_pool_size": "16M", "max_connections": "60", **(plugin.settings(self._folder) if self._asks else {}), **more,
         }  # fmt: skip
         (self._folder / "my.cnf").write_text("[mariadbd]\n" + "".join(f"{key}={value}\n" for key, value in settings.items()))
         self._settings = dict(more)
@@ -106,13 +110,18 @@ class Mariadb(Server):
         primary._run(programs()["backup"], "--prepare", f"--target-dir={self._data}")
         for name in ("server.crt", "server.key"):
             self._own(Path(shutil.copy(primary.certificates / name, self.certificates)))
+        if primary._asks is not None:
+            self._asks = primary._asks
+            plugin.build(self._folder)
         self._configure(primary._settings)
         self._follow = primary.address, (self._data / "xtrabackup_binlog_info").read_text().split()[2]
 
     def start(self) -> None:
         argv = [*self._prefix, *as_nobody(), str(programs()["mariadbd"]), f"--defaults-file={self._folder / 'my.cnf'}"]
         with (self._folder / "mariadbd.out").open("wb") as out:
-            self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", start_new_session=True)
+            self._process = subprocess.Popen(
+                argv, env=plugin.environment(self._asks), stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", start_new_session=True
+            )
         self._until("it answers", lambda: self.sql("SELECT 1") == "1")
         if self._follow is not None:
             address, position = self._follow

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from lab.rds.server import LIMIT_S, Failed, NoServer, Server
+from lab.rds.server import LIMIT_S, Asked, Failed, NoServer, Server
 
 ADMIN = "rdsadmin"  # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.Roles.rds_superuser.html
 IAM_ROLE = "rds_iam"  # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html
@@ -38,7 +38,7 @@ class Postgres(Server):
         said = subprocess.run([binaries() / "postgres", "--version"], capture_output=True, text=True, timeout=10, check=True)
         return f"PostgreSQL {said.stdout.split()[2]}"
 
-    def initialize(self, parameters: Mapping[str, str], *, tokens: str = "") -> None:
+    def initialize(self, parameters: Mapping[str, str], *, tokens: Asked | None = None) -> None:
         """Who comes by IAM comes over TLS or not at all: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html"""
         self._own(self._folder)
         self._run(binaries() / "initdb", "-D", str(self._data), "-A", "trust", "-U", ADMIN, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
@@ -47,7 +47,7 @@ class Postgres(Server):
         rules = (
             f"host all {ADMIN} 127.0.0.1/32 trust",
             f"host replication {_REPLICATION} samenet trust",
-            *((f"hostssl all +{IAM_ROLE} 0.0.0.0/0 {tokens}", f"host all +{IAM_ROLE} 0.0.0.0/0 reject") if tokens else ()),
+            *_by_iam(tokens),
             f"{secure} all all 0.0.0.0/0 scram-sha-256",
         )
         (self._data / "pg_hba.conf").write_text("\n".join(rules) + "\n")
@@ -104,3 +104,11 @@ class Postgres(Server):
         """As its administrator, on its own loopback. Raises Failed."""
         where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", ADMIN, "-d", database)
         return self._run(binaries() / "psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", *where, typed=text, as_root=True)
+
+
+def _by_iam(tokens: Asked | None) -> tuple[str, ...]:
+    """https://www.postgresql.org/docs/current/auth-ldap.html: the name that is bound is prefix, user and suffix."""
+    if tokens is None:
+        return ()
+    ask = f'ldap ldapserver={tokens.address} ldapport={tokens.port} ldapprefix="{tokens.instance}/" ldapsuffix=""'
+    return f"hostssl all +{IAM_ROLE} 0.0.0.0/0 {ask}", f"host all +{IAM_ROLE} 0.0.0.0/0 reject"

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -21,6 +22,15 @@ class NoServer(Exception):
 
 class Failed(Exception):
     """A program of the engine's failed; the text is what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who is asked, by LDAP, whether a token of IAM opens this instance to a user (lab/rds/tokens.py)."""
+
+    address: str
+    port: int
+    instance: str
 
 
 @cache
@@ -51,8 +61,8 @@ class Server(ABC):
         """Where server.crt and server.key belong."""
 
     @abstractmethod
-    def initialize(self, parameters: Mapping[str, str], *, tokens: str = "") -> None:
-        """An empty one. parameters: of its parameter group. tokens: how those who come by IAM are asked about; not at all when empty."""
+    def initialize(self, parameters: Mapping[str, str], *, tokens: Asked | None = None) -> None:
+        """An empty one. parameters: of its parameter group. tokens: who knows of those who come by IAM; without, nobody comes so."""
 
     @abstractmethod
     def furnish(self, user: str, password: str, name: str) -> None:

@@ -11,22 +11,15 @@ import hashlib
 import hmac
 import secrets
 import socket
-import ssl
 import struct
 from pathlib import Path
 from typing import Any
 
+from lambdas.adapters.session import ServerSaid, trusting
+
 _TLS, _PROTOCOL = 80877103, 196608  # SSLRequest; version 3.0
 _OK, _MD5, _SASL, _SASL_GOES_ON, _SASL_ENDS = 0, 5, 10, 11, 12
 _MESSAGE_BYTES_MAX = 1 << 20
-
-
-class ServerSaid(Exception):
-    """The database refused: its code and its words, which never hold a password."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
 
 
 class Connection:
@@ -39,7 +32,7 @@ class Connection:
             plain.sendall(struct.pack("!II", 8, _TLS))
             if plain.recv(1) != b"S":
                 raise ServerSaid("08P01", "it speaks no TLS")
-            self._socket = _trusting(ca).wrap_socket(plain, server_hostname=host)
+            self._socket = trusting(ca).wrap_socket(plain, server_hostname=host)
         except BaseException:
             plain.close()
             raise
@@ -144,16 +137,6 @@ class Connection:
                 raise ConnectionResetError("the database closed the connection")
             found += more
         return bytes(found)
-
-
-def _trusting(ca: Path) -> ssl.SSLContext:
-    """Checks chain and name. Not what Python from 3.13 on asks of a certificate's form besides, by which a deploy would fail though nothing
-
-    is wrong with who answers: the form is Amazon's. https://docs.python.org/3/library/ssl.html#ssl.VERIFY_X509_STRICT
-    """
-    context = ssl.create_default_context(cafile=str(ca))
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    return context
 
 
 def _error(body: bytes) -> ServerSaid:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from core.database import (
+    Auth,
     BadSecret,
     Credentials,
     Database,
@@ -103,6 +105,22 @@ def test_options_of_mariadb_and_mysql_survive_every_sign_of_a_password() -> None
 
     assert 'password="a:b\\\\c#d;e' in text
     assert "ssl-verify-server-cert" in text.splitlines()
+
+
+def test_mysqls_own_clients_are_told_to_send_a_token_as_it_is_and_mariadbs_need_not_be() -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.AWSCLI.html"""
+    mysql = replace(MARIADB, engine=Engine.MYSQL, version="8.4.9")
+
+    def told(database: Database) -> bool:
+        return "enable-cleartext-plugin" in files(database, AT, HARD, ca="/ca.pem")["client.cnf"].splitlines()
+
+    by_token = replace(mysql, auth=Auth.IAM), replace(MARIADB, auth=Auth.IAM)
+    assert [told(database) for database in (*by_token, mysql, MARIADB)] == [True, False, False, False]
+
+
+def test_an_engine_that_knows_no_tokens_is_refused_with_them() -> None:
+    with pytest.raises(ValueError, match=r"auth iam is not known to mariadb before 10\.11"):
+        replace(MARIADB, version="10.6.23", auth=Auth.IAM)
 
 
 def test_parameter_groups_are_of_the_engines_family() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from core.database import IAM_USER, MASTER_USER
+from core.database import IAM_USER, MASTER_USER, Engine
 from core.database_user import BadOrder, Order, order_to_event, parse_order, statements
 
-ORDER = Order(host="db.example", port=5432, name="ledger", user=IAM_USER, master=MASTER_USER, password="geheim'; --")
+ORDER = Order(
+    engine=Engine.POSTGRES, host="db.example", port=5432, name="ledger", user=IAM_USER, master=MASTER_USER, password="geheim'; --"
+)
 EVENT = order_to_event(ORDER)
 
 
@@ -34,9 +37,22 @@ def test_the_user_is_made_once_is_a_member_of_rds_iam_and_may_make_tables_in_its
     ]
 
 
+@pytest.mark.parametrize("engine", [Engine.MARIADB, Engine.MYSQL])
+def test_there_it_comes_by_the_plugin_of_aws_and_over_tls_and_may_make_tables_in_its_database_alone(engine: Engine) -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html; _ is any letter in a GRANT."""
+    make, change, grant = statements(replace(ORDER, engine=engine, name="our_books"))
+
+    assert make == "CREATE USER IF NOT EXISTS 'application'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'"
+    assert change == "ALTER USER 'application'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL"
+    assert grant.endswith(r" ON `our\_books`.* TO 'application'@'%'")
+    assert "CREATE" in grant
+    assert not {"ALL", "GRANT OPTION", "SUPER", "CREATE USER"} & set(grant.removeprefix("GRANT ").partition(" ON ")[0].split(", "))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"engine": "oracle"}, "engine is 'oracle'"),
         ({"user": 'x"; DROP'}, "user is"),
         ({"name": "my-app"}, "name is"),
         ({"port": "0"}, "port 0"),

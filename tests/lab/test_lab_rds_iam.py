@@ -38,7 +38,8 @@ class Iam:
         self.made = database.create(EnableIAMDatabaseAuthentication=True, **more)
         self.master = database.settings(self.made)
         monkeypatch.setenv(names.ENV_DATABASE_CA, str(self._world.lab_dir / "rds" / CA_FILE))
-        self.order = {key: self.master[key] for key in ("host", "port", "name", "password")} | {"user": USER, "master": self.master["user"]}
+        self.order = {key: self.master[key] for key in ("host", "port", "name", "password")}
+        self.order |= {"engine": "postgres", "user": USER, "master": self.master["user"]}
         make_user.handler(self.order, None)
         resource = f"arn:aws:rds-db:{REGION}:{ACCOUNT}:dbuser:{self.made['DbiResourceId']}/{USER}"
         role("node", {"rds-db:connect": resource})

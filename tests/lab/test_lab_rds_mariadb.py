@@ -155,5 +155,3 @@ def test_a_failover_promotes_the_standby_and_loses_nothing_that_was_acknowledged
 def test_what_the_lab_cannot_play_is_refused_by_name(shop: Shop) -> None:
     with pytest.raises(ClientError, match="not mysql, of which Debian has no server"):
         shop.create(Engine="mysql", EngineVersion="8.4.9")
-    with pytest.raises(ClientError, match="tokens of IAM with PostgreSQL"):
-        shop.create(EnableIAMDatabaseAuthentication=True, DBInstanceIdentifier="another")

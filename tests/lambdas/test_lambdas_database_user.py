@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from core import names
+from core.database import Engine
 from core.database_user import Order, statements
 from lambdas import hand_secret, make_user
-from lambdas.adapters import clock, custom_resource, functions, secret
+from lambdas.adapters import clock, custom_resource, functions, postgres, secret
 from lambdas.adapters.clients import WorldFailed
-from lambdas.adapters.postgres import ServerSaid
+from lambdas.adapters.session import ServerSaid
 
 PASSWORD = "geheim:1"
-ORDER = {"host": "db.example", "port": "5432", "name": "ledger", "user": "application"}
+ORDER = {"engine": "postgres", "host": "db.example", "port": "5432", "name": "ledger", "user": "application"}
 SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1"
 
 
@@ -195,10 +196,10 @@ def test_the_user_is_made_as_the_master_user_over_tls_once_the_database_is_found
     passing: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     database = Said(away=3)
-    monkeypatch.setattr(make_user, "Connection", database)
+    monkeypatch.setattr(postgres, "Connection", database)
 
     assert make_user.handler(EVENT, None) == {"made": "application"}
-    assert database.heard == list(statements(Order("db.example", 5432, "ledger", "application", "understudy", PASSWORD)))
+    assert database.heard == list(statements(Order(Engine.POSTGRES, "db.example", 5432, "ledger", "application", "understudy", PASSWORD)))
     assert database.opened[-1] == {
         "name": "ledger", "user": "understudy", "password": PASSWORD, "ca": make_user.BUNDLED_CA, "timeout_s": make_user.ANSWER_S,
     }  # fmt: skip
@@ -212,7 +213,7 @@ def test_the_user_is_made_as_the_master_user_over_tls_once_the_database_is_found
 def test_what_is_refused_or_stays_away_is_said_and_not_what_opens_it(
     database: Said, words: str, passing: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(make_user, "Connection", database)
+    monkeypatch.setattr(postgres, "Connection", database)
     with pytest.raises(make_user.NotMade) as caught:
         make_user.handler(EVENT, None)
 

@@ -23,6 +23,7 @@ assemblies:
     applications: [{{name: app, run: {{exec: [/bin/app]}}}}]
 """
 LEAST = 'engine: postgres, version: "16.13", instance: db.t4g.medium'
+TOKENS = (("mariadb", "10.11.18"), ("mariadb", "11.8.3"), ("mysql", "8.4.9"))
 GOOD = {"network": "", "database": f"{{{LEAST}}}", "name": "scheduler", "reaches": "[database]"}
 
 
@@ -69,7 +70,7 @@ def test_the_rest_has_its_words(tmp_path: Path) -> None:
         ({"network": "network: {zones: 1}"}, "network.zones", "two zones"),
         ({"reaches": "[]"}, "database", "is reached by no assembly"),
         ({"name": "database"}, "assemblies[0].name", "means the database"),
-        ({"database": '{engine: mysql, version: "8.4.9", instance: db.t4g.medium, auth: iam}'}, "database.auth", "not built yet for mysql"),
+        ({"database": '{engine: mariadb, version: "10.6.23", instance: db.t4g.medium, auth: iam}'}, "database.auth", "from 10.11 on"),
         ({"database": '{engine: mariadb, version: "10.11", instance: db.t4g.medium}'}, "database.version", 'such as "10.11.18"'),
         ({"database": '{engine: postgres, version: "16.4.1", instance: db.t4g.medium}'}, "database.version", "has 3 numbers"),
         ({"database": '{engine: mariadb, version: "10.4.34", instance: db.t4g.medium}'}, "database.version", "TLS alone"),
@@ -94,8 +95,10 @@ def test_mariadb_and_mysql_have_their_port_and_their_parameters(engine: str, ver
     assert (found.engine.port, found.family, found.user) == (port, family, "understudy")
 
 
-def test_nodes_may_sign_tokens_for_themselves(tmp_path: Path) -> None:
-    found = loaded(tmp_path, database=f"{{{LEAST}, auth: iam}}").deployable.database
+@pytest.mark.parametrize("database", [LEAST, *(f'engine: {e}, version: "{v}", instance: db.t4g.medium' for e, v in TOKENS)])
+def test_nodes_may_sign_tokens_for_themselves(database: str, tmp_path: Path) -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.RDS_Fea_Regions_DB-eng.Feature.IamDatabaseAuthentication.html"""
+    found = loaded(tmp_path, database=f"{{{database}, auth: iam}}").deployable.database
 
     assert found is not None
     assert (found.auth, found.user) == (Auth.IAM, "application")

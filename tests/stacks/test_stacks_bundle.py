@@ -14,7 +14,7 @@ import pytest
 
 from core import names
 from stacks.bootstrap_program import unpack
-from stacks.bundle import BadBundle, agent_bundle, artifact_bundle, lambdas_bundle
+from stacks.bundle import BadBundle, agent_bundle, artifact_bundle, lambdas_bundle, users_bundle
 
 
 @pytest.fixture
@@ -145,3 +145,12 @@ def test_the_trimmed_libraries_make_the_clients_that_the_agent_uses(tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert str(tmp_path) in done.stdout
     assert "dynamodb.us-east-1.amazonaws.com" in done.stdout
+
+
+def test_the_driver_of_mariadb_and_mysql_goes_only_where_it_is_needed_and_holds_nothing_that_was_built(tmp_path: Path) -> None:
+    without, carried = users_bundle(tmp_path / "a.zip"), users_bundle(tmp_path / "b.zip", driver=True)
+
+    added = modes(carried.path).keys() - modes(without.path).keys()
+    assert "pymysql/connections.py" in added
+    assert {Path(name).suffix for name in added} <= {".py", ".typed"}
+    assert carried.size - without.size < 60_000

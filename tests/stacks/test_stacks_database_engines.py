@@ -1,4 +1,4 @@
-"""MariaDB and MySQL in the template: their port, their parameters, their logs."""
+"""MariaDB and MySQL in the template: their port, their parameters, their logs, and who makes the user that comes by IAM."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.stacks.conftest import ROOT, Synth, Template
 
 FILE = """\
 deployable: shop
-database: {{engine: {engine}, version: "{version}", instance: db.t4g.medium, multi_az: true}}
+database: {{engine: {engine}, version: "{version}", instance: db.t4g.medium, multi_az: true, auth: iam}}
 assemblies:
   - name: writer
     image: debian-12
@@ -24,6 +25,13 @@ assemblies:
     applications: [{{name: app, run: {{exec: [/usr/bin/env]}}}}]
 """
 pytestmark = pytest.mark.heavy  # a synth for each
+
+
+def driven(template: Template, module: str, out: Path) -> bool:
+    """Whether that function's archive has the driver."""
+    key = template.resources[template.function(module)]["Properties"]["Code"]["S3Key"]
+    with zipfile.ZipFile(out / f"asset.{key}") as archive:
+        return {"pymysql/__init__.py", "pymysql/connections.py"} <= set(archive.namelist())
 
 
 @pytest.mark.parametrize(
@@ -47,6 +55,9 @@ def test_it_speaks_tls_alone_at_its_own_port_and_its_log_is_kept(
     assert (group["Family"], group["Parameters"]) == (family, {"require_secure_transport": forced})
     assert (made["Engine"], made["EngineVersion"], made["Port"], made["MultiAZ"]) == (engine, version, "3306", True)
     assert made["EnableCloudwatchLogsExports"] == ["error"]
+    assert made["EnableIAMDatabaseAuthentication"] is True
+    assert template.only("AWS::CloudFormation::CustomResource")["engine"] == engine
+    assert driven(template, "make_user", tmp_path / "out")
     ways = [rule for rule in template.of("AWS::EC2::SecurityGroupIngress") if rule["Description"] == "nodes of writer"]
     assert [(rule["FromPort"], rule["ToPort"]) for rule in ways] == [(3306, 3306)]
     lint = [sys.executable, "-c", "from cfnlint import runner; runner.main()", str(path)]

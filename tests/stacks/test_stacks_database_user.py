@@ -88,6 +88,7 @@ def test_the_order_names_the_secret_and_holds_none_and_its_answer_is_waited_for_
     assert order == {
         "ServiceToken": {"Fn::GetAtt": [template.function("hand_secret"), "Arn"]},
         "ServiceTimeout": 360,
+        "engine": "postgres",
         "host": {"Fn::GetAtt": [of, "Endpoint.Address"]},
         "port": {"Fn::GetAtt": [of, "Endpoint.Port"]},
         "name": "ledger",
