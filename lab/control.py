@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
-import secrets
 import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from werkzeug.wrappers import Response
 
 from lab import control_cloud, control_machines, control_places, control_wires
 from lab.control_machines import Verb, machines, resident_mb
+from lab.control_token import TOKEN_FILE
 from lab.ec2 import instances_of
 from lab.ec2.spot import reclaim
 from lab.world import World
 
-TOKEN_FILE = "control-token"  # noqa: S105 - a file name
 TOKEN_HEADER = "HTTP_X_LAB_TOKEN"  # noqa: S105 - a header name
-
-
-def make_token(lab_dir: Path) -> str:
-    """A fresh token in the lab's folder, readable by its owner alone."""
-    token = secrets.token_urlsafe(24)
-    path = lab_dir / TOKEN_FILE
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(token)
-    return token
 
 
 def handle(world: World, environ: Mapping[str, Any], body: bytes) -> Response:

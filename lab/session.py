@@ -16,7 +16,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError
 
 from lab import conformance, deploy
-from lab.control import make_token
+from lab.control_token import make_token
 from lab.refusals import refusals
 from lab.world import PORT
 

@@ -11,7 +11,7 @@ import logging
 import socket
 import threading
 
-from lab.dns import wire
+from lab import dns_wire as wire
 from lab.dns.zones import Zones
 from lab.world import World
 

@@ -17,7 +17,7 @@ import boto3
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.config import Config
 
-from lab.control import TOKEN_FILE
+from lab.control_token import TOKEN_FILE
 from lab.drills import balanced
 from lab.drills.lookup import Lookup, is_name
 from lab.drills.model import IncidentSummary

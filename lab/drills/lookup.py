@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 
-from lab.dns import wire
+from lab import dns_wire as wire
 
 _TIMEOUT_S = 0.5
 _PORT = 53

@@ -13,10 +13,11 @@ import pytest
 from moto import mock_aws
 from moto.route53.responses import Route53
 
+from lab import dns_wire as wire
 from lab.clock import Clock
 from lab.conformance import check
 from lab.delays import Delay, Delays
-from lab.dns import patches, wire
+from lab.dns import patches
 from lab.dns.existing import make_existing
 from lab.dns.resolver import Resolvers
 from lab.dns.zones import Zones
