@@ -1,4 +1,4 @@
-"""The command as a user runs it: a process of its own, from another folder."""
+"""The command as a user runs it, from another folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.cli.commanding import ROOT, understudy, understudy_alone
+
 DEMO = ROOT / "deployables" / "demo.yaml"
 BROKEN = """\
 deployable: demo
@@ -25,13 +26,8 @@ assemblies:
 """
 
 
-def understudy(*arguments: str | Path, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", str(ROOT / "cli" / "__main__.py"), *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, timeout=60, check=False)
-
-
 def test_validate_says_in_words_what_the_file_means(tmp_path: Path) -> None:
-    done = understudy("validate", DEMO, cwd=tmp_path)
+    done = understudy_alone("validate", DEMO, cwd=tmp_path)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "deployable demo" in done.stdout
@@ -128,7 +124,7 @@ def test_a_drill_without_a_name_is_told_how_to_find_one(tmp_path: Path) -> None:
 
 
 def test_results_that_cannot_be_written_are_noticed_before_the_drill(tmp_path: Path) -> None:
-    done = understudy("drill", "kill-instance", "--json", "no/such/folder.json", cwd=tmp_path)
+    done = understudy_alone("drill", "kill-instance", "--json", "no/such/folder.json", cwd=tmp_path)
 
     assert done.returncode == 2
     assert "cannot write" in done.stderr
@@ -142,7 +138,7 @@ def test_a_lab_cannot_be_named_after_another_folder(tmp_path: Path) -> None:
 
 
 def test_the_lab_takes_the_place_of_the_command(tmp_path: Path) -> None:
-    done = understudy("drill", "no-such-drill", cwd=tmp_path)
+    done = understudy_alone("drill", "no-such-drill", cwd=tmp_path)
 
     assert done.returncode == 2
     assert "no-such-drill" in done.stderr

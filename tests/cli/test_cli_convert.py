@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.cli.commanding import ROOT, understudy
+
 EXAMPLE = ROOT / "deployables" / "wordpress.xml"
 PCLOUDSH = ROOT / "tests" / "spec" / "seed_xml" / "pcloudsh.xml"
 OPTIONS = ("--image", "debian-12", "--instances", "t4g.small,t4g.medium", "--keep", "none")
-
-
-def understudy(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", str(ROOT / "cli" / "__main__.py"), *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_what_it_prints_can_be_validated_and_where_meanings_differ_is_said_beside_it(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_cli_command import BROKEN, DEMO, understudy
+from tests.cli.commanding import understudy
+from tests.cli.test_cli_command import BROKEN, DEMO
 
 
 def test_it_tells_each_line_each_subtotal_and_what_is_not_counted(tmp_path: Path) -> None:
