@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore import xform_name
+from botocore.config import Config
 from moto import mock_aws
 from moto.elbv2.exceptions import InvalidTargetError
 from moto.elbv2.models import FakeTargetGroup
@@ -221,6 +222,17 @@ def _session() -> boto3.Session:
     return boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
 
 
+_clients: dict[tuple[str, ...], Any] = {}
+
+
+def _client(service: str, *, region_name: str | None = None, config: Config | None = None) -> Any:
+    """boto3.client, and one of a kind for all tests: to make it takes longer than most of what it is asked."""
+    kind = (service, region_name or "", str(config and (config.retries, config.read_timeout)))
+    if kind not in _clients:
+        _clients[kind] = _session().client(service, region_name=region_name, config=config)
+    return _clients[kind]
+
+
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cloud]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -232,7 +244,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cloud]:
     caches = (clients.client, environment.fleet, environment._fronts)
     world = Cloud()
     with mock_aws():
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
+        monkeypatch.setattr(boto3, "client", _client)
         for cached in caches:
             cached.cache_clear()
         _make_world(world, monkeypatch, tmp_path)
