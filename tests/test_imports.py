@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ MAY_IMPORT = {  # package: ours, others'
     "bench": ({"core", "spec", "tests"}, {"boto3", "botocore", "h11"}),
     "simulation": ({"core", "lambdas", "agent"}, {"boto3", "botocore", "greenlet"}),  # boto3: how items look on the wire
     # Tables of the docs are made from the code; the second three run the tests of mutants.
-    "tools": ({"spec", "core", "agent", "lab"}, {"cfnlint", "_pytest", "hypothesis", "pytest"}),
+    "tools": ({"spec", "core", "agent", "lab"}, {"_pytest", "hypothesis", "pytest"}),
     "deployables": (set(), {"mysql", "postgres"}),  # files beside the programs that use them
     "examples": ({"stacks"}, {"aws_cdk", "constructs"}),
 }
@@ -64,3 +65,16 @@ def test_every_folder_with_code_has_a_row() -> None:
 
     assert folders <= set(MAY_IMPORT)
     assert {"core", "spec", "stacks", "lambdas", "agent", "cli", "lab"} <= folders
+
+
+@pytest.mark.parametrize(
+    ("modules", "others"),
+    [
+        ("lab.__main__, lab.playing, lab.standing, lab.many_labs", {"moto", "flask", "werkzeug"}),  # the emulator's alone
+    ],
+)
+def test_what_a_person_waits_for_loads_no_library_that_others_use(modules: str, others: set[str]) -> None:
+    """moto takes seconds to load; a drill starts two processes that have no use for it."""
+    program = f"import sys, {modules}; print(sorted({others!r} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -11,13 +11,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-import cfnlint.data
-
 FOLDER = Path(__file__).resolve().parents[1] / "docs/deploy"
-SCHEMAS = Path(next(iter(cfnlint.data.__path__))) / "schemas"
+SCHEMAS = Path(str(distribution("cfn-lint").locate_file("cfnlint/data/schemas")))  # to import it would take a second
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: of a managed policy, blanks not counted.
 CHARACTERS_MAX = 6144
 READS = ("Describe", "Get", "List")
