@@ -69,6 +69,21 @@ def crashing(document: Document) -> None:
             application["run"] = {"exec": ["/bin/false"]}
 
 
+def newer(document: Document) -> None:
+    """The same, to be given other artifacts (`rebuild`)."""
+    if not any("install" in application for assembly in document["assemblies"] for application in assembly["applications"]):
+        raise ValueError(f"{document['deployable']} installs no artifact of which there could be another version")
+
+
+def rebuild(file: Path, release: str) -> None:
+    """Each artifact of a varied file that is a folder gets a file more, so that it is another one."""
+    for assembly in yaml.safe_load(file.read_text())["assemblies"]:
+        for application in assembly["applications"]:
+            artifact = file.parent / application.get("install", {}).get("artifact", "none")
+            if artifact.is_dir():
+                (artifact / "RELEASE").write_text(f"{release}\n")
+
+
 def two_in_order(document: Document) -> None:
     """Two assemblies, of which the second starts after the first; neither absorbs a failure: the first one is the deployable's."""
     [only] = document["assemblies"]

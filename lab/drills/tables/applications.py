@@ -5,6 +5,7 @@ from __future__ import annotations
 from lab.drills.application_scenes import grandchild_holds_port, hang_application, kill_application, leak_memory, starve_application
 from lab.drills.drill import Drill
 from lab.drills.flap import flap
+from lab.drills.release_scenes import update
 from lab.drills.tables.penalties import FEW, NONE
 
 DRILLS: tuple[Drill, ...] = (
@@ -59,5 +60,12 @@ DRILLS: tuple[Drill, ...] = (
         flap,
         penalty_max=NONE,
         broken_by=("no-tolerance",),
+    ),
+    Drill(
+        "update",
+        "another version of the application is deployed over the one that runs",
+        "the deploy succeeds and one machine takes the other's place by the same hooks; no incident, nobody is called",
+        15.0,
+        update,
     ),
 )
