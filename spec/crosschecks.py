@@ -46,7 +46,7 @@ def cross_check(data: Any) -> Iterator[Finding]:
     yield from check_balancer_zones(data)
     yield from check_database(data)
     neighbours: list[tuple[KeyPath, dict[str, Any]]] = [(("assemblies", index), assembly) for index, assembly in assemblies]
-    yield from check_neighbours(neighbours, database=has_database(data))
+    yield from check_neighbours(neighbours, database=has_database(data), addressed=_section(data, "network").get("egress") == "public_ip")
 
 
 def _list(data: Any, key: str) -> list[tuple[int, dict[str, Any]]]:

@@ -13,10 +13,10 @@ from spec.problems import Finding, KeyPath
 Placed = list[tuple[KeyPath, dict[str, Any]]]
 
 
-def check_neighbours(assemblies: Placed, *, database: bool = False) -> Iterator[Finding]:
+def check_neighbours(assemblies: Placed, *, database: bool = False, addressed: bool = False) -> Iterator[Finding]:
     """assemblies: with their places, as plain values; parts of the wrong shape are passed over, for others report them.
 
-    database: whether the file has one.
+    database: whether the file has one. addressed: whether every node has a public address of its own.
     """
     yield from order_check(assemblies, "assembly of this deployable")
     kinds = {item["name"]: _front(item) for _, item in assemblies if isinstance(item.get("name"), str)}
@@ -25,7 +25,7 @@ def check_neighbours(assemblies: Placed, *, database: bool = False) -> Iterator[
         reaches = item.get("reaches")
         for index, name in enumerate(reaches if isinstance(reaches, list) else ()):
             if not (database and name == REACHED):
-                yield from _reach((*path, "reaches", index), name, item, kinds)
+                yield from _reach((*path, "reaches", index), name, item, kinds, addressed=addressed)
                 yield from _reach_balancer((*path, "reaches", index), name, kinds, fronts)
         host_names = item.get("host_names")
         for index, entry in enumerate(host_names if isinstance(host_names, list) else ()):
@@ -84,7 +84,7 @@ def _reach_balancer(path: KeyPath, name: object, kinds: dict[str, str], fronts: 
         yield path, name, "has a load balancer with public addresses, which a node cannot reach", f"give {name}'s front internal: true"
 
 
-def _reach(path: KeyPath, name: object, item: dict[str, Any], kinds: dict[str, str]) -> Iterator[Finding]:
+def _reach(path: KeyPath, name: object, item: dict[str, Any], kinds: dict[str, str], *, addressed: bool) -> Iterator[Finding]:
     if not isinstance(name, str):
         return
     if name == item.get("name"):
@@ -99,12 +99,12 @@ def _reach(path: KeyPath, name: object, item: dict[str, Any], kinds: dict[str, s
         )
         return
     yield from _named(path, name, kinds)
-    if kinds.get(name) == "elastic_ip" and _front(item) != "elastic_ip":
+    if kinds.get(name) == "elastic_ip" and _front(item) != "elastic_ip" and not addressed:
         # https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html: without a public address of its own
         # a node reaches no public address, its neighbour's included.
         yield (
             path,
             name,
             "has an Elastic IP, which a node without a public address cannot reach",
-            "give this assembly a front of kind elastic_ip too",
+            "give this assembly a front of kind elastic_ip too, or its nodes an address each by network.egress: public_ip",
         )

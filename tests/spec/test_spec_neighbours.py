@@ -66,6 +66,13 @@ def test_an_elastic_ip_is_not_reached_without_a_public_address_of_ones_own(probl
     assert "give this assembly a front of kind elastic_ip too" in problem.remedy
 
 
+def test_nodes_that_have_a_public_address_each_reach_one(read: Read) -> None:
+    """https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html: both ends have an address, and the front is open."""
+    text = {"assembly": "reaches: [platform]", "application": OTHER % ""}
+
+    assert read(top="network: {egress: public_ip}", **text).deployable.assemblies[0].reaches == ("platform",)
+
+
 def test_two_assemblies_with_one_name_are_refused(problems_of: ProblemsOf) -> None:
     [problem] = problems_of((OTHER % "").replace("hidden", "platform"))
 
