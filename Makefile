@@ -70,9 +70,9 @@ DRILLS := kill-application kill-instance freeze-instance
 demo: setup  ## break the demo three ways on a local cloud and watch it come back
 	.venv/bin/understudy drill $(DRILLS)
 
-bench: setup  ## the agent beside bare floors and other supervisors, the prober beside thousands of nodes, then five runs of the drills: an hour
+bench: setup  ## the agent beside bare floors and other supervisors, the prober beside thousands of nodes, the time of a template, then five runs of the drills: an hour
 	@$(MAKE) --no-print-directory $(STAMPS)/peers || echo "bench: goes on without supervisord"
-	$(PY) -m bench.decisions; held=$$?; $(PY) -m bench.agent || held=1; $(PY) -m bench.probing || held=1; $(PY) -m bench.recovery && exit $$held
+	$(PY) -m bench.decisions; held=$$?; $(PY) -m bench.agent || held=1; $(PY) -m bench.probing || held=1; $(PY) -m bench.synth || held=1; $(PY) -m bench.recovery && exit $$held
 
 bench-agent: setup  ## the first half of it alone: some ten minutes on a quiet machine
 	@$(MAKE) --no-print-directory $(STAMPS)/peers || echo "bench: goes on without supervisord"

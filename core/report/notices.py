@@ -46,12 +46,16 @@ def notice(incident: Incident, what: str, reason: str) -> tuple[str, str]:
     return subject, "\n".join(lines) + "\n"
 
 
+# A deploy takes a machine away too, and of an escalation nothing is wrong with it: only one that failed is said to fail.
+_WHY = {Cause.GONE: "which is gone", Cause.OPERATOR: "as an operator asked", Cause.ESCALATION: "with the rest of its deployable"}
+
+
 def _headline(incident: Incident, what: str) -> str:
     whole = leads(incident)
     if what == "open" and whole:
         return f"replacing {incident.instance} and the rest of its deployable: it failed past its tolerance"
     if what == "open":
-        return f"replacing {incident.instance}{', as an operator asked' if incident.cause is Cause.OPERATOR else ', which fails'}"
+        return f"replacing {incident.instance}, {_WHY.get(incident.cause, 'which fails')}"
     if what != "end":
         said = {"often": "was replaced too often: a person is needed", "doubt": "says it is well and is not reached"}
         return said.get(what, "does not come back: a person is needed")

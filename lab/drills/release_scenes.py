@@ -50,10 +50,14 @@ def update(stage: Stage, before: Situation, limit_s: float) -> Outcome:
         exactly("the permit's holder is of the new version", int(after.holder in new and new[after.holder] not in former.values()), 1),
         exactly("machines launched", len(after.launched - before.launched), 1),
         exactly("epochs passed", after.epoch - before.epoch, 1),
-        exactly("incidents", len(after.ended - before.ended) + (stage.open_incident() is not None), 0),
+        exactly("incidents closed as recovered: the former machine's end, as any other is recorded", _recovered(stage, before), 1),
         exactly("people called", len(paged(stage, at)), 0),
     )
     return Outcome(promises, None, time.time())
+
+
+def _recovered(stage: Stage, before: Situation) -> int:
+    return sum(item.get("state") == "recovered" for sk, item in stage.ended_incidents().items() if sk not in before.ended)
 
 
 def _release(stage: Stage, what: str, change: Callable[[Document], None]) -> tuple[float, str]:

@@ -17,6 +17,22 @@ def ended(state: State, **changes: object) -> Incident:
     return replace(incident(state, ended_ms=NOW), escalated_to="person", **changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (Cause.SIGNALS, "which fails"),
+        (Cause.REQUEST, "which fails"),
+        (Cause.GONE, "which is gone"),  # by a deploy too
+        (Cause.OPERATOR, "as an operator asked"),
+        (Cause.ESCALATION, "with the rest of its deployable"),  # nothing is wrong with it
+    ],
+)
+def test_a_beginning_says_why_and_blames_no_machine_that_did_not_fail(cause: Cause, words: str) -> None:
+    subject, _ = notice(replace(RECREATING, cause=cause), "open", "so it is")
+
+    assert subject == f"[understudy] demo/counter: replacing i-0aaa, {words}"
+
+
 def test_a_beginning_says_what_fails_and_that_nothing_need_be_done() -> None:
     subject, message = notice(RECREATING, "open", "EC2 says i-0aaa is terminated")
 

@@ -64,7 +64,7 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         "update",
         "another version of the application is deployed over the one that runs",
-        "the deploy succeeds and one machine takes the other's place by the same hooks; no incident, nobody is called",
+        "the deploy succeeds and one machine takes the other's place by the same hooks; that is recorded, and nobody is called",
         15.0,
         update,
     ),
