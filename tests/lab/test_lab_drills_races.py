@@ -11,6 +11,7 @@ import pytest
 from lab import control_machines
 from lab.control_machines import VERBS
 from lab.drills import application_scenes, quiet
+from lab.drills.model import exactly
 from lab.drills.node import Node, Process
 from lab.drills.stage import Situation, Stage
 from lab.world import World
@@ -84,13 +85,13 @@ class NodeWithAGrandchild:
         return None if self.looks == 1 else Process(3, ("counter",), 10.5)
 
     def another_server(self, old: Process, *, within_s: float) -> Process | None:
-        return cast(Process | None, Node._another(cast(Node, self), self.server, old, within_s))
+        return Node._another(cast(Node, self), self.server, old, within_s)
 
 
 def test_a_new_process_that_cannot_be_looked_at_for_a_moment_is_not_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(application_scenes, "Node", NodeWithAGrandchild)
     monkeypatch.setattr(application_scenes, "nobody_stirs", lambda *_: ())
-    monkeypatch.setattr(application_scenes, "served_again", lambda *_: quiet.exactly("served", 1, 1))
+    monkeypatch.setattr(application_scenes, "served_again", lambda *_: exactly("served", 1, 1))
 
     outcome = application_scenes.grandchild_holds_port(cast(Stage, None), Situation("i-1", 1, frozenset(), frozenset()), 1.0)
 
