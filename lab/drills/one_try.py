@@ -17,7 +17,7 @@ _RETRIES = (
 def take_second_tries(cloud: Cloud) -> None:
     """Lambda tries no event again, and tick may not wake the recovery."""
     _set_retries(cloud, 0)
-    recover = _function(cloud, _RECOVER)["FunctionArn"]
+    recover = function_of(cloud, _RECOVER)["FunctionArn"]
     deny = {"Effect": "Deny", "Action": "lambda:InvokeFunction", "Resource": [recover, f"{recover}:*"]}
     document = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
     cloud.clients["iam"].put_role_policy(RoleName=_tick_role(cloud), PolicyName=_POLICY, PolicyDocument=document)
@@ -33,15 +33,16 @@ def give_second_tries(cloud: Cloud) -> None:
 
 def _set_retries(cloud: Cloud, count: int) -> None:
     """UpdateFunctionEventInvokeConfig leaves what it is not told of: here it is told all, for a stand-in may not."""
-    client, name = cloud.clients["lambda"], _function(cloud, _RECOVER)["FunctionName"]
+    client, name = cloud.clients["lambda"], function_of(cloud, _RECOVER)["FunctionName"]
     now = client.get_function_event_invoke_config(FunctionName=name)
     kept = {key: now[key] for key in ("MaximumEventAgeInSeconds", "DestinationConfig") if key in now}
     client.put_function_event_invoke_config(FunctionName=name, MaximumRetryAttempts=count, **kept)
 
 
 def _tick_role(cloud: Cloud) -> str:
-    return str(_function(cloud, _TICK)["Role"].rsplit("/", 1)[-1])
+    return str(function_of(cloud, _TICK)["Role"].rsplit("/", 1)[-1])
 
 
-def _function(cloud: Cloud, handler: str) -> dict[str, Any]:
+def function_of(cloud: Cloud, handler: str) -> dict[str, Any]:
+    """What Lambda says of the function with that handler. Raises StopIteration when there is none."""
     return next(dict(f) for f in cloud.clients["lambda"].list_functions()["Functions"] if f["Handler"] == handler)

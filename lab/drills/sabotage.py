@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.drills import belief, one_try
+from lab.drills import belief, no_signal, one_try
 from lab.drills.cloud import Cloud, wait_for
 from lab.drills.node_sabotage import Edit, in_settings, in_unit
 from lab.drills.stage import CALL_S, Stage
@@ -211,6 +211,7 @@ SABOTAGES: dict[str, Sabotage] = {
             one_try.take_second_tries,
             one_try.give_second_tries,
         ),
+        Sabotage("no-signal", "admit_node may not tell CloudFormation how a node came out", no_signal.take_word, no_signal.give_word),
         Sabotage("alarm-action", "the alarms that call a function lose their actions", _disable_actions, _enable_actions),
         Sabotage("one-zone", "the groups launch in their first zone alone", _one_zone, _all_zones),
         _on_node("no-probes", "the node's settings name no probes", in_settings(probes=[])),

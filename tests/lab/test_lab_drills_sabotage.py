@@ -109,5 +109,37 @@ def test_a_machine_without_a_permit_or_on_its_way_out_is_left_as_it_is(machine: 
     assert json.dumps(machine.files) == before
 
 
+class Roles:
+    """What a Cloud reaches of admit_node and its role."""
+
+    def __init__(self) -> None:
+        self.policies: dict[str, str] = {}
+        self.clients = {"iam": self, "lambda": self}
+
+    def list_functions(self) -> dict[str, Any]:
+        return {"Functions": [{"Handler": "lambdas.admit_node.handler", "Role": "arn:aws:iam::123456789012:role/admit"}]}
+
+    def put_role_policy(self, *, RoleName: str, PolicyName: str, PolicyDocument: str) -> None:
+        self.policies[f"{RoleName}/{PolicyName}"] = PolicyDocument
+
+    def list_role_policies(self, *, RoleName: str) -> dict[str, list[str]]:
+        return {"PolicyNames": [name.removeprefix(f"{RoleName}/") for name in self.policies]}
+
+    def delete_role_policy(self, *, RoleName: str, PolicyName: str) -> None:
+        del self.policies[f"{RoleName}/{PolicyName}"]
+
+
+def test_no_deploy_is_told_of_a_node_until_its_role_may_say_so_again() -> None:
+    roles = Roles()
+
+    SABOTAGES["no-signal"].apply(cast(Cloud, roles))
+    [statement] = json.loads(roles.policies["admit/no-signal"])["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "cloudformation:SignalResource")
+    SABOTAGES["no-signal"].undo(cast(Cloud, roles))
+    SABOTAGES["no-signal"].undo(cast(Cloud, roles))
+
+    assert roles.policies == {}
+
+
 def test_what_a_drill_is_said_to_find_out_is_a_sabotage_that_there_is() -> None:
     assert {name for drill in DRILLS.values() for name in drill.broken_by} <= set(SABOTAGES)

@@ -45,6 +45,7 @@ DRILLS: tuple[Drill, ...] = (
         100.0,
         crash_loop_release,
         needs=TWO_SIZES,
+        broken_by=("no-signal",),
     ),
     Drill(
         "boot-loop",
