@@ -12,9 +12,9 @@ from lab.drills.picture import draw
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1b1f24; --soft: #5d6772; --line: #dfe3e8; --panel: #f6f7f9;
-  --good: #1a7f4b; --bad: #c0342b; --ours: #2459b3; --theirs: #a8660b; --fault: #c0342b; --served: #8fd0ac; }
+  --good: #1a7f4b; --bad: #c0342b; --ours: #2459b3; --theirs: #a8660b; --fault: #8a2fb0; --served: #8fd0ac; }
 @media (prefers-color-scheme: dark) { :root { --paper: #13161a; --ink: #e7e9ec; --soft: #9aa4af; --line: #2b3138; --panel: #1b1f25;
-  --good: #58c795; --bad: #ff8177; --ours: #7db4ff; --theirs: #e3ae57; --fault: #ff8177; --served: #2c6a4a; } }
+  --good: #58c795; --bad: #ff8177; --ours: #7db4ff; --theirs: #e3ae57; --fault: #d79bf5; --served: #2c6a4a; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 1180px; padding: 24px 20px 60px; background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, sans-serif; }
@@ -25,6 +25,7 @@ a { color: inherit; } section { border-top: 1px solid var(--line); margin-top: 3
 table { border-collapse: collapse; font-size: 14px; margin: 12px 0; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: 4px 10px 4px 0; text-align: left; vertical-align: top; }
 th { color: var(--soft); font-weight: 500; }
+th:first-child, td:first-child { padding-right: 18px; white-space: nowrap; width: 1%; }
 th.number, td.number { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
 .picture { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; margin: 14px 0; overflow-x: auto; }
 svg { display: block; min-width: 860px; width: 100%; height: auto; }
@@ -34,16 +35,16 @@ svg line.tick, svg line.row { stroke: var(--line); } svg line.zero { stroke: var
 svg .ours { fill: var(--ours); } svg .theirs, svg .delay { fill: var(--theirs); } svg .fault { fill: var(--fault); }
 svg .delay { opacity: .6; } svg .served { fill: var(--served); } svg .gap { fill: var(--bad); }
 .key span { display: inline-block; margin-right: 16px; } .key i { border-radius: 50%; display: inline-block; height: 9px; margin-right: 6px;
-  width: 9px; }
+  width: 9px; } .key i.bar { border-radius: 2px; width: 18px; }
 details { margin: 8px 0; } summary { cursor: pointer; color: var(--soft); } code { font: 13px ui-monospace, monospace; }
 """
 _NUMBERS = ("client's gap, s", "AWS, s", "ours, s", "measured", "limit", "s")  # columns, set to the right
 _KEY = (
-    ("fault", "what the drill does"),
-    ("ours", "Understudy: agent and functions"),
-    ("theirs", "AWS, and its own delays"),
-    ("served", "clients are served"),
-    ("bad", "clients are not served"),
+    ("fault", "dot", "what the drill does"),
+    ("ours", "dot", "Understudy: agent and functions"),
+    ("theirs", "dot", "AWS, and its own delays"),
+    ("served", "bar", "clients are served"),
+    ("bad", "bar", "clients are not served"),
 )
 
 
@@ -51,7 +52,7 @@ def page(results: Sequence[Result], drills: Mapping[str, Drill], *, at: float) -
     """at: when they were played, seconds since the Unix epoch."""
     held = sum(result.held for result in results)
     when = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    key = "".join(f'<span><i style="background: var(--{kind})"></i>{words}</span>' for kind, words in _KEY)
+    key = "".join(f'<span><i class="{shape}" style="background: var(--{kind})"></i>{words}</span>' for kind, shape, words in _KEY)
     parts = [
         f"<h1>Drills: {held} of {len(results)} held</h1>",
         f'<p class="soft">Played on {when} against the template that goes to AWS, on the local cloud. '
