@@ -7,6 +7,7 @@ from typing import Any
 
 from lab.drills.machine_scenes import replaced, terminate_holder
 from lab.drills.model import Outcome, exactly
+from lab.drills.sabotage import KEPT_SUBNETS
 from lab.drills.stage import Situation, Stage
 
 
@@ -59,8 +60,10 @@ def _types(stage: Stage) -> list[str]:
 
 
 def _zones(stage: Stage) -> list[str]:
-    """The zones of the group's subnets, in its order."""
-    subnets = _group(stage)["VPCZoneIdentifier"].split(",")
+    """The zones of the subnets that the template gave the group, in its order; also while a sabotage leaves it one of them."""
+    group = _group(stage)
+    kept = next((str(tag["Value"]) for tag in group["Tags"] if tag["Key"] == KEPT_SUBNETS), "")
+    subnets = (kept or str(group["VPCZoneIdentifier"])).split(",")
     rows = stage.cloud.clients["ec2"].describe_subnets(SubnetIds=subnets)["Subnets"]
     zone_of = {row["SubnetId"]: str(row["AvailabilityZone"]) for row in rows}
     return [zone_of[subnet] for subnet in subnets]

@@ -161,7 +161,7 @@ def _enable_actions(cloud: Cloud) -> None:
 
 # --- the group -----------------------------------------------------------------------------------------------
 
-_KEPT_TAG = "lab:subnets"  # on the group: what the template gave it
+KEPT_SUBNETS = "lab:subnets"  # tag on the group: what the template gave it
 
 
 def _one_zone(cloud: Cloud) -> None:
@@ -178,13 +178,13 @@ def _all_zones(cloud: Cloud) -> None:
     for slot in cloud.slots():
         [group] = groups.describe_auto_scaling_groups(AutoScalingGroupNames=[slot.group])["AutoScalingGroups"]
         for tag in group["Tags"]:
-            if tag["Key"] == _KEPT_TAG:
+            if tag["Key"] == KEPT_SUBNETS:
                 groups.update_auto_scaling_group(AutoScalingGroupName=slot.group, VPCZoneIdentifier=tag["Value"])
                 groups.delete_tags(Tags=[_tag(slot.group)])
 
 
 def _tag(group: str, **more: Any) -> dict[str, Any]:
-    return {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": _KEPT_TAG, **more}
+    return {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": KEPT_SUBNETS, **more}
 
 
 # --- the node's own -----------------------------------------------------------------------------------------

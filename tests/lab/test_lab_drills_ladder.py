@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from lab.drills import place_scenes
 from lab.drills.cloud import Cloud, Instance, Slot
 from lab.drills.newcomers import Curse, crashes_at_start, dies_at_boot, program_of
 from lab.drills.people import paged, told
@@ -129,3 +131,25 @@ def test_the_deployable_of_two_absorbs_no_failure_and_starts_in_order(tmp_path: 
     made = load(vary(ROOT / "deployables/demo.yaml", tmp_path, two_in_order))
 
     assert [(a.name, a.after, a.tolerance.failures) for a in made.assemblies] == [("first", (), 0), ("second", ("first",), 0)]
+
+
+class OneGroup:
+    """What a Stage reaches of one group and the subnets of its network; a subnet is named after its zone."""
+
+    slot = SimpleNamespace(group="g")
+
+    def __init__(self, *, now: str, kept: str | None = None) -> None:
+        self._group = {"VPCZoneIdentifier": now, "Tags": [{"Key": "lab:subnets", "Value": kept}] if kept else []}
+        self.cloud, self.clients = self, {"autoscaling": self, "ec2": self}
+
+    def describe_auto_scaling_groups(self, **_: object) -> dict[str, Any]:
+        return {"AutoScalingGroups": [self._group]}
+
+    def describe_subnets(self, *, SubnetIds: list[str]) -> dict[str, Any]:
+        return {"Subnets": [{"SubnetId": subnet, "AvailabilityZone": f"zone-{subnet}"} for subnet in SubnetIds]}
+
+
+def test_a_drill_of_places_goes_by_the_zones_of_the_template_also_while_one_is_taken_away() -> None:
+    """It is played to see that it fails then: told of one zone only it would not be played at all."""
+    assert place_scenes._zones(cast(Stage, OneGroup(now="a,b"))) == ["zone-a", "zone-b"]
+    assert place_scenes._zones(cast(Stage, OneGroup(now="a", kept="a,b"))) == ["zone-a", "zone-b"]
