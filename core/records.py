@@ -5,10 +5,13 @@ Times are whole milliseconds of the writer's wall clock, for people to read: no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.model import Verdict
+
+# Sweeps are 10 s apart and dropped when 20 s late (core.watching.sweep): with three in a row missing the prober was not there.
+GAP_MS = 35_000
 
 
 class Phase(StrEnum):
@@ -79,7 +82,11 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
-    """The last looks at one node, newest last, and when its report last moved on the prober's clock."""
+    """The last looks at one node, newest last, and when its report last moved on the prober's clock (0: no report was seen yet).
+
+    What decisions ask of them is worked out once, when they are read. silent_ms: how long the report had not moved at the last look;
+    failing_ms: what the unbroken run of failing looks at the end spans. None where there is no such thing.
+    """
 
     deployable: str
     assembly: str
@@ -89,6 +96,27 @@ class Looks:
     report_seq: int
     report_moved_ms: int
     expires_at: int
+    silent_ms: int | None = field(init=False, repr=False, compare=False)
+    failing_ms: int | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        last = self.looks[-1] if self.looks else None
+        object.__setattr__(self, "silent_ms", last.at_ms - self.report_moved_ms if last is not None and self.report_moved_ms else None)
+        object.__setattr__(self, "failing_ms", last.at_ms - _failing_since_ms(self.looks) if last is not None and _fails(last) else None)
+
+
+def _fails(look: Look) -> bool:
+    return look.verdict is Verdict.FAILING
+
+
+def _failing_since_ms(looks: tuple[Look, ...]) -> int:
+    """When the run at the end began. A gap in which nobody looked breaks it: an outage of the prober is none of the node's."""
+    since_ms = looks[-1].at_ms
+    for look in reversed(looks):
+        if not _fails(look) or since_ms - look.at_ms > GAP_MS:
+            break
+        since_ms = look.at_ms
+    return since_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

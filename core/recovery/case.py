@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.policy import Policy
 from core.records import Look
 from core.recovery.incident import Cause, Incident, State
-from core.recovery.outlook import FAILING, Inside, failing_since_ms, inside
+from core.recovery.outlook import FAILING, Inside, inside, why
 from core.recovery.snapshot import View
 
 # An assembly that never failed is like one whose last failure is solved and told.
@@ -19,52 +19,37 @@ NEVER_FAILED = Incident(
 
 @dataclass(slots=True, eq=False)
 class Case:
-    """incident: the latest, ended or not. node: the one that is or may be suspected, "" before any was permitted."""
+    """incident: the latest, ended or not. node: the one that is or may be suspected, "" before any was permitted.
+
+    The rest is there once it was weighed (`weigh`). inside: the first signal, what the node says of itself. look: the latest of any kind.
+    fails_outside: the second signal, as of that look; fails_for_long: and in the kept ones for long enough that it is no hiccup.
+    two_signals: bad inside, failing outside for long enough, and in a look taken right now.
+    Of a confirmed one that is not paid for: down, assemblies that went down, and made, replacements, both within the budget's window.
+    """
 
     view: View
     policy: Policy
     incident: Incident
     node: str
-    _inside: Inside | None = None
-    _fails_outside: bool | None = None
-    _two_signals: bool | None = None
+    inside: Inside = field(init=False)
+    look: Look | None = field(init=False)
+    fails_outside: bool = field(init=False)
+    fails_for_long: bool = field(init=False)
+    two_signals: bool = field(init=False)
+    down: int = field(init=False)
+    made: int = field(init=False)
 
-    @property
-    def inside(self) -> Inside:
-        """The first signal: what the node says of itself."""
-        if self._inside is None:
-            self._inside = inside(self.view, self.node, self.policy)
-        return self._inside
+    def weigh(self) -> None:
+        """What reports and looks say of the node."""
+        view, node = self.view, self.node
+        kept, fresh = view.looks.get(node), view.fresh.get(node)
+        self.inside = inside(view, node, self.policy)
+        self.look = fresh.look if fresh is not None else kept.looks[-1] if kept is not None and kept.looks else None
+        self.fails_outside = self.look is not None and self.look.verdict is FAILING
+        span_ms = kept.failing_ms if kept is not None and self.fails_outside else None
+        self.fails_for_long = span_ms is not None and span_ms >= self.policy.looks_failing_s * 1000
+        self.two_signals = self.inside.is_bad and self.fails_for_long
 
-    @property
-    def last_look(self) -> Look | None:
-        """The latest look of any kind."""
-        fresh = self.view.fresh.get(self.node)
-        if fresh is not None:
-            return fresh.look
-        kept = self.view.looks.get(self.node)
-        return kept.looks[-1] if kept is not None and kept.looks else None
-
-    @property
-    def fails_outside(self) -> bool:
-        """The second signal, as of the latest look."""
-        if self._fails_outside is None:
-            look = self.last_look
-            self._fails_outside = look is not None and look.verdict is FAILING
-        return self._fails_outside
-
-    @property
-    def two_signals(self) -> bool:
-        """Bad inside, failing outside for long enough that one hiccup is not enough, and in a look taken right now."""
-        if self._two_signals is None:
-            self._two_signals = self.inside.is_bad and self.fails_for_long
-        return self._two_signals
-
-    @property
-    def fails_for_long(self) -> bool:
-        """Failing from outside in the latest look, and in those before it for long enough that it is no hiccup."""
-        if not self.fails_outside:
-            return False
-        looks = self.view.looks.get(self.node)
-        since_ms = failing_since_ms(looks) if looks is not None else None
-        return looks is not None and since_ms is not None and looks.looks[-1].at_ms - since_ms >= self.policy.looks_failing_s * 1000
+    def why(self) -> str:
+        """The first signal in words."""
+        return why(self.inside, self.view, self.node)

@@ -7,26 +7,22 @@ from __future__ import annotations
 
 from core.policy import Policy
 from core.recovery.case import Case
-from core.recovery.incident import Cause, Incident, State
+from core.recovery.incident import Incident, State
 from core.recovery.snapshot import View
 from core.recovery.steps import End, Move, Spend, Step, Tell
 
 ESCALATED, EXHAUSTED, ISOLATING, SUPPRESSED = State.ESCALATED, State.EXHAUSTED, State.ISOLATING, State.SUPPRESSED
-GONE = Cause.GONE
 DEPLOYABLE, PERSON = "deployable", "person"
+PAY = Spend()
 WITHIN_BUDGET = Move(ISOLATING, "within the budget: isolating")
 
 
-def paused(case: Case) -> Step | None:
+def paused(case: Case) -> Step:
     """It is down and stays so for as long: somebody must know."""
-    said = case.view.paused
-    return None if said is None else End(SUPPRESSED, f"{said}; {case.incident.reason}", "person")
+    return End(SUPPRESSED, f"{case.view.paused}; {case.incident.reason}", "person")
 
 
-def shadow(case: Case) -> Step | None:
-    asked = case.view.intents.shadow
-    if asked is None or case.view.budget.holds(case.incident.id):
-        return None
+def shadow(case: Case) -> Step:
     return End(SUPPRESSED, f"shadow mode: {case.node} would have been replaced: {case.incident.reason}")
 
 
@@ -38,43 +34,27 @@ def boot_loop(case: Case) -> Step | None:
     return End(ESCALATED, f"boot loop: {len(tried)} replacements in a row did not live: {', '.join(tried)}", "person")
 
 
-def meltdown(case: Case) -> Step | None:
-    incident, policy, view = case.incident, case.policy, case.view
-    if incident.cause is GONE or view.budget.holds(incident.id):
-        return None
-    down = view.budget.down((incident.deployable, incident.assembly), view.now_ms - policy.budget_window_s * 1000)
-    if down < policy.meltdown_nodes or down < policy.meltdown_share * view.assemblies:
-        return None
-    why = f"meltdown: {down} of {view.assemblies} assemblies went down within {int(policy.budget_window_s)} s, "
+def meltdown(case: Case) -> Step:
+    why = f"meltdown: {case.down} of {case.view.assemblies} assemblies went down within {int(case.policy.budget_window_s)} s, "
     return End(EXHAUSTED, why + "which is no failure of single nodes: nothing is replaced", "person")
 
 
-def budget_spent(case: Case) -> Step | None:
-    incident, policy, view = case.incident, case.policy, case.view
-    if incident.cause is GONE or view.budget.holds(incident.id):
-        return None
-    made = view.budget.replaced(view.now_ms - policy.budget_window_s * 1000)
-    if made < policy.budget_replacements:
-        return None
-    why = f"budget spent: {made} replacements within {int(policy.budget_window_s)} s, at most {policy.budget_replacements}"
+def budget_spent(case: Case) -> Step:
+    policy = case.policy
+    why = f"budget spent: {case.made} replacements within {int(policy.budget_window_s)} s, at most {policy.budget_replacements}"
     return End(EXHAUSTED, why, "person")
 
 
 def rung_unpaid(case: Case) -> Step | None:
     """The whole deployable at once or not at all: half a rung would leave it worse than it was."""
-    incident, policy, view = case.incident, case.policy, case.view
-    if not view.rung.along or incident.cause is GONE:  # alone it needs no more than the guard before let through
+    if rung_of(case.view, case.incident, case.policy) != DEPLOYABLE:
         return None
-    if view.budget.holds(incident.id) or rung_of(view, incident, policy) != DEPLOYABLE:
-        return None
-    needs, made = 1 + len(view.rung.along), view.budget.replaced(view.now_ms - policy.budget_window_s * 1000)
-    if made + needs <= policy.budget_replacements:
-        return None
-    return End(EXHAUSTED, f"budget spent: the whole deployable would be {needs} replacements more, after {made} of late", "person")
+    needs = 1 + len(case.view.rung.along)
+    return End(EXHAUSTED, f"budget spent: the whole deployable would be {needs} replacements more, after {case.made} of late", "person")
 
 
-def pay(case: Case) -> Step | None:
-    return None if case.view.budget.holds(case.incident.id) else Spend()
+def pay(_: Case) -> Step:
+    return PAY
 
 
 def past_tolerance(case: Case) -> Step | None:
@@ -97,7 +77,7 @@ def go_on(_: Case) -> Step:
 
 def tell_often(case: Case) -> Step | None:
     """Said while it is being recreated: telling holds nobody up then."""
-    if case.incident.escalated_to != PERSON or "often" in case.incident.told:
+    if "often" in case.incident.told:
         return None
     return Tell("often", tolerance_spent(case.view, case.incident) or "more replacements than its tolerance absorbs")
 

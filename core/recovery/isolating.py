@@ -11,24 +11,24 @@ from core.recovery.steps import Fence, KeepEvidence, Move, Proceed, Step, Tell, 
 GONE, RECREATING = Cause.GONE, State.RECREATING
 
 
-def evidence(case: Case) -> Step | None:
-    return None if case.incident.evidence_done else KeepEvidence(case.node)
+def evidence(case: Case) -> Step:
+    return KeepEvidence(case.node)
 
 
 def fenced(case: Case) -> Step | None:
-    view, incident = case.view, case.incident
-    if not (incident.fence or incident.retiring_ms or incident.cause is GONE) or not view.is_dead(case.node):
+    incident = case.incident
+    if not (incident.fence or incident.retiring_ms or incident.cause is GONE):
         return None
-    return Move(RECREATING, f"{case.node} is {view.state_of(case.node)}: it is fenced")
+    return Move(RECREATING, f"{case.node} is {case.view.state_of(case.node)}: it is fenced")
 
 
-def fence(case: Case) -> Step | None:
-    return None if case.incident.fence else Fence(case.node, force=False)
+def fence(case: Case) -> Step:
+    return Fence(case.node, force=False)
 
 
-def tell_open(case: Case) -> Step | None:
+def tell_open(case: Case) -> Step:
     """After the kill: clients wait for the one, and not for the other."""
-    return None if "open" in case.incident.told else Tell("open", case.incident.reason)
+    return Tell("open", case.incident.reason)
 
 
 def force(case: Case) -> Step | None:

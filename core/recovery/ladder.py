@@ -12,7 +12,6 @@ from core.recovery.steps import CallSisters, Confirm, Down, End, Join, Move, Ope
 AVAILABLE = "available"
 STATUS_LAG_S = 10.0  # so long RDS may go on saying `available` after it took a reboot; its answers are eventually consistent
 ESCALATED, ESCALATION, ISOLATING, SUPPRESSED = State.ESCALATED, Cause.ESCALATION, State.ISOLATING, State.SUPPRESSED
-_JOINS = (State.SUSPECTED, State.CONFIRMED, State.ISOLATING, State.RECREATING)
 
 
 # --- being called ---------------------------------------------------------------------------------------------------------
@@ -30,7 +29,7 @@ def called(case: Case) -> Step | None:
 def join(case: Case) -> Step | None:
     """Whatever it was about becomes a part of the rung; unless a new node of it is let in already: then that comes to its end first."""
     leader, incident = case.view.leader, case.incident
-    if leader is None or incident.ladder or incident.state not in _JOINS or not _calls(case.view, leader):
+    if leader is None or not _calls(case.view, leader):
         return None
     permit = case.view.permit
     if permit is not None and permit.epoch > incident.epoch:

@@ -17,7 +17,7 @@ KEEPING_MS = 10_000  # keeping the evidence takes up to 8 s, and nobody needs to
 
 def own_look(case: Case) -> Step | None:
     """A look by this call, and no older than the third look may be and the evidence takes."""
-    if case.incident.fence or case.incident.cause not in (SIGNALS, DISAGREEMENT):
+    if case.incident.cause is not SIGNALS and case.incident.cause is not DISAGREEMENT:
         return None
     fresh = case.view.fresh.get(case.node)
     if fresh is not None and case.view.now_ms - fresh.taken_ms <= case.policy.look_fresh_s * 1000 + KEEPING_MS:
@@ -26,15 +26,23 @@ def own_look(case: Case) -> Step | None:
 
 
 def holds_no_more(case: Case) -> Step | None:
-    incident, view, node = case.incident, case.view, case.node
-    if incident.fence:
-        return None
-    if incident.cause is SIGNALS and not case.two_signals:
-        return Move(SUSPECTED, f"two signals no more, before anything was done to {node}: {case.inside.why}")
-    if incident.cause is DISAGREEMENT and not case.fails_for_long:
-        return Move(SUSPECTED, f"{node} is reached again, before anything was done to it: {case.inside.why}")
-    if incident.cause is REQUEST and view.asks(node) is None:
-        return Move(SUSPECTED, f"{node} asks no more, before anything was done to it: {case.inside.why}")
-    if incident.cause is GONE and not view.is_gone(node):
+    cause, view, node = case.incident.cause, case.view, case.node
+    if cause is SIGNALS or cause is DISAGREEMENT:
+        return _fails_no_more(case)
+    if cause is REQUEST and view.asks(node) is None:
+        case.weigh()
+        return Move(SUSPECTED, f"{node} asks no more, before anything was done to it: {case.why()}")
+    if cause is GONE and not view.is_gone(node):
         return Move(SUSPECTED, f"EC2 says that {node} is {view.state_of(node)} again, before anything was done to it")
     return None
+
+
+def _fails_no_more(case: Case) -> Step | None:
+    case.weigh()
+    if case.incident.cause is DISAGREEMENT:
+        if case.fails_for_long:
+            return None
+        return Move(SUSPECTED, f"{case.node} is reached again, before anything was done to it: {case.why()}")
+    if case.two_signals:
+        return None
+    return Move(SUSPECTED, f"two signals no more, before anything was done to {case.node}: {case.why()}")

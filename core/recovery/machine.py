@@ -6,39 +6,64 @@ or beside another one asks the same question and gets an answer that is right fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from core.policy import Policy
+from core.recovery import facts
 from core.recovery.case import NEVER_FAILED, Case
 from core.recovery.incident import ENDED, State
-from core.recovery.rules import ANY, NONE, RULES
+from core.recovery.rules import ANY, NONE, RULES, Rule
 from core.recovery.snapshot import View
 from core.recovery.steps import Decision, Step
 
 Rows = tuple[tuple[str, Callable[[Case], Step | None]], ...]
+FindOut = Callable[[Case], int]
+
+# What finds out what is given in a state: first what is at hand, then what has to be weighed.
+FACTS: dict[str, tuple[FindOut, ...]] = {
+    NONE: (facts.none_open, facts.weighed_with_none_open),
+    State.SUSPECTED: (facts.suspected, facts.weighed_when_suspected),
+    State.CONFIRMED: (facts.confirmed,),
+    State.ISOLATING: (facts.isolating,),
+    State.RECREATING: (facts.recreating,),
+    State.VERIFYING: (facts.verifying,),
+}
 
 
-def _rows(state: str, *, rung: bool) -> Rows:
-    """Those that are asked in a state, of an incident that is a part of a deployable's rung, or of any other."""
-    of = (NONE,) if state == NONE else (ANY, state)
-    return tuple((rule.name, rule.decide) for rule in RULES if rule.state in of and (rung or not rule.rung))
+class Asked(dict[int, Rows]):
+    """Of some rules those that are asked, by what is given: sorted out when that is met for the first time."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        super().__init__()
+        self._rules = tuple(rules)
+
+    def __missing__(self, given: int) -> Rows:
+        rows = self[given] = tuple((rule.name, rule.decide) for rule in self._rules if rule.given & given == rule.given)
+        return rows
 
 
-_STATES = (NONE, *(state for state in State if state not in ENDED))
-_BY_STATE = {state: _rows(state, rung=False) for state in _STATES}
-_IN_A_RUNG = {state: _rows(state, rung=True) for state in _STATES}
+def asked_in(state: str, rules: Iterable[Rule]) -> tuple[tuple[FindOut, Asked], ...]:
+    """The rules of a state, in order: those before the first one that needs something weighed, and from there on."""
+    own = [rule for rule in rules if rule.state in ((NONE,) if state == NONE else (ANY, state))]
+    first = next((n for n, rule in enumerate(own) if rule.given >= facts.WEIGHED), len(own))
+    return tuple((find_out, Asked(some)) for find_out, some in zip(FACTS[state], (own[:first], own[first:]), strict=False))
+
+
+_new = tuple.__new__  # as Decision(...) does, for half of what that costs
+_ASKED = {state: asked_in(state, RULES) for state in FACTS}
 
 
 def next_step(view: View, policy: Policy, *, woken_by: str) -> Decision:
     """What to do about this assembly now, and the rule that says so."""
     incident = view.incident
     if incident is None or incident.state in ENDED:
-        state, node, rows = NONE, "" if view.permit is None else view.permit.instance, _BY_STATE
+        state, node = NONE, "" if view.permit is None else view.permit.instance
     else:
-        state, node, rows = incident.state, incident.instance, _IN_A_RUNG if incident.ladder else _BY_STATE
+        state, node = incident.state, incident.instance
     case = Case(view, policy, NEVER_FAILED if incident is None else incident, node)
-    for name, decide in rows[state]:
-        step = decide(case)
-        if step is not None:
-            return tuple.__new__(Decision, (name, step, woken_by))  # as Decision(...) does, for half of what that costs
+    for find_out, asked in _ASKED[state]:
+        for name, decide in asked[find_out(case)]:
+            step = decide(case)
+            if step is not None:
+                return _new(Decision, (name, step, woken_by))
     raise AssertionError(f"no rule for {state}: the last of each state must always answer")

@@ -5,57 +5,55 @@ from __future__ import annotations
 from core.records import Phase
 from core.recovery.case import Case
 from core.recovery.incident import Cause, Incident, State
-from core.recovery.outlook import failing_since_ms
 from core.recovery.snapshot import View
 from core.recovery.steps import Leave, Open, Step, TakeLook, Tell
 
-ESCALATED, EXHAUSTED, SUPPRESSED = State.ESCALATED, State.EXHAUSTED, State.SUPPRESSED
+ESCALATED = State.ESCALATED
 DOUBT = Cause.NONE
 RELEASED = Phase.RELEASED
+NEVER_PERMITTED = Leave("no node has held a permit yet: the first one is admit_node's")
+TAKEN_DOWN = Leave("its group is to keep no node: somebody takes it down")
 MISSED_S = 300.0  # a minute's sweep looks for it five times; less than what a report lives, which says whether it was released
 
 
-def end_untold(case: Case) -> Step | None:
-    incident = case.incident
-    return Tell("end", incident.reason) if "end" not in incident.told and incident.untold_end else None
+def end_untold(case: Case) -> Step:
+    return Tell("end", case.incident.reason)
 
 
-def never_permitted(case: Case) -> Step | None:
-    return Leave("no node has held a permit yet: the first one is admit_node's") if case.view.permit is None else None
+def never_permitted(_: Case) -> Step:
+    return NEVER_PERMITTED
 
 
-def taken_down(case: Case) -> Step | None:
-    if case.view.group is not None and case.view.wanted >= 1:
-        return None
-    return Leave("its group is to keep no node: somebody takes it down")
+def taken_down(_: Case) -> Step:
+    return TAKEN_DOWN
 
 
 def given_up(case: Case) -> Step | None:
     """An incident that solved nothing is not opened again for a while. After a boot loop that holds for whatever was launched next, too."""
-    state = case.incident.state
-    if state is not ESCALATED and state is not EXHAUSTED:
-        return None
     if case.incident.id in case.view.intents.resumed:
         return None
-    if state is ESCALATED:
+    if case.incident.state is ESCALATED:
         return _known(case, case.policy.quiet_s, of_any=len(case.incident.tried) >= case.policy.boot_loop)
     return _known(case, case.policy.budget_window_s)
 
 
 def pause_recorded(case: Case) -> Step | None:
-    """One record a pause is enough; but what ended in doubt is opened again when it is certain."""
-    intents, last = case.view.intents, case.incident
-    if (intents.paused is None and intents.shadow is None) or last.state is not SUPPRESSED:
+    """One record a pause is enough; but what ended in doubt is opened again when it is certain: less would be doubted, and ended, again."""
+    intents = case.view.intents
+    if intents.paused is None and intents.shadow is None:
         return None
-    if last.cause is DOUBT and (case.view.is_gone(case.node) or case.two_signals):  # less would be doubted, and ended, again at once
+    if case.incident.cause is DOUBT and _is_certain(case):
         return None
     return _known(case, case.policy.quiet_s)
 
 
-def gone(case: Case) -> Step | None:
+def _is_certain(case: Case) -> bool:
+    case.weigh()
+    return case.view.is_gone(case.node) or case.two_signals
+
+
+def gone(case: Case) -> Step:
     view, node = case.view, case.node
-    if not view.is_gone(node):
-        return None
     machine, looks = view.machines.get(node), view.looks.get(node)
     known_ms = machine.changed_ms if machine and machine.changed_ms else looks.report_moved_ms if looks else None
     return Open(node, _epoch(case), f"EC2 says {node} is {view.state_of(node)}", _began(view, known_ms))
@@ -89,14 +87,12 @@ def operator(case: Case) -> Step | None:
     )
 
 
-def starting(case: Case) -> Step | None:
-    return Leave(f"{case.node} is in its start grace, which is admit_node's") if case.view.is_starting(case.node) else None
+def starting(case: Case) -> Step:
+    return Leave(f"{case.node} is in its start grace, which is admit_node's")
 
 
-def retiring(case: Case) -> Step | None:
-    member = case.view.members.get(case.node)
-    retired = member is not None and member.lifecycle.startswith("Terminating")
-    return Leave(f"{case.node} is being retired by its group") if retired else None
+def retiring(case: Case) -> Step:
+    return Leave(f"{case.node} is being retired by its group")
 
 
 def asks(case: Case) -> Step | None:
@@ -108,43 +104,36 @@ def asks(case: Case) -> Step | None:
 
 def doubt_known(case: Case) -> Step | None:
     """People were told that one signal speaks against it; that alone is no news."""
-    if case.incident.state is not SUPPRESSED or case.incident.escalated_to != "person":
-        return None
-    return _known(case, case.policy.quiet_s) if case.inside.is_bad is not case.fails_outside else None
+    return _known(case, case.policy.quiet_s) if case.incident.escalated_to == "person" else None
 
 
 def look_first(case: Case) -> Step | None:
     """What was kept may be a sweep old, and over by now: then there is no incident at all."""
-    if case.node in case.view.fresh or not (case.inside.is_bad or case.fails_outside):
-        return None
-    return TakeLook(case.node)
+    return None if case.node in case.view.fresh else TakeLook(case.node)
 
 
-def fails_inside(case: Case) -> Step | None:
-    if not case.inside.is_bad:
-        return None
-    why = case.inside.why + (", and looks from outside fail" if case.fails_outside else "")
+def fails_inside(case: Case) -> Step:
+    why = case.why() + (", and looks from outside fail" if case.fails_outside else "")
     return Open(case.node, _epoch(case), why, _seen_since(case))
 
 
-def fails_outside(case: Case) -> Step | None:
-    look = case.last_look
-    if look is None or not case.fails_outside:
-        return None
-    why = f"looks from outside fail (HA port: {look.ha}; HTTP: {look.http}), while {case.inside.why}"
+def fails_outside(case: Case) -> Step:
+    look = case.look
+    assert look is not None, "it is what fails"
+    why = f"looks from outside fail (HA port: {look.ha}; HTTP: {look.http}), while {case.why()}"
     return Open(case.node, _epoch(case), why, _seen_since(case))
 
 
 def well(case: Case) -> Step:
-    return Leave(f"{case.node} is not suspected: {case.inside.why}")
+    return Leave(f"{case.node} is not suspected: {case.why()}")
 
 
 def _known(case: Case, pause_s: float, *, of_any: bool = False) -> Step | None:
     """It was about the node that holds the permit still (of_any: or another), and not long ago."""
     last, permit = case.incident, case.view.permit
-    if not of_any and (permit is None or last.instance != permit.instance or last.epoch != permit.epoch):
-        return None
     if case.view.now_ms - last.ended_ms > pause_s * 1000:
+        return None
+    if not of_any and (permit is None or last.instance != permit.instance or last.epoch != permit.epoch):
         return None
     return Leave(f"people know already: incident {last.id} {last.state}: {last.reason}")
 
@@ -158,12 +147,9 @@ def _epoch(case: Case) -> int:
 def _seen_since(case: Case) -> int:
     """Since the looks began to fail or the report last moved: for the record, never for a decision."""
     looks = case.view.looks.get(case.node)
-    if looks is None or not looks.looks:
+    if looks is None or (looks.failing_ms is None and not looks.silent_ms):
         return case.view.now_ms
-    since_ms = failing_since_ms(looks)
-    if looks.report_moved_ms and looks.report_moved_ms < looks.looks[-1].at_ms:
-        since_ms = looks.report_moved_ms if since_ms is None else min(since_ms, looks.report_moved_ms)
-    return _began(case.view, since_ms)
+    return _began(case.view, looks.looks[-1].at_ms - max(looks.failing_ms or 0, looks.silent_ms or 0))
 
 
 def _began(view: View, known_ms: int | None) -> int:

@@ -8,15 +8,12 @@ from typing import NamedTuple, TypeVar
 from core.model import Verdict
 from core.node import ha_port
 from core.policy import Policy
-from core.records import Look, Looks, Permit, Phase, Report, Request
-from core.recovery.snapshot import View
+from core.records import GAP_MS, Look, Looks, Permit, Phase, Report, Request
+from core.recovery.snapshot import SERVES, View
 
 LOOKS_KEPT = 6  # a minute of sweeps; an item of less than 1 KB
 LOOKS_APART_S = 5.0  # looks taken in quicker succession take one place, so that they do not push the sweeps out
 LOOKS_LIVE_S = 3600
-# Sweeps are 10 s apart and dropped when 20 s late (core.watching.sweep): with three in a row missing the prober was not there.
-GAP_MS = 35_000
-SERVES = frozenset({Verdict.HEALTHY, Verdict.BUSY})
 OK = "ok"
 SAYS = "says "  # how a look words an answer that is not OK
 UNSURE = f"{SAYS}FAILED {ha_port.UNKNOWN}"  # it starts, and its agent bounds that by start_timeout
@@ -27,12 +24,18 @@ FAILING, WAITING, UNKNOWN = Verdict.FAILING, Phase.WAITING, Verdict.UNKNOWN
 
 
 class Inside(NamedTuple):
-    """What the node says of itself, or that it says nothing (silent). is_bad: that alone is one signal."""
+    """What the node says of itself, or that it says nothing (silent). is_bad: that alone is one signal. words: for what needs no number."""
 
     verdict: Verdict
-    why: str
+    words: str = ""
     is_bad: bool = False
     silent: bool = False
+
+
+# One of these is the answer each time; only who tells people needs numbers and names (`why`).
+SILENT, IDLE, FAILS = Inside(FAILING, "silent", True, True), Inside(FAILING, "idle", True), Inside(FAILING, "fails", True)
+NO_REPORT, NOT_LOOKED_AT = Inside(UNKNOWN, "it has no report"), Inside(UNKNOWN, "nobody has looked at it yet")
+REPORTS = {verdict: Inside(verdict, f"it reports {verdict}") for verdict in Verdict} | {FAILING: FAILS}
 
 
 def judge_look(ha: str, http: str) -> Verdict:
@@ -89,46 +92,44 @@ def _earlier(looks: tuple[Look, ...], new: Look) -> tuple[Look, ...]:
 
 def report_age_s(looks: Looks) -> float | None:
     """Seconds since the report last moved, as of the last look; None when it was never seen or never looked at."""
-    if not looks.looks or not looks.report_moved_ms:
-        return None
-    return max(0, looks.looks[-1].at_ms - looks.report_moved_ms) / 1000
+    return None if looks.silent_ms is None else max(0, looks.silent_ms) / 1000
 
 
 def failing_for_s(looks: Looks) -> float | None:
     """How long the unbroken run of failing looks at the end spans; None when the last one is not failing."""
-    since_ms = failing_since_ms(looks)
-    return None if since_ms is None else (looks.looks[-1].at_ms - since_ms) / 1000
-
-
-def failing_since_ms(looks: Looks) -> int | None:
-    """When that run began. A gap in which nobody looked breaks it: an outage of the prober is none of the node's."""
-    since_ms = None
-    for look in looks.looks[::-1]:
-        if look.verdict is not FAILING or (since_ms is not None and since_ms - look.at_ms > GAP_MS):
-            break
-        since_ms = look.at_ms
-    return since_ms
+    return None if looks.failing_ms is None else looks.failing_ms / 1000
 
 
 def inside(view: View, instance: str, policy: Policy) -> Inside:
     """The first signal. Without a look nobody measured silence, so nothing is known."""
-    looks = view.looks.get(instance)
-    age_ms = None if looks is None or not looks.report_moved_ms or not looks.looks else looks.looks[-1].at_ms - looks.report_moved_ms
-    report = view.reports.get(instance)
-    if age_ms is not None and age_ms > policy.report_silent_s * 1000:
-        return Inside(FAILING, f"its reports have been silent for {age_ms // 1000} s", True, True)
+    looks, report = view.looks.get(instance), view.reports.get(instance)
+    silent_ms = None if looks is None else looks.silent_ms
+    if silent_ms is not None and silent_ms > policy.report_silent_s * 1000:
+        return SILENT
     if report is None:
-        return Inside(UNKNOWN, "it has no report")
+        return NO_REPORT
+    if report.phase is WAITING and _was_let_in(view, report):
+        return IDLE
+    return NOT_LOOKED_AT if silent_ms is None and report.verdict is not FAILING else REPORTS[report.verdict]
+
+
+def _was_let_in(view: View, report: Report) -> bool:
+    """It holds a later permit than the one that it reports under, and its launch hook is over."""
     permit = view.permit
-    idle = report.phase is WAITING and permit is not None and permit.instance == instance and report.epoch < permit.epoch
-    if idle and not view.is_starting(instance):
-        return Inside(FAILING, f"it holds permit {permit.epoch if permit else 0} and runs nothing: it says that it waits for one", True)
-    verdict = report.verdict
-    if verdict is FAILING:
-        return Inside(FAILING, f"it reports failing ({_what_fails(report)})", True)
-    if age_ms is None:
-        return Inside(UNKNOWN, "nobody has looked at it yet")
-    return Inside(verdict, "it reports " + verdict)
+    if permit is None or permit.instance != report.instance or report.epoch >= permit.epoch:
+        return False
+    return not view.is_starting(report.instance)
+
+
+def why(seen: Inside, view: View, instance: str) -> str:
+    """The first signal in words, as the end of a sentence's first half."""
+    if seen is SILENT:
+        return f"its reports have been silent for {(view.looks[instance].silent_ms or 0) // 1000} s"
+    if seen is IDLE:
+        return f"it holds permit {view.permit.epoch if view.permit else 0} and runs nothing: it says that it waits for one"
+    if seen is FAILS:
+        return f"it reports failing ({_what_fails(view.reports[instance])})"
+    return seen.words
 
 
 def _what_fails(report: Report) -> str:

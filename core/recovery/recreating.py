@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.records import Phase
 from core.recovery.case import Case
 from core.recovery.incident import State
+from core.recovery.snapshot import View
 from core.recovery.steps import Adopt, End, Lose, NudgeGroup, Step, Tell, Wait
 
 RUNNING, ESCALATED = Phase.RUNNING, State.ESCALATED
@@ -17,35 +18,36 @@ def nudge(case: Case) -> Step | None:
 
 def died(case: Case) -> Step | None:
     """A replacement that is gone: a member, or the one that had been permitted."""
-    view, incident = case.view, case.incident
+    view, permit = case.view, case.view.permit
     for instance in view.members:
-        if _is_lost(case, instance):
-            return Lose(instance, f"replacement {instance} is {view.state_of(instance)} before it served")
-    permit = view.permit
-    if permit is not None and permit.epoch > incident.epoch and _is_lost(case, permit.instance):
-        return Lose(permit.instance, f"replacement {permit.instance} is {view.state_of(permit.instance)} before it served")
-    return None
+        if instance in view.machines and view.is_gone(instance) and _is_news(case, instance):
+            return _lose(view, instance)
+    if permit is None or permit.epoch <= case.incident.epoch or permit.instance in view.members or permit.instance not in view.machines:
+        return None
+    return _lose(view, permit.instance) if view.is_gone(permit.instance) and _is_news(case, permit.instance) else None
 
 
-def _is_lost(case: Case, instance: str) -> bool:
-    view, incident = case.view, case.incident
-    return instance != incident.instance and instance not in incident.tried and instance in view.machines and view.is_gone(instance)
+def _is_news(case: Case, instance: str) -> bool:
+    return instance != case.node and instance not in case.incident.tried
+
+
+def _lose(view: View, instance: str) -> Lose:
+    return Lose(instance, f"replacement {instance} is {view.state_of(instance)} before it served")
 
 
 def late(case: Case) -> Step | None:
     incident, policy = case.incident, case.policy
+    if "late" in incident.told:
+        return None
     late_ms = case.view.now_ms - (incident.isolated_ms or incident.state_ms)
     # In a rung it also waits for those that stop, for the database, and for those that start before it.
     others_s = policy.rung_stop_s + policy.database_s if incident.ladder else 0.0
-    if late_ms <= (policy.fence_page_s + case.view.watched.start_grace_s + others_s) * 1000 or "late" in incident.told:
+    if late_ms <= (policy.fence_page_s + case.view.watched.start_grace_s + others_s) * 1000:
         return None
     return Tell("late", f"{late_ms // 1000} s after {case.node} was fenced no new node runs")
 
 
-def unpermitted(case: Case) -> Step | None:
-    permit = case.view.permit
-    if permit is not None and permit.epoch > case.incident.epoch:
-        return None
+def unpermitted(case: Case) -> Step:
     coming = ", ".join([member for member in case.view.members if member != case.node])
     return Wait(f"waiting for a new node to be permitted; the group has {coming or 'none yet'}")
 

@@ -17,6 +17,7 @@ from core.watching.fleet import Watched
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
 ALIVE = frozenset({"pending", "running"})
 TERMINATED = "terminated"
+SERVES = frozenset({Verdict.HEALTHY, Verdict.BUSY})
 SPOKE_S = 60.0  # a report that moved within this is of a node that runs, whatever EC2 knows of it
 
 
@@ -167,10 +168,10 @@ class View:
         It counts under the epoch in which it was made, from the holder alone, and not of a node that says it is well
         (again): a node cannot take its request back, for it may delete nothing, but it goes on trying.
         """
-        request, report = self.requests.get(instance), self.reports.get(instance)
-        if request is None or self.permit is None or (instance, request.epoch) != (self.permit.instance, self.permit.epoch):
+        request, permit, report = self.requests.get(instance), self.permit, self.reports.get(instance)
+        if request is None or permit is None or permit.instance != instance or permit.epoch != request.epoch:
             return None
-        well = report is not None and report.epoch == request.epoch and report.verdict in (Verdict.HEALTHY, Verdict.BUSY)
+        well = report is not None and report.epoch == request.epoch and report.verdict in SERVES
         return None if well else request
 
     def is_starting(self, instance: str) -> bool:

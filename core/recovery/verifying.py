@@ -8,7 +8,7 @@ from core.model import FrontKind, Verdict
 from core.records import Phase
 from core.recovery.case import Case
 from core.recovery.incident import State
-from core.recovery.outlook import SERVES
+from core.recovery.snapshot import SERVES
 from core.recovery.steps import End, Lose, NoteFront, PlaceFront, Step, TakeLook, Wait
 
 ESCALATED, RECOVERED = State.ESCALATED, State.RECOVERED
@@ -25,16 +25,14 @@ def lost(case: Case) -> Step | None:
 
 def too_late(case: Case) -> Step | None:
     view, policy = case.view, case.policy
-    in_state_ms = view.now_ms - case.incident.state_ms
-    if in_state_ms <= policy.verify_s * 1000:
+    if view.watched.front.kind is NLB and view.now_ms - case.incident.state_ms <= (policy.verify_s + policy.new_target_s) * 1000:
         return None
-    if view.watched.front.kind is NLB and in_state_ms <= (policy.verify_s + policy.new_target_s) * 1000:
-        return None
-    missing = next((step for rule in MISSING if (step := rule(case)) is not None), None)
-    if missing is None:
-        return None
-    why = "not verified in time: " + (missing.reason if isinstance(missing, Wait) else type(missing).__name__)
-    return End(ESCALATED, why, "person")
+    for rule in MISSING if _front_unseen(case) else MISSING_BESIDES:
+        missing = rule(case)
+        if missing is not None:
+            why = "not verified in time: " + (missing.reason if isinstance(missing, Wait) else type(missing).__name__)
+            return End(ESCALATED, why, "person")
+    return None
 
 
 def not_well(case: Case) -> Step | None:
@@ -53,20 +51,19 @@ def not_in_service(case: Case) -> Step | None:
 
 def front_away(case: Case) -> Step | None:
     front, node = case.view.front, case.incident.new_instance
-    return PlaceFront(node) if _front_unseen(case) and (front is None or front.held_by != node) else None
+    return PlaceFront(node) if front is None or front.held_by != node else None
 
 
 def front_silent(case: Case) -> Step | None:
     front = case.view.front
-    if not _front_unseen(case) or front is None or front.tried is not False:
+    if front is None or front.tried is not False:
         return None
     return Wait(f"the front is on {case.incident.new_instance} and does not answer yet")
 
 
-def front_seen(case: Case) -> Step | None:
+def front_seen(case: Case) -> Step:
     front = case.view.front
-    if not _front_unseen(case) or front is None:
-        return None
+    assert front is not None, "the rules before asked"
     return NoteFront(case.incident.new_instance, "tried from outside" if front.tried else "read back, not tried")
 
 
@@ -95,3 +92,4 @@ def _front_unseen(case: Case) -> bool:
 
 # What is still to be seen, in order; the rules that follow too_late.
 MISSING: tuple[Callable[[Case], Step | None], ...] = (not_well, not_in_service, front_away, front_silent, front_seen, look, unanswered)
+MISSING_BESIDES = (not_well, not_in_service, look, unanswered)  # where there is no front, or it was seen

@@ -11,7 +11,7 @@ from core.policy import Policy
 from core.records import Phase
 from core.recovery.case import NEVER_FAILED
 from core.recovery.opening import missed_predecessor
-from core.recovery.outlook import failing_for_s, inside
+from core.recovery.outlook import failing_for_s, inside, why
 from core.recovery.snapshot import View
 
 SWEEP_OFFSETS_S = (0, 10, 20, 30, 40, 50)  # one message each: a minute's tick becomes six sweeps
@@ -105,11 +105,12 @@ def _recovery(view: View, policy: Policy, *, in_alarm: bool) -> str | None:
     if in_alarm:
         return "its alarm is in ALARM and no incident is open"
     report = view.reports.get(node)
-    if report is not None and report.phase is Phase.WAITING and inside(view, node, policy).is_bad:
-        return f"{node}: {inside(view, node, policy).why}"
+    seen = inside(view, node, policy)
+    if report is not None and report.phase is Phase.WAITING and seen.is_bad:
+        return f"{node}: {why(seen, view, node)}"
     looks = view.looks.get(node)
     failing_s = failing_for_s(looks) if looks else None
     # Two sweeps, so that an application in the middle of its restart wakes nobody.
-    if inside(view, node, policy).is_bad and failing_s is not None and failing_s >= policy.looks_failing_s / 2:
+    if seen.is_bad and failing_s is not None and failing_s >= policy.looks_failing_s / 2:
         return f"{node} is failing inside and outside"
     return None

@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from core.lifecycle import admission
-from core.recovery import machine as recovery
+from core.recovery import isolating, machine
 from core.recovery.case import Case
 from core.recovery.incident import State
+from core.recovery.rules import RULES
+from core.recovery.steps import Step
 from core.watching import sweep
 from simulation.fault import Fault
 from simulation.faults import KINDS
@@ -24,9 +26,20 @@ HISTORIES = 60  # by which a broken rule must have shown
 
 def without(monkeypatch: pytest.MonkeyPatch, state: str, *names: str) -> None:
     """The table of rules without these."""
-    left = tuple(rule for rule in recovery._BY_STATE[state] if rule[0] not in names)
-    assert len(left) == len(recovery._BY_STATE[state]) - len(names), "no such rule"
-    monkeypatch.setitem(recovery._BY_STATE, state, left)
+    left = [rule for rule in RULES if rule.state != state or rule.name not in names]
+    assert len(left) == len(RULES) - len(names), "no such rule"
+    monkeypatch.setitem(machine._ASKED, state, machine.asked_in(state, left))
+
+
+def weighing(monkeypatch: pytest.MonkeyPatch, two_signals: Callable[[Case], bool]) -> None:
+    """What counts as two signals is another thing."""
+    weigh = Case.weigh
+
+    def weighed(case: Case) -> None:
+        weigh(case)
+        case.two_signals = two_signals(case)
+
+    monkeypatch.setattr(Case, "weigh", weighed)
 
 
 def beginning_with(kind: str, **traits: float) -> Iterator[Plan]:
@@ -60,14 +73,14 @@ def test_a_budget_that_nobody_heeds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_signal_that_kills(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Case, "two_signals", property(lambda case: case.fails_for_long))
+    weighing(monkeypatch, lambda case: case.fails_for_long)
 
     assert "its word of itself was not bad" in found(beginning_with("prober blind"))
 
 
 def test_the_other_signal_that_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, State.SUSPECTED, "agent-at-it")
-    monkeypatch.setattr(Case, "two_signals", property(lambda case: case.inside.is_bad and case.node in case.view.looks))
+    weighing(monkeypatch, lambda case: case.inside.is_bad and case.node in case.view.looks)
 
     assert "is terminated" in found(beginning_with("partition node from table"))
 
@@ -79,20 +92,19 @@ def test_evidence_that_nobody_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_fence_that_is_believed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    rules = recovery._BY_STATE[State.ISOLATING]
-
-    def fenced(case: Case) -> object:
-        return dict(rules)["fenced"](Case(_dead(case), case.policy, case.incident, case.node)) if case.incident.fence else None
-
-    changed = tuple((name, fenced if name == "fenced" else decide) for name, decide in rules)
-    monkeypatch.setitem(recovery._BY_STATE, State.ISOLATING, changed)
+    changed = [replace(rule, decide=_fenced, given=0) if rule.decide is isolating.fenced else rule for rule in RULES]
+    monkeypatch.setitem(machine._ASKED, State.ISOLATING, machine.asked_in(State.ISOLATING, changed))
 
     assert "says that" in found(beginning_with("termination not confirmed"))
 
 
-def _dead(case: Case):  # type: ignore[no-untyped-def]
+def _fenced(case: Case) -> Step | None:
     machines = {i: replace(m, state="terminated") for i, m in case.view.machines.items()}
-    return replace(case.view, machines=machines)
+    return (
+        isolating.fenced(Case(replace(case.view, machines=machines), case.policy, case.incident, case.node))
+        if case.incident.fence
+        else None
+    )
 
 
 def test_replacements_that_are_not_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,9 +114,11 @@ def test_replacements_that_are_not_paid_for(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_recovered_that_is_only_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [name for name, _ in recovery._BY_STATE[State.RECREATING] if name not in ("tell-open", "nudge", "unpermitted", "runs")]
+    names = [
+        rule.name for rule in RULES if rule.state == State.RECREATING and rule.name not in ("tell-open", "nudge", "unpermitted", "runs")
+    ]
     without(monkeypatch, State.RECREATING, *[name for name in names if name != "not-up-yet"])
-    rest = [name for name, _ in recovery._BY_STATE[State.VERIFYING] if name != "recovered"]
+    rest = [rule.name for rule in RULES if rule.state == State.VERIFYING and rule.name != "recovered"]
     without(monkeypatch, State.VERIFYING, *rest)
 
     assert "is recovered, and" in found(beginning_with("application never ready on the next"))

@@ -23,6 +23,7 @@ SUBJECTS = tuple(
     f"core/{name}.py"
     for name in (
         "recovery/rules",
+        "recovery/facts",
         "recovery/machine",
         "recovery/case",
         "recovery/opening",
@@ -36,6 +37,9 @@ SUBJECTS = tuple(
         "recovery/budget",
         "policy",
         "recovery/ladder",
+        "recovery/rung",
+        "recovery/last_moment",
+        "recovery/announced",
     )
 )
 # The generated histories are left out: they take minutes, and a test that says what is wrong is worth more than one that stumbles over it.
