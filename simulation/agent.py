@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from agent.cycle import Cycle
+from agent.database_watch import NoReply, watch_database
+from agent.keeping.on_volume import VolumeKeeper
 from agent.log import Log
 from agent.notebook import Notebook
 from agent.ports import Identity
 from agent.reporter import Reporter
 from agent.supervised import Supervised
 from agent.systemd import Notifier
+from agent.volume import NoDevice
 from agent.watchers import watch_permit, watch_target_state
+from core.database import Engine, Whereabouts
 from core.model import Assembly, Verdict
 from core.node import ha_port
+from core.node.database_outage import ANSWER_S
 from core.node.decision import Concluded, Memory
 from core.records import Phase, Report
 from core.recovery.outlook import OK, SAYS
 from core.settings import NodeSettings
 from simulation.agent_world import Disk, Journal, Pulse, Reached
 from simulation.application import Application
-from simulation.loop import Loop
+from simulation.loop import CALL_S, Loop, sleep
 
 if TYPE_CHECKING:
     from simulation.machines import Machine
     from simulation.world import World
+
+
+@dataclass
+class Found:
+    """agent.database_watch's Reached."""
+
+    engine: Engine
+    at: Whereabouts
+
 
 _WELL = (Verdict.HEALTHY, Verdict.BUSY)
 
@@ -38,6 +53,7 @@ class Agent:
         self.table_cuts = self.probes_cuts = 0  # partitions that it is behind
         self.given_up = 0
         self.boots = 0
+        self.mounted = False  # its volume
         self.target: str | None = None  # Auto Scaling's wish, in the metadata service
         self.application = Application(self, world.chance.uniform(0.5, 6.0))
         self.reported_ms = 0
@@ -93,6 +109,7 @@ class Agent:
 
     def lost_power(self) -> None:
         self.application.lost()
+        self.mounted = False
         self._die()
 
     def woke(self) -> None:
@@ -127,10 +144,39 @@ class Agent:
         boot, wall = f"b{self.boots}", lambda: self.world.schedule.now_ms / 1000
         reporter = Reporter(cycle, identity, table=table, bucket=table, log=log, boot=boot, agent="1", wall=wall)
         cycle.step()
+        if self.assembly.state.on_volume:
+            volume = f"vol-{place[1]}"
+            cycle.keeper = keeper = VolumeKeeper(
+                volume, "/var/lib/app", user=None, log=log, clock=loop.time, changed=cycle.wake, opening=self._mount, closing=self._unmount
+            )
+            loop.begin(keeper.run())
+        if self.assembly.database is not None:
+            found = Found(self.assembly.database.engine, Whereabouts(host="database", port=5432))
+            loop.begin(watch_database(cycle, found, log, ask=self._ask_database))
         loop.begin(watch_permit(cycle, table, log))
         loop.begin(watch_target_state(cycle, table, log))
         loop.begin(reporter.run())
         loop.begin(cycle.run(), lambda: loop.begin(reporter.last_words(), self._leave))
+
+    # --- its volume and its database -----------------------------------------------------------------------------------------
+
+    def _mount(self, volume: str, path: str, *, user: str | None, say: Callable[[str], None]) -> str:
+        held = self.world.has.attachments.volumes[volume]
+        if held.holder is not self.machine or held.state not in ("attached", "busy"):
+            raise NoDevice(f"{volume} is not attached to this machine yet")
+        self.mounted = True
+        return "its file system is whole"
+
+    def _unmount(self, path: str) -> None:
+        if self.mounted:
+            self.mounted = False
+            self.world.has.attachments.unmounted(self.machine)
+
+    async def _ask_database(self) -> None:
+        await sleep(CALL_S)
+        if self.world.has.databases.silent(self.machine.place[0]):
+            await sleep(ANSWER_S)
+            raise NoReply(f"no answer within {ANSWER_S:g} s")
 
     def _leave(self) -> None:
         off, self._off = self._off, None

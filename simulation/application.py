@@ -35,6 +35,7 @@ class Application:
         self._agent, self._ready_s = agent, ready_s
         self.health = Health()
         self._seen = Seen()
+        self._cut_off = False  # from its database: it was silent, and this run has not found it again
 
     # --- as the cycle knows it ---------------------------------------------------------------------------------------------
 
@@ -64,6 +65,7 @@ class Application:
         agent, run, epoch = self._agent, self._seen.run, self._seen.epoch
         self._seen = replace(self._seen, alive=True)
         agent.world.watch.started(agent, epoch)
+        self._cut_off = agent.world.has.databases.silent(agent.machine.place[0])
         boots = agent.boots
         if self.health.ends_at_once:
             agent.world.schedule.later(LOOP_S, lambda: self._ends_if(boots, run))
@@ -98,6 +100,18 @@ class Application:
         self._agent.world.watch.stopped(self._agent, epoch)
         self._agent.changed()
 
+    def database_silent(self) -> None:
+        """Its probes find out a little later."""
+        if self.alive:
+            self._cut_off = True
+            self.health_changed()
+
+    def database_back(self) -> None:
+        """Most applications connect again; some hold on to what is dead until they are restarted."""
+        run, chance = self.run, self._agent.world.chance
+        if self._cut_off and self.alive and chance.random() < 0.8:
+            self._agent.world.schedule.later(chance.uniform(0.5, 15.0), lambda: self._connected(run))
+
     def lost(self) -> None:
         """Its machine has no power any more."""
         if self._seen.alive:
@@ -113,10 +127,15 @@ class Application:
         return self._agent.now_s
 
     def _ready_if(self, boots: int, run: int) -> None:
-        if boots == self._agent.boots and run == self._seen.run and self._seen.alive and not self.health.failing:
+        if boots == self._agent.boots and run == self._seen.run and self._seen.alive and not self.health.failing and not self._cut_off:
             verdict = Verdict.BUSY if self.health.busy else Verdict.HEALTHY
             self._seen = replace(self._seen, ready=True, verdict=verdict, healthy_since_s=self._now_s)
             self._agent.changed()
+
+    def _connected(self, run: int) -> None:
+        if run == self.run and not self._agent.world.has.databases.silent(self._agent.machine.place[0]):
+            self._cut_off = False
+            self._probe()
 
     def _ends_if(self, boots: int, run: int) -> None:
         if boots == self._agent.boots and run == self._seen.run:
@@ -134,7 +153,7 @@ class Application:
     def _probe(self) -> None:
         if not self._seen.alive or not self._agent.machine.thinks:
             return
-        if self.health.failing:
+        if self.health.failing or self._cut_off:
             self._seen = replace(self._seen, verdict=Verdict.FAILING, reason="does not answer", healthy_since_s=None)
         elif self._seen.ready or not self.health.never_ready:
             verdict, since_s = Verdict.BUSY if self.health.busy else Verdict.HEALTHY, self._seen.healthy_since_s

@@ -29,7 +29,7 @@ class Post:
 
 class Events:
     def __init__(self, world: World, post: Post) -> None:
-        self._world, self._post = world, post
+        self._world, self._post, self._emitted = world, post, 0
 
     def minute(self) -> None:
         self._world.schedule.later(60.0, self.minute)
@@ -45,10 +45,13 @@ class Events:
         function = _HOOKS.get(kind)
         if function is None and ((source == "aws.ec2" and detail.get("state") in _STATES) or kind in _TO_RECOVER or "Spot" in kind):
             function = "recover_assembly"
+        if source == "aws.rds":
+            function = "record_event"
         self._world.say(source, kind, **detail)
         if function is None or self._world.draws(self._post.lost, "lost event"):
             return
-        event = {"source": source, "detail-type": kind, "detail": detail}
+        self._emitted += 1
+        event = {"source": source, "detail-type": kind, "detail": detail, "id": f"e-{self._emitted}"}
         for _ in range(self.copies()):
             self._world.schedule.later(self._world.pace.event + self.late_s(), lambda: self._world.functions.wake(function, event, source))
 

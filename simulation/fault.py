@@ -32,6 +32,10 @@ class Fault:
 def nothing() -> None: ...
 
 
+def not_here() -> None:
+    """The history has nothing of that kind."""
+
+
 def holder_of(history: History, fault: Fault) -> Agent | None:
     """The node that holds the permit, if its machine runs."""
     agent = history.world.holder(history.world.place(fault.target))

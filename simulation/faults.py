@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from core.recovery.intents import Kind
 from simulation import faults_around as around
 from simulation import faults_nodes as nodes
+from simulation import faults_things as things
 from simulation.agent import Agent
 from simulation.application import Health
-from simulation.fault import Fault, Undo, holder_of, nothing
+from simulation.fault import Fault, Undo, holder_of, not_here, nothing
 
 if TYPE_CHECKING:
     from simulation.history import History
@@ -39,6 +40,12 @@ KINDS: dict[str, Callable[[History, Fault, Agent], Undo]] = {
     "zone loss": nodes.zone_lost,
     "all hang at once": nodes.all_hang,
     "prober blind": nodes.all_cut,
+    "volume is not let go": things.volume_stuck,
+    "interface is not let go": things.interface_stuck,
+    "balancer finds nobody well": things.balancer_blind,
+    "database fails over": things.database_fails_over,
+    "database silent": things.database_silent,
+    "application does not stop": nodes.application_stubborn,
     "slow calls": around.weather_of("slow"),
     "throttled calls": around.weather_of("throttled"),
     "answers lost": around.weather_of("lost"),
@@ -65,15 +72,26 @@ KINDS: dict[str, Callable[[History, Fault, Agent], Undo]] = {
     "instance refresh": around.refresh,
 }
 
+# What the first fault of a history is about is there.
+NEEDS: dict[str, dict[str, float]] = {
+    "volume is not let go": {"volume": 1.0},
+    "interface is not let go": {"front": 4.0},
+    "balancer finds nobody well": {"front": 2.0},
+    "database fails over": {"database": 2.0},
+    "database silent": {"database": 1.0},
+}
+
 
 def begin(history: History, fault: Fault) -> None:
-    """Where there is no node to do it to, it does not happen, and does not count."""
+    """Where there is no node to do it to, or nothing of that kind, it does not happen, and does not count."""
     agent = holder_of(history, fault)
     if agent is None:
         return
+    undo = KINDS[fault.kind](history, fault, agent)
+    if undo is not_here:
+        return
     history.world.counted[fault.kind] += 1
     history.world.say("fault", str(fault))
-    undo = KINDS[fault.kind](history, fault, agent)
     history.world.watch.notice(agent)
 
     def over() -> None:
@@ -93,5 +111,6 @@ def drawn(chance: Random, kind: str, assemblies: int, minutes: float) -> Fault:
         "monitor outage": 1.5,
         "termination not confirmed": 2.0,
         "stop": 0.7,
+        "database silent": 3.0,
     }.get(kind, 1.0)
     return Fault(kind, chance.uniform(0, minutes * 60), chance.uniform(3, 120) * long, chance.randrange(assemblies))

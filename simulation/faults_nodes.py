@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simulation.agent import Agent
 from simulation.application import Health
-from simulation.fault import Fault, Undo, nothing
+from simulation.fault import Fault, Undo, group_of, nothing
 from simulation.machines import ALIVE
 from simulation.world import ZONES
 
@@ -112,6 +112,14 @@ def application_fails(history: History, fault: Fault, agent: Agent) -> Undo:
 def application_loops(history: History, fault: Fault, agent: Agent) -> Undo:
     agent.application.health.ends_at_once = True
     agent.application.ends("exited with status 1")
+    return nothing
+
+
+def application_stubborn(history: History, fault: Fault, agent: Agent) -> Undo:
+    """It takes its whole grace, and is told to stop: by a deploy, half of the time."""
+    agent.application.health.stubborn = True
+    if history.chance.random() < 0.5:
+        history.deploy(group_of(history, fault), bad=False)
     return nothing
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from core import names
 from core.application import Run
 from core.model import Application, Assembly, Deployable, Front, Tolerance
+from core.state import NOT_KEPT, Keep, State
 from core.watching.fleet import fleet_file, fleet_to_json
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def model_of(name: str, world: World) -> Assembly:
     return Assembly(
         name=name, image="debian-12", instances=("t4g.small",), applications=(application,), front=Front(kind=world.front, ports=(80,)),
         ha_port=7810, http_port=7880, start_grace_s=world.start_grace_s, on_disagreement=world.on_disagreement,
+        tolerance=world.tolerance, database=world.database,
+        state=State(keep=Keep.EBS, path="/var/lib/app", size_gb=10) if world.volumes else NOT_KEPT,
     )  # fmt: skip
 
 
@@ -32,16 +35,15 @@ def variables(world: World) -> Mapping[str, str]:
     names_of |= {names.ENV_RECOVER_QUEUE: "recover-queue", names.ENV_FUNCTION_PROBE: "probe_nodes"}
     names_of |= {names.ENV_FUNCTION_RECOVER: "recover_assembly", names.ENV_FUNCTION_ADMIT: "admit_node"}
     names_of |= {names.ENV_FUNCTION_RETIRE: "retire_node", names.ENV_FUNCTION_MOVE_FRONT: "move_front"}
-    kind = {"kind": world.front.value, "address": "192.0.2.1", "ports": [80]}
     if world.assemblies <= OWN_MAX:
         deployable = Deployable(name=DEPLOYABLE, assemblies=world.models, recovery=world.policy)
         world.archive[names.FLEET_FILE] = fleet_file(deployable)
-        fronts = {m.name: {**kind, "allocation_id": m.name} for m in world.models}
-        return {**names_of, names.ENV_NETWORK: deployable.network.cidr, names.ENV_FRONTS: json.dumps(fronts)}
+        fronts = {m.name: world.has.made(m, (DEPLOYABLE, m.name)) for m in world.models}
+        return {**names_of, **world.has.told(), names.ENV_NETWORK: deployable.network.cidr, names.ENV_FRONTS: json.dumps(fronts)}
     path = names.register_path("shared")
     for number in range(0, world.assemblies, 10):
         name, some = f"{DEPLOYABLE}-{number}", world.models[number : number + 10]
-        fronts = {m.name: {**kind, "allocation_id": m.name} for m in some}
+        fronts = {m.name: world.has.made(m, (name, m.name)) for m in some}
         world.parameters.all[f"{path}/{name}/fleet"] = fleet_to_json(Deployable(name=name, assemblies=some, recovery=world.policy))
         world.parameters.all[f"{path}/{name}/fronts"] = json.dumps(fronts)
     return {**names_of, names.ENV_FOUNDATION: "shared"}

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from core import names
-from core.model import FrontKind, OnDisagreement
+from core.database import Database, Engine
+from core.model import FrontKind, OnDisagreement, Tolerance
 from core.policy import DEFAULT
 from core.recovery.incident import State
 from core.recovery.intents import Kind
@@ -15,6 +16,7 @@ from simulation.agent import Agent
 from simulation.application import Health
 from simulation.events import Post
 from simulation.faults import begin
+from simulation.foundation import OWN_MAX
 from simulation.groups import Group
 from simulation.machines import ALIVE, Machine, Pace
 from simulation.people import say
@@ -28,6 +30,8 @@ FIRST_S = 900.0  # by when all serve for the first time
 SERVES_WITHIN_S = 2400.0
 PERSON_S = 900.0  # who was told acts so long after the last fault,
 PERSON_AGAIN_S = 600.0  # and looks again from time to time
+FRONTS = (FrontKind.ELASTIC_IP, FrontKind.NONE, FrontKind.NLB, FrontKind.ALB, FrontKind.NETWORK_INTERFACE)
+BUDGET_S = 90.0  # how long a database may be silent before its applications count as failed: short, as histories are
 HELD_STILL = {"HealthCheck", "ReplaceUnhealthy", "AZRebalance", "AlarmNotification", "ScheduledActions"}  # stacks.rollout
 DEPLOY_S = 1500.0
 
@@ -55,8 +59,14 @@ class History:
         draw = self.chance.uniform
         pace = Pace(launch=draw(0.5, 4), run=draw(1, 6), boot=draw(2, 15), off=draw(0.5, 6), detect=draw(2, 60), event=draw(0.1, 2))
         traits = Counter(plan.traits)  # what is not named is 0
+        database = None
+        if traits["database"] and plan.assemblies <= OWN_MAX:
+            database = Database(
+                engine=Engine.POSTGRES, version="16.4", instance="db.t4g.micro", multi_az=traits["database"] == 2, busy_budget_s=BUDGET_S
+            )
         self.world = World(
-            plan.seed, plan.assemblies, FrontKind.NONE if traits["no front"] else FrontKind.ELASTIC_IP, tells=self.tells, pace=pace,
+            plan.seed, plan.assemblies, FRONTS[int(traits["front"])], tells=self.tells, pace=pace, database=database,
+            volumes=traits["volume"] > 0 and plan.assemblies <= OWN_MAX, tolerance=Tolerance(0 if traits["intolerant"] else 2, 3600.0),
             post=Post(lost=traits["lost"], twice=traits["twice"], late=traits["late"]),
             on_disagreement=OnDisagreement.REPLACE if traits["disagreement"] else OnDisagreement.REPORT,
             policy=replace(DEFAULT, disagreement_s=75.0, fence_timeout_s=traits["proceed"] or None),
@@ -66,7 +76,9 @@ class History:
         world.stale_reads, world.hidden_s = traits["stale"], traits["hidden"]
         world.groups.signalled = self._signalled
         world.born = self._born  # type: ignore[method-assign]
-        for name in ("skew", "late", "twice", "lost", "disagreement", "proceed"):
+        world.has.balancers.new_target_s = draw(60.0, 180.0) if world.front is FrontKind.NLB else draw(5.0, 30.0)
+        world.counted[f"whole history: front {world.front.value}"] += 1
+        for name in ("skew", "late", "twice", "lost", "disagreement", "proceed", "volume", "database", "intolerant"):
             if traits[name]:
                 world.counted[f"whole history: {name}"] += 1
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from simulation.fault import Fault
-from simulation.faults import KINDS, drawn
+from simulation.faults import KINDS, NEEDS, drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,12 @@ def plan_of(seed: int) -> Plan:
         "skew": chance.choice((0.0, 0.0, 0.0, 0.5, 3.0)),
         "stale": chance.choice((0.0, 0.0, 0.5)),
         "hidden": chance.choice((0.0, 0.0, 6.0)),
-        "no front": chance.choice((0.0, 0.0, 0.0, 1.0)),
+        "front": chance.choice((0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0)),  # simulation.history.FRONTS
         "disagreement": chance.choice((0.0, 0.0, 0.0, 1.0)),
         "proceed": chance.choice((0.0, 0.0, 0.0, 0.0, 60.0)),
+        "volume": chance.choice((0.0, 0.0, 0.0, 1.0)),
+        "database": chance.choice((0.0, 0.0, 0.0, 0.0, 1.0, 2.0)),  # 2: Multi-AZ
+        "intolerant": chance.choice((0.0, 0.0, 0.0, 0.0, 1.0)),  # its first failure takes the whole deployable along
     }
+    traits |= NEEDS.get(faults[0].kind, {}) if faults else {}
     return Plan(seed, assemblies, minutes, tuple(sorted(faults, key=lambda fault: fault.at_s)), traits)

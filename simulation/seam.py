@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from agent import beat, cycle, reporter, watchers
+from agent import beat, cycle, database_watch, reporter, watchers
+from agent.keeping import on_volume
 from core.attributes import plain_item, typed_item
 from core.records import Look
 from core.recovery.outlook import judge_look
@@ -148,7 +149,8 @@ def _patch() -> None:
         return
     patches: tuple[tuple[Any, str, Any], ...] = (
         (clients, "boto3", Boto3),
-        *((module, "asyncio", loop) for module in (beat, cycle, reporter, watchers)),
+        *((module, "asyncio", loop) for module in (beat, cycle, database_watch, on_volume, reporter, watchers)),
+        (on_volume, "Threads", loop.Threads),
         (cycle, "reap_orphans", lambda now_s: None),
         (clock, "now_ms", lambda: current().now_ms()),
         (clock, "sleep", lambda seconds: current().sleep(seconds)),

@@ -126,6 +126,8 @@ class Watch:
                 self._kill(instance, caller.name)
         elif operation == "terminate_instance_in_auto_scaling_group":
             self._kill(arguments["InstanceId"], caller.name)
+        elif operation == "reboot_db_instance":
+            self._reboot(arguments["DBInstanceIdentifier"])
         elif operation == "complete_lifecycle_action" and arguments["LifecycleActionResult"] == "ABANDON":
             self._abandon(arguments["InstanceId"])
 
@@ -201,6 +203,19 @@ class Watch:
         recent = [at_ms for at_ms, _ in self.kills.values() if now_ms - at_ms < (POLICY.budget_window_s - SKEW_S - STALE_S) * 1000]
         if len(recent) > POLICY.budget_replacements:
             self.broken(f"{len(recent)} replacements within {POLICY.budget_window_s:g} s, at most {POLICY.budget_replacements}")
+
+    def _reboot(self, name: str) -> None:
+        """A database is failed over for nodes that could not reach it, and while nobody is connected."""
+        deployable, database = next((d, one) for d, one in self.world.has.databases.all.items() if one.name == name)
+        if not database.silent_ms:
+            self.broken(f"{name} is failed over, and was never silent")
+        leaders = [self.incident(place) for place in self.world.groups.all if place[0] == deployable]
+        if not any(one is not None and not one.ended and one.ladder == one.id for one in leaders):
+            self.broken(f"{name} is failed over, and no rung of its deployable asks for it")
+        late_ms = max((one.confirmed_ms for one in leaders if one is not None), default=0) + self.world.policy.rung_stop_s * 1000
+        running = [i for place, there in self.running.items() if place[0] == deployable for i in there if not self._risked(i)]
+        if running and self.world.schedule.now_ms < late_ms - SKEW_S * 1000:
+            self.broken(f"{name} is failed over while {running} run applications")
 
     def _abandon(self, instance: str) -> None:
         machine = self.world.machines.all.get(instance)

@@ -12,11 +12,13 @@ from typing import Any
 from botocore.exceptions import ReadTimeoutError
 
 from core import names
-from core.model import Assembly, FrontKind, OnDisagreement
+from core.database import Database
+from core.model import Assembly, FrontKind, OnDisagreement, Tolerance
 from core.policy import DEFAULT, Policy
-from lambdas import admit_node, move_front, probe_nodes, recover_assembly, retire_node, tick
+from lambdas import admit_node, move_front, probe_nodes, record_event, recover_assembly, retire_node, tick
 from simulation import seam
 from simulation.agent import Agent
+from simulation.belongings import Belongings
 from simulation.events import Events, Post
 from simulation.foundation import DEPLOYABLE, OWN_MAX, model_of, variables
 from simulation.functions import Function, Functions, Queue
@@ -31,7 +33,8 @@ from simulation.watch import Watch
 from simulation.weather import Trouble, Weather
 
 ZONES = ("a", "b")
-_WATCHED = {"terminate_instances", "terminate_instance_in_auto_scaling_group", "complete_lifecycle_action"}
+TOLERANT = Tolerance(2, 3600.0)
+_WATCHED = {"terminate_instances", "terminate_instance_in_auto_scaling_group", "complete_lifecycle_action", "reboot_db_instance"}
 
 
 @dataclass
@@ -46,6 +49,9 @@ class World:
     post: Post = field(default_factory=Post)
     on_disagreement: OnDisagreement = OnDisagreement.REPORT
     policy: Policy = DEFAULT
+    tolerance: Tolerance = TOLERANT
+    volumes: bool = False  # state is kept on one
+    database: Database | None = None
 
     def __post_init__(self) -> None:
         self.chance = Random(self.seed)  # noqa: S311 - a made-up world, not a secret
@@ -60,6 +66,7 @@ class World:
         self.watch, self.events = Watch(self), Events(self, self.post)
         self.table = Table(lambda: self.schedule.now_ms, lambda: self.draws(self.stale_reads, "eventually consistent read"))
         self.machines = Machines(self.schedule, self.chance, self.pace, self.events.emit, self._machine_changed, self._shadow)
+        self.has = Belongings(self)
         self.groups = Groups(self.schedule, self.chance, self.machines, self.events.emit)
         self.functions = Functions(self)
         self.queues = Queues(self.schedule, self.functions.receive, self.events.copies, self.events.late_s)
@@ -67,9 +74,9 @@ class World:
         self.alarms = Alarms(self.schedule, self.chance, self.events.rings)
         scaling = GroupsApi(self.groups)
         self._services: dict[str, tuple[Any, ...]] = {
-            "dynamodb": (self.table,), "ec2": (self.machines,), "autoscaling": (scaling,), "cloudformation": (scaling,),
-            "s3": (self.bucket,), "sqs": (self.queues,), "sns": (self.topic,), "lambda": (self.functions,), "cloudwatch": (self.alarms,),
-            "ssm": (self.parameters,), "events": (self.events,),
+            "dynamodb": (self.table,), "ec2": (self.machines, self.has.attachments), "elbv2": (self.has.balancers,), "s3": (self.bucket,),
+            "autoscaling": (scaling,), "cloudformation": (scaling,), "rds": (self.has.databases,), "cloudwatch": (self.alarms,),
+            "sqs": (self.queues,), "sns": (self.topic,), "lambda": (self.functions,), "ssm": (self.parameters,), "events": (self.events,),
         }  # fmt: skip
         self._acts: dict[tuple[str, str], Callable[..., Any]] = {}
         self.table.written += [Truth(self.watch).written, self.events.written]
@@ -83,6 +90,7 @@ class World:
             ("tick", lambda: tick.handler, 50, 0, 60), ("probe_nodes", lambda: probe_nodes.handler, 20, 0, 60),
             ("recover_assembly", lambda: recover_assembly.handler, 60, 2, 600), ("admit_node", lambda: admit_node.handler, 60, 2, 600),
             ("retire_node", lambda: retire_node.handler, 60, 2, 600), ("move_front", lambda: move_front.handler, 30, 2, 600),
+            ("record_event", lambda: record_event.handler, 10, 2, 600),
         ):  # fmt: skip
             self.functions.all[name] = Function(handler, timeout_s, retries, age_s)
         self.functions.queues = {"tick-queue": Queue("probe_nodes", 60, 2), "recover-queue": Queue("recover_assembly", 75, 3)}
@@ -99,7 +107,9 @@ class World:
     def build(self) -> None:
         """The stack is deployed: each group launches its first node."""
         for number, model in enumerate(self.models):
-            zones = ZONES if number % 2 == 0 else ZONES[::-1]
+            zones: tuple[str, ...] = ZONES if number % 2 == 0 else ZONES[::-1]
+            if self.volumes or self.front is FrontKind.NETWORK_INTERFACE:
+                zones = zones[:1]  # these cannot leave theirs
             group = Group(f"group-{model.name}", self.place(number), self._guest(model), zones)
             self.groups.add(group)
 
@@ -130,7 +140,7 @@ class World:
         return self.front
 
     def front_holder(self, place: tuple[str, str]) -> str | None:
-        return self.machines.associations.get(place[1])
+        return self.has.front_holder(place)
 
     def front_accepts(self, allocation: str) -> bool:
         holder = self.machines.associations.get(allocation)
@@ -232,8 +242,9 @@ class World:
     def _machine_changed(self, machine: Machine) -> None:
         if machine.state not in ALIVE:
             self.watch.of(machine.id).gone_ms = self.schedule.now_ms
-        if hasattr(self, "groups"):
-            self.groups.machine_changed(machine)
+        if machine.state == "terminated":
+            self.has.machine_ended(machine)
+        self.groups.machine_changed(machine)
 
     def draws(self, share: float, what: str) -> bool:
         if share and self.chance.random() < share:

@@ -18,7 +18,7 @@ A0 = ("made-up", "a0")
 # Two of the first twenty thousand broke a promise: their agent, made up then, ordered the same stop again and again within one moment.
 KEPT = {
     "a machine is frozen while it leaves, and thaws past its application's grace": Plan(
-        18082, 1, 2.25, (Fault("instance refresh", 78.209, 5.968, 0), Fault("pause", 81.417, 106.323, 0)), CALM | {"no front": 1.0}
+        18082, 1, 2.25, (Fault("instance refresh", 78.209, 5.968, 0), Fault("pause", 81.417, 106.323, 0)), CALM | {"front": 1.0}
     ),
     "a bad version is taken back while its node is frozen": Plan(
         19094, 3, 2.98,

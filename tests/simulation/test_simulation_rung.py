@@ -15,7 +15,7 @@ from simulation.history import FIRST_S, SERVES_WITHIN_S, History
 from simulation.plan import Plan
 from simulation.world import World
 
-CALM = {"latency": 0.05, "lost": 0.0, "twice": 0.0, "late": 0.0, "skew": 0.0, "stale": 0.0, "hidden": 0.0, "no front": 0.0}
+CALM = {"latency": 0.05, "lost": 0.0, "twice": 0.0, "late": 0.0, "skew": 0.0, "stale": 0.0, "hidden": 0.0, "front": 0.0}
 NAMES = ("a0", "a1", "a2")
 
 
