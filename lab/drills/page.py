@@ -27,6 +27,7 @@ th, td { border-bottom: 1px solid var(--line); padding: 4px 10px 4px 0; text-ali
 th { color: var(--soft); font-weight: 500; }
 th:first-child, td:first-child { padding-right: 18px; white-space: nowrap; width: 1%; }
 th.number, td.number { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
+body > .scroll table { min-width: 860px; }
 .picture { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; margin: 14px 0; overflow-x: auto; }
 svg { display: block; min-width: 860px; width: 100%; height: auto; }
 svg text { fill: var(--soft); font: 10.5px system-ui, sans-serif; } svg text.lane { fill: var(--ink); font-size: 11.5px; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import pairwise
 
 from lab.drills.model import Moment, Result, Span
 
@@ -129,7 +130,9 @@ def _whose(result: Result, axis: _Axis, y: float) -> list[str]:
     after = axis.x(gap.end_s) + 8
     if WIDTH - _RIGHT - after > len(words) * _CHAR:
         return [*parts, _text(after, y + 16, words, "said")]
-    return [*parts, _text(axis.x(gap.start_s) + 8, y + 16, words, "ongap")]
+    ends = [gap.start_s, *(end for share in result.aws_shares for end in (share.start_s, share.end_s)), gap.end_s]
+    longest = max(pairwise(ends), key=lambda part: part[1] - part[0])
+    return [*parts, _text(axis.x(longest[0]) + 8, y + 16, words, "ongap")]
 
 
 def _lane(who: str, moments: Sequence[Moment], axis: _Axis, y: float) -> list[str]:

@@ -52,6 +52,17 @@ def test_the_picture_has_a_bar_for_the_clients_gap_to_scale() -> None:
     assert abs(float(bars["gap"].get("width", 0)) / float(boot.get("width", 0)) - 9.9 / 6.0) < 0.01
 
 
+def test_whose_time_it_was_is_written_on_the_longest_part_of_the_bar() -> None:
+    """Across the ends of parts, which differ in colour, it could not be read."""
+    svg = drawn(
+        replace(RESULT, gap=Span("gap", "client", 0.1, 100.0), aws_shares=(Span("aws", "gap", 1.0, 4.0), Span("aws", "gap", 5.0, 20.0)))
+    )
+    [words] = [text for text in svg.iter(f"{_SVG}text") if (text.text or "").startswith("AWS's 6.7 s")]
+    ends_at = [float(rect.get("x", 0)) + float(rect.get("width", 0)) for rect in svg.iter(f"{_SVG}rect") if rect.get("class") == "theirs"]
+
+    assert float(words.get("x", 0)) > max(ends_at)
+
+
 def test_each_who_has_a_lane_ours_above_awss_and_each_delay_a_row() -> None:
     svg = drawn(RESULT)
 
