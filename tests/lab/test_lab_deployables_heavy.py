@@ -24,7 +24,9 @@ pytestmark = [pytest.mark.lab, pytest.mark.heavy]
         pytest.param("mediation", "platform", "kill-instance", id="mediation: its platform"),
         pytest.param("mediation", "execution", "kill-instance", id="mediation: its execution context"),
         pytest.param("everything", "ledger", "kill-while-writing", id="everything: its ledger"),
+        pytest.param("everything", "ledger", "database-failover", id="everything: its ledger waits for its database"),
         pytest.param("everything", "web", "kill-instance", id="everything: what is behind a balancer"),
+        pytest.param("everything", "inside", "kill-instance", id="everything: what is found by a name inside"),
     ],
 )
 def test_it_deploys_serves_and_survives_the_loss_of_a_machine(file: str, assembly: str, drill: str, tmp_path: Path) -> None:
