@@ -79,6 +79,8 @@ class Watch:
         others = [i for i in there if i != machine.id and not self._risked(i)]
         if others:
             self.broken(f"two nodes of {machine.place[1]} run applications: {machine.id} (epoch {epoch}) beside {others}")
+        if agent.assembly.state.on_volume and not agent.mounted:
+            self.broken(f"{machine.id} starts without its state")
         there[machine.id] = epoch
 
     def _risked(self, instance: str) -> bool:

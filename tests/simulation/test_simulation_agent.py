@@ -7,14 +7,11 @@ from dataclasses import replace
 import pytest
 
 from core.records import Phase
-from simulation.agent import Agent
 from simulation.fault import Fault
 from simulation.history import History
 from simulation.plan import Plan
-from simulation.world import World
-from tests.simulation.calm import CALM
+from tests.simulation.calm import CALM, served
 
-A0 = ("made-up", "a0")
 # Two of the first twenty thousand broke a promise: their agent, made up then, ordered the same stop again and again within one moment.
 KEPT = {
     "a machine is frozen while it leaves, and thaws past its application's grace": Plan(
@@ -34,15 +31,6 @@ KEPT = {
 @pytest.mark.parametrize("plan", KEPT.values(), ids=KEPT)
 def test_a_history_that_broke_a_promise_once_keeps_it(plan: Plan) -> None:
     assert History(plan).live().broken == ""
-
-
-def served() -> tuple[World, Agent]:
-    world = World(1)
-    world.build()
-    world.schedule.run(world.schedule.now_ms + 120_000, lambda: (agent := world.holder(A0)) is not None and agent.serves)
-    agent = world.holder(A0)
-    assert agent is not None
-    return world, agent
 
 
 def test_the_cycle_rests_between_two_orders_to_one_that_does_not_end() -> None:

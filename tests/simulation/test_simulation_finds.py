@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from agent.keeping.on_volume import VolumeKeeper
 from core.lifecycle import admission
+from core.node.decision import Kept
 from core.recovery import isolating, machine
 from core.recovery.case import Case
 from core.recovery.incident import State
@@ -141,3 +143,35 @@ def test_a_kill_that_another_call_had_decided_before_it_died(monkeypatch: pytest
     without(monkeypatch, State.ISOLATING, "own-look", "holds-no-more")
 
     assert "is terminated, and" in found(cut_short())
+
+
+def test_a_pause_that_nobody_heeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    def paused() -> Iterator[Plan]:
+        for number in range(HISTORIES):
+            yield replace(plan_of(number), assemblies=1, faults=(Fault("operator pauses", 5.0, 400.0, 0), Fault("hang", 40.0, 1.0, 0)))
+
+    assert found(iter(list(paused())[:10])) == ""
+    without(monkeypatch, "none", "pause-recorded")
+    without(monkeypatch, State.SUSPECTED, "paused")
+    without(monkeypatch, State.CONFIRMED, "paused")
+
+    assert "an operator holds its assembly" in found(paused())
+
+
+def test_a_database_that_is_failed_over_under_its_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent() -> Iterator[Plan]:
+        for number in range(HISTORIES):
+            plan = plan_of(number)
+            traits = {**plan.traits, "database": 2.0, "intolerant": 1.0, "front": 0.0, "volume": 0.0}
+            yield replace(plan, assemblies=3, faults=(Fault("database silent", 5.0, 600.0, 0),), traits=traits)
+
+    assert found(iter(list(silent())[:10])) == ""
+    without(monkeypatch, State.ISOLATING, "all-down")
+
+    assert "is failed over while" in found(silent())
+
+
+def test_a_node_that_does_not_wait_for_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(VolumeKeeper, "seen", lambda keeper: Kept(epoch=keeper._memory.epoch))
+
+    assert "starts without its state" in found(beginning_with("volume is not let go"))
