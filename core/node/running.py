@@ -18,6 +18,7 @@ from core.settings import start_order
 # replaced for it, and so long before asking again, while the request (which expires after an hour) stays unanswered.
 CANNOT_TELL_S = 10.0
 ASK_AGAIN_S = 600.0
+_WELL = (Verdict.HEALTHY, Verdict.BUSY)
 
 
 @dataclass(slots=True)
@@ -108,12 +109,14 @@ def _count(one: _One, memory: Memory, snapshot: Snapshot, database: Database | N
     """Count a failure once for each run. What an operator holds down does not fail."""
     if one.hold is not None:
         return []
-    failure, now_s = _failure(one, memory.epoch, snapshot.now_s), snapshot.now_s
-    if failure is not None and database is not None and snapshot.database is not None:
-        doubted_s = memory.doubts.get(one.application.name, now_s)
-        failure = _weigh(one, failure, snapshot.database, doubted_s=doubted_s, budget_s=database.busy_budget_s, now_s=now_s)
-        if one.excused is not None:
-            doubts[one.application.name] = doubted_s
+    failure, now_s, heard, name = _failure(one, memory.epoch, snapshot.now_s), snapshot.now_s, snapshot.database, one.application.name
+    if database is not None and heard is not None and (failure is not None or name in memory.doubts):
+        doubted_s = memory.doubts.get(name, now_s)
+        if failure is not None:
+            failure = _weigh(one, failure, heard, doubted_s=doubted_s, budget_s=database.busy_budget_s, now_s=now_s)
+        # Restarted for it, it takes its time to fail again: a silence that nobody asks about meanwhile would begin anew, budget and all.
+        if one.excused is not None or (heard.silent_since_s is not None and one.seen.verdict not in _WELL):
+            doubts[name] = doubted_s
     one.failure = failure
     if one.failure is None:
         return []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.database import Database, Engine
-from core.model import Application, Assembly, Verdict
+from core.model import Application, Assembly, Tolerance, Verdict
 from core.node.database_outage import (
     ANSWER_S,
     DOUBT_S,
@@ -130,6 +130,37 @@ def test_beyond_its_budget_the_silence_is_a_failure_that_names_the_database_up_t
         if requests:
             break
     assert blames_database(requests[0].reason)
+
+
+def test_a_silence_goes_on_while_an_application_that_was_restarted_for_it_has_not_failed_again_yet() -> None:
+    """Its start takes longer than a question stays fresh: with a new budget for each restart it would never come to a request."""
+    story = serving(application("ledger", start_timeout_s=30.0, tolerance=Tolerance(2, 300.0)))
+    fails(story)
+    story.step()
+    for _ in range(int(BUDGET_S) + 2):
+        if asks(story, "timed out"):
+            break
+    beyond_s, requests = story.now_s, list[AskReplacement]()
+    while not requests and story.now_s - beyond_s < 3 * BUDGET_S:
+        if story.seen["ledger"].stopping:
+            story.ends("ledger", "stopped")
+        actions = asks(story, "timed out") if story.memory.doubts else story.step(1.0)
+        requests += [action for action in actions if isinstance(action, AskReplacement)]
+
+    assert blames_database(requests[0].reason)
+    assert story.now_s - beyond_s < 120
+
+
+def test_an_application_that_is_well_again_without_its_database_raises_no_doubt() -> None:
+    story = serving()
+    fails(story)
+    story.step()
+    asks(story, "timed out")
+
+    story.healthy("ledger")
+    story.step()
+
+    assert story.memory.doubts == {}
 
 
 def test_an_application_that_ends_for_want_of_its_database_is_started_again_when_that_is_back_and_has_not_failed() -> None:

@@ -150,7 +150,7 @@ def test_a_pause_that_nobody_heeds(monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(HISTORIES):
             yield replace(plan_of(number), assemblies=1, faults=(Fault("operator pauses", 5.0, 400.0, 0), Fault("hang", 40.0, 1.0, 0)))
 
-    assert found(iter(list(paused())[:10])) == ""
+    assert found(iter(list(paused())[:5])) == ""
     without(monkeypatch, "none", "pause-recorded")
     without(monkeypatch, State.SUSPECTED, "paused")
     without(monkeypatch, State.CONFIRMED, "paused")
@@ -165,7 +165,7 @@ def test_a_database_that_is_failed_over_under_its_nodes(monkeypatch: pytest.Monk
             traits = {**plan.traits, "database": 2.0, "intolerant": 1.0, "front": 0.0, "volume": 0.0}
             yield replace(plan, assemblies=3, faults=(Fault("database silent", 5.0, 600.0, 0),), traits=traits)
 
-    assert found(iter(list(silent())[:10])) == ""
+    assert found(iter(list(silent())[:5])) == ""
     without(monkeypatch, State.ISOLATING, "all-down")
 
     assert "is failed over while" in found(silent())
