@@ -12,10 +12,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 import spec
 from cli import programs
 from cli.programs import ROOT, Trouble
@@ -38,7 +34,6 @@ exit status, as of diff(1): 0 nothing differs; 1 something does; 2 it could not 
 """
 SAME, DIFFERS = 0, 1
 SYNTH_S = 300.0
-_PATIENCE = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 2})
 LOST = "the machine is gone"  # core.estimate.recovery_times: what a node that is replaced costs clients, less its being noticed
 
 
@@ -113,8 +108,14 @@ def _gaps(deployable: Deployable) -> dict[str, float]:
 
 def template_of(stack: str) -> dict[str, Any] | None:
     """The deployed one; None when there is no such stack. Raises Trouble."""
+    # Here, not above: a command that asks AWS nothing does not wait for its library to load.
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    patience = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 2})
     try:
-        answer = boto3.client("cloudformation", config=_PATIENCE).get_template(StackName=stack, TemplateStage="Original")
+        answer = boto3.client("cloudformation", config=patience).get_template(StackName=stack, TemplateStage="Original")
     except ClientError as error:
         if error.response["Error"]["Code"] == "ValidationError" and "does not exist" in error.response["Error"]["Message"]:
             return None

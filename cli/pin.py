@@ -1,14 +1,13 @@
-"""Asks which images a deployable file means today, and keeps the answer beside it: deploys change it no more."""
+"""Asks which images a deployable file means today, and keeps the answer beside it: deploys change it no more.
+
+AWS's library is imported where it is used: a command that asks AWS nothing does not wait for it to load.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 import spec
 from cli.programs import Trouble
@@ -28,7 +27,6 @@ examples:
 exit status: 0 pinned; 2 the file is wrong, or AWS could not be asked: then nothing is written.
 """
 NAMES_A_CALL = 10  # https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
-_PATIENCE = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 3})
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -64,6 +62,8 @@ def _had(path: Path) -> tuple[Pin, ...]:
 
 
 def _own_region() -> str:
+    import boto3
+
     region = boto3.session.Session().region_name
     if region is None:
         raise Trouble("no region is set: say which, such as --region eu-central-1")
@@ -71,8 +71,13 @@ def _own_region() -> str:
 
 
 def _ask(region: str, parameters: Sequence[str]) -> list[Pin]:
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
-        ssm = boto3.client("ssm", region_name=region, config=_PATIENCE)
+        patience = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 3})
+        ssm = boto3.client("ssm", region_name=region, config=patience)
         held: dict[str, str] = {}
         for start in range(0, len(parameters), NAMES_A_CALL):
             answer = ssm.get_parameters(Names=list(parameters[start : start + NAMES_A_CALL]))

@@ -1,4 +1,7 @@
-"""Where a deployable's state is, and reading and writing it: by the stack's outputs, or by the table's name."""
+"""Where a deployable's state is, and reading and writing it: by the stack's outputs, or by the table's name.
+
+AWS's library is imported where it is used: a command that asks AWS nothing does not wait for it to load.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-import boto3
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
-
 import spec
 from cli.programs import ROOT, Trouble
 from core import names
 from core.items import BadRecord
 
-_PATIENCE = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 3})
-_ONCE = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": 1})  # a retry could meet our own success
+TRIES = 3
 PAGES_MAX = 50
 Item = dict[str, Any]
 Value = TypeVar("Value")
@@ -80,10 +77,15 @@ class Aws:
         self._made: dict[tuple[str, bool], Any] = {}
 
     def client(self, service: str, *, once: bool = False) -> Any:
+        import boto3
+        from botocore.config import Config
+
         if (service, once) not in self._made:
+            tries = 1 if once else TRIES  # a retry could meet our own success
+            patience = Config(connect_timeout=5, read_timeout=10, retries={"total_max_attempts": tries})
             more: dict[str, Any] = {"endpoint_url": self._endpoint} if self._endpoint else {}
             with trouble(f"reach {service}"):
-                self._made[service, once] = boto3.client(service, config=_ONCE if once else _PATIENCE, **self._session, **more)
+                self._made[service, once] = boto3.client(service, config=patience, **self._session, **more)
         return self._made[service, once]
 
 
@@ -101,6 +103,8 @@ def _lab_keys(name: str) -> Mapping[str, str]:
 @contextmanager
 def trouble(verb: str) -> Iterator[None]:
     """Turn botocore's errors into Trouble that says what to do."""
+    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+
     try:
         yield
     except NoCredentialsError as error:
@@ -183,6 +187,8 @@ def deployable_name(text: str) -> str:
 
 
 def plain(stored: Item) -> Item:
+    from boto3.dynamodb.types import TypeDeserializer
+
     decode = TypeDeserializer().deserialize
     return {name: _number(decode(value)) for name, value in stored.items()}
 
@@ -236,6 +242,8 @@ class Table:
 
     def put(self, item: Item, *, seen_revision: int) -> None:
         """Only if the stored item is still of that revision, 0 for none. Raises WroteFirst, Trouble."""
+        from boto3.dynamodb.types import TypeSerializer
+
         encode = TypeSerializer().serialize
         given: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
         if seen_revision:
