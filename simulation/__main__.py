@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from simulation.faults import KINDS
 from simulation.history import live
 from simulation.plan import plan_of
 
@@ -69,9 +70,11 @@ def table(tally: Tally, took_s: float) -> str:
     cells = [f"{kind} | {times:,}" for kind, times in sorted(tally.faults.items())]
     half = (len(cells) + 1) // 2
     right = [*cells[half:], *([" | "] * (2 * half - len(cells)))]
+    least = min(((kind, tally.faults[kind]) for kind in KINDS), key=lambda one: one[1])
     lines = [
         f"{tally.histories:,} histories, {tally.virtual_s / 3600:,.0f} virtual hours, {tally.calls:,} calls of AWS by the functions, "
         f"{took_s / 60:.0f} min; {len(tally.broken)} broke a promise.",
+        f"The rarest fault came {least[1]:,} times: {least[0]}.",
         "Incidents: " + ", ".join(f"{times:,} {state}" for state, times in sorted(tally.ends.items())) + ".",
         "",
         "| what happened | times | what happened | times |",

@@ -20,7 +20,7 @@ from simulation.foundation import OWN_MAX
 from simulation.groups import Group
 from simulation.machines import ALIVE, Machine, Pace
 from simulation.people import say
-from simulation.plan import Plan, plan_of
+from simulation.plan import SIZES, Plan, plan_of
 from simulation.rest import troubles
 from simulation.watch import Broken
 from simulation.world import World
@@ -77,6 +77,8 @@ class History:
         world.groups.signalled = self._signalled
         world.born = self._born  # type: ignore[method-assign]
         world.has.balancers.new_target_s = draw(60.0, 180.0) if world.front is FrontKind.NLB else draw(5.0, 30.0)
+        least, most = next((least, most) for _, least, most in SIZES if least <= plan.assemblies <= most)
+        world.counted[f"whole history: {least} to {most} assemblies" if most > least else f"whole history: {least} assemblies"] += 1
         world.counted[f"whole history: front {world.front.value}"] += 1
         for name in ("skew", "late", "twice", "lost", "disagreement", "proceed", "volume", "database", "intolerant"):
             if traits[name]:

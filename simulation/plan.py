@@ -8,6 +8,9 @@ from random import Random
 from simulation.fault import Fault
 from simulation.faults import KINDS, NEEDS, drawn
 
+# Which share of histories has so many assemblies: below which draw, at least, at most.
+SIZES = ((0.0004, 200, 200), (0.0014, 13, 60), (0.03, 4, 12), (0.25, 2, 3), (1.0, 1, 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -28,7 +31,7 @@ class Plan:
 def plan_of(seed: int) -> Plan:
     chance = Random(f"plan {seed}")  # noqa: S311 - a made-up world, not a secret
     size = chance.random()
-    assemblies = 200 if size < 0.0004 else chance.randrange(4, 13) if size < 0.03 else chance.randrange(2, 4) if size < 0.25 else 1
+    assemblies = next(chance.randrange(least, most + 1) for below, least, most in SIZES if size < below)
     minutes = chance.uniform(0.5, 3.0 if assemblies < 100 else 2.0)
     kinds = list(KINDS)
     count = chance.choice((1, 1, 2, 2, 3, 4, 6)) if assemblies < 100 else chance.randrange(5, 40)

@@ -18,6 +18,8 @@ def troubles(world: World) -> list[str]:
             found.append(f"{place[1]}'s group has {lifecycles}")
         elif world.front is not FrontKind.NONE and world.front_holder(place) != agent.machine.id:
             found.append(f"{place[1]}'s front is on {world.front_holder(place)}")
+        if group.desired != 1:
+            found.append(f"{place[1]}'s group is to keep {group.desired}")
         if group.suspended and not group.waits_for_signal:
             found.append(f"{place[1]}'s group is held still: {', '.join(sorted(group.suspended))}")
         if incident is not None and (not incident.ended or incident.untold_end):
