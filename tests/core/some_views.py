@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from core.model import OnDisagreement, Tolerance, Verdict
+from core.model import Front, FrontKind, OnDisagreement, Tolerance, Verdict
 from core.policy import Policy
 from core.records import Permit, Phase, Request
 from core.recovery.budget import Budget, Entry, with_entry
@@ -71,6 +71,49 @@ def some_view(chance: random.Random) -> View:
         announced=pick("", "", "", "AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED from Sat, 05 Dec 2026 15:10:09 GMT"),
     )
     return in_a_rung(chance, view) if chance.random() < 0.4 else view
+
+
+def rare_view(chance: random.Random) -> View:
+    """The same, with what is seldom seen: other causes, times right at their limits, other fronts, things that nobody knows of."""
+    view = some_view(chance)
+
+    def seldom(name: str, *others: Any) -> dict[str, Any]:
+        return {name: chance.choice(others)} if others and chance.random() < 0.15 else {}
+
+    def at(*seconds: float) -> list[int]:
+        return [NOW - round(s * 1000) - past for s in seconds for past in (0, 1)]
+
+    incident, watched = view.incident, view.watched
+    if incident is not None:
+        causes = seldom("cause", *Cause) | seldom("cause", *Cause)
+        limits = {
+            **seldom("opened_ms", *at(60, 120, 600, 660, 3600)), **seldom("state_ms", *at(300, 600)),
+            **seldom("fenced_ms", *at(20, 300, 360)), **seldom("isolated_ms", 0),
+        }  # fmt: skip
+        told = seldom("told", *(tuple(w for w in ("open", "doubt", "end", "page", "often", "late") if chance.random() < 0.5) for _ in "ab"))
+        others = seldom("epoch", 0, 1, 2) | seldom("new_epoch", 0, 1, 2) | seldom("instance", OLD, NEW)
+        incident = replace(incident, **causes, **limits, **told, **others)
+    front = seldom("front", Front(), *(replace(watched.front, kind=kind) for kind in (FrontKind.NLB, FrontKind.ELASTIC_IP)))
+    reports = {
+        i: replace(r, **seldom("verdict", *Verdict), **seldom("phase", *Phase), **seldom("epoch", 0, 1, 2)) for i, r in view.reports.items()
+    }
+    return replace(
+        view,
+        incident=incident,
+        watched=replace(watched, **front),
+        **{"reports": reports, **seldom("reports", {}, *({i: r} for i, r in reports.items()))},
+        **seldom("looks", {}, *({i: replace(seen, report_moved_ms=0)} for i, seen in view.looks.items())),
+        **seldom("machines", {}, *({i: m} for i, m in view.machines.items())),
+        **seldom("members", {}),
+        **seldom("wanted", 0),
+        **seldom("fresh", *({i: fresh(verdict, age_ms=age_ms) for i in (OLD, NEW)} for verdict in Verdict for age_ms in (0, 5000, 5001))),
+        **seldom("intents", *(_wanted(kind, NEW) for kind in (Kind.REPLACE, Kind.PAUSE, Kind.SHADOW))),
+    )
+
+
+def _wanted(kind: Kind, instance: str) -> Standing:
+    word = asked(kind, instance if kind is Kind.REPLACE else "counter", deployable="demo", reason="why", who="ann", now_ms=NOW, for_s=60)
+    return standing([word], "counter", NOW)
 
 
 def some_intents(chance: random.Random) -> Standing:

@@ -20,7 +20,7 @@ OPERATORS = {
     "word": "a member of `State`, `Cause`, `Verdict` or `Phase` becomes the next one",
     "change": "one of the fields that `replace` sets is left alone",
     "extreme": "`min` and `max`, `any` and `all` change places",
-    "row": "a rule is left out of the table, or changes places with the next one of its state",
+    "row": "a rule is left out of the table, or changes places with the next one of its state, where both may have an answer",
 }
 _BOUNDARY: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
 _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -35,6 +35,7 @@ _WORDS = {
     "Verdict": ("HEALTHY", "BUSY", "FAILING", "UNKNOWN"),
     "Phase": ("WAITING", "STARTING", "RUNNING", "STOPPING", "RELEASED"),
 }
+Swap = tuple[str, str, str]  # a state, and two neighbouring rules of it
 _NOT_RUN = ("annotation", "returns", "decorator_list", "bases", "keywords")
 
 
@@ -70,13 +71,13 @@ class Plan:
     index: int
 
 
-def plans(module: str, source: str) -> list[Plan]:
-    """module: its file's name, as it is told of."""
+def plans(module: str, source: str, excluding: frozenset[Swap] = frozenset()) -> list[Plan]:
+    """module: its file's name, as it is told of. excluding: rules that change places without any consequence."""
     tree = ast.parse(source)
     return [
         Plan(module, tree, place, operator, index)
         for place, (node, *_) in enumerate(_places(tree))
-        for operator, index in _kinds(node)
+        for operator, index in _kinds(node, excluding)
     ]  # fmt: skip
 
 
@@ -141,7 +142,7 @@ def _declares(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "field"
 
 
-def _kinds(node: ast.AST) -> Iterator[tuple[str, int]]:
+def _kinds(node: ast.AST, excluding: frozenset[Swap]) -> Iterator[tuple[str, int]]:
     """The changes that can be made of a node: the operator, and which of several."""
     match node:
         case ast.Compare(ops=ops):
@@ -179,8 +180,8 @@ def _kinds(node: ast.AST) -> Iterator[tuple[str, int]]:
         case ast.AnnAssign(target=ast.Name(id="RULES"), value=ast.Tuple(elts=rows)):
             for n in range(len(rows)):
                 yield "row", n
-            for n in range(len(rows) - 1):
-                if _state(rows[n]) == _state(rows[n + 1]):
+            for n, (one, two) in enumerate(itertools.pairwise(rows)):
+                if _named(one)[0] == _named(two)[0] and (*_named(one), _named(two)[1]) not in excluding:
                     yield "row", -n - 1
 
 
@@ -190,8 +191,11 @@ def _of_text(node: ast.BinOp) -> bool:
     )
 
 
-def _state(row: ast.expr) -> str:
-    return ast.unparse(row.args[0]) if isinstance(row, ast.Call) else ""
+def _named(row: ast.expr) -> tuple[str, str]:
+    """The state and the name of a rule: Rule(SUSPECTED, "gone", ...)."""
+    assert isinstance(row, ast.Call)
+    assert isinstance(row.args[1], ast.Constant)
+    return ast.unparse(row.args[0]).lower(), str(row.args[1].value)
 
 
 def _change(node: ast.AST, operator: str, n: int) -> None:
