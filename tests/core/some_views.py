@@ -85,7 +85,7 @@ def rare_view(chance: random.Random) -> View:
 
     incident, watched = view.incident, view.watched
     if incident is not None:
-        causes = seldom("cause", *Cause) | seldom("cause", *Cause)
+        causes = {} if incident.ladder else seldom("cause", *Cause) | seldom("cause", *Cause)
         limits = {
             **seldom("opened_ms", *at(60, 120, 600, 660, 3600)), **seldom("state_ms", *at(300, 600)),
             **seldom("fenced_ms", *at(20, 300, 360)), **seldom("isolated_ms", 0),
