@@ -57,20 +57,20 @@ def none_open(case: Case) -> int:
         given |= GONE
     if node in view.intents.replace:
         given |= OPERATED
-    if permit.predecessor is not None and permit.predecessor != last.instance:
+    if permit.predecessor is not None:
         given |= SUCCEEDED
     member = view.members.get(node)
     if member is not None and member.lifecycle != IN_SERVICE:
-        given |= _moving(member.lifecycle, gone=given & GONE != 0)
+        given |= _moving(member.lifecycle)
     if node in view.requests:
         given |= REQUESTED
     return given
 
 
-def _moving(lifecycle: str, *, gone: bool) -> int:
+def _moving(lifecycle: str) -> int:
     if lifecycle.startswith("Terminating"):
         return RETIRING
-    return STARTING if lifecycle.startswith("Pending") and not gone else 0
+    return STARTING if lifecycle.startswith("Pending") else 0
 
 
 def suspected(case: Case) -> int:
@@ -78,7 +78,7 @@ def suspected(case: Case) -> int:
     given = OLD if view.now_ms - incident.opened_ms > case.policy.incident_s * 1000 else 0
     if incident.ladder:
         given |= IN_RUNG
-    elif view.leader is not None:
+    elif view.leader is not None and view.leader.state not in ENDED:
         given |= CALLED
     machine = view.machines.get(node)
     if view.is_gone(node) if machine is None else machine.state not in ALIVE:
@@ -87,7 +87,7 @@ def suspected(case: Case) -> int:
         given |= SUCCEEDED
     member = view.members.get(node)
     if member is not None and member.lifecycle != IN_SERVICE:
-        given |= _moving(member.lifecycle, gone=given & GONE != 0)
+        given |= _moving(member.lifecycle)
     if node in view.intents.replace:
         given |= OPERATED
     if node in view.requests:
@@ -103,7 +103,7 @@ def confirmed(case: Case) -> int:
     given = OLD if view.now_ms - incident.opened_ms > case.policy.incident_s * 1000 else 0
     if incident.ladder:
         given |= IN_RUNG
-    elif view.leader is not None:
+    elif view.leader is not None and view.leader.state not in ENDED:
         given |= CALLED
     if view.intents.paused is not None:
         return given | PAUSED
@@ -126,8 +126,7 @@ def _of_budget(case: Case) -> int:
         return MELTDOWN
     if case.made >= policy.budget_replacements:
         return SPENT
-    # Alone it needs no more than is left now.
-    return SISTERS if view.rung.along and case.made + 1 + len(view.rung.along) > policy.budget_replacements else 0
+    return SISTERS if case.made + 1 + len(view.rung.along) > policy.budget_replacements else 0
 
 
 def isolating(case: Case) -> int:
@@ -135,7 +134,7 @@ def isolating(case: Case) -> int:
     given = OLD if view.now_ms - incident.opened_ms > case.policy.incident_s * 1000 else 0
     if incident.ladder:
         given |= _of_rung(case)
-    elif view.leader is not None:
+    elif view.leader is not None and view.leader.state not in ENDED:
         given |= CALLED
     if not incident.evidence_done:
         given |= UNKEPT
@@ -165,7 +164,7 @@ def _of_rung(case: Case) -> int:
 def recreating(case: Case) -> int:
     view, incident, permit = case.view, case.incident, case.view.permit
     given = OLD if view.now_ms - incident.opened_ms > case.policy.incident_s * 1000 else 0
-    if view.leader is not None and not incident.ladder:
+    if view.leader is not None and view.leader.state not in ENDED and not incident.ladder:
         given |= CALLED
     if "open" not in incident.told:
         given |= UNTOLD
@@ -216,7 +215,8 @@ def weighed_when_suspected(case: Case) -> int:
     open_ms = view.now_ms - case.incident.opened_ms
     given = LONG if open_ms > policy.doubt_s * 1000 else 0
     if verdict is HEALTHY or verdict is BUSY:
-        if case.look is not None and case.look.verdict is HEALTHY:
+        assert case.look is not None, "the third look was taken"
+        if case.look.verdict is HEALTHY:
             given |= WELL
         elif verdict is BUSY:
             given |= BUSY_INSIDE

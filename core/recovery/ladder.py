@@ -20,7 +20,8 @@ ESCALATED, ESCALATION, ISOLATING, SUPPRESSED = State.ESCALATED, Cause.ESCALATION
 def called(case: Case) -> Step | None:
     """A sister is past its tolerance and takes this one along: its incident begins."""
     leader = case.view.leader
-    if leader is None or not _calls(case.view, leader) or case.incident.ladder == leader.id:
+    assert leader is not None, "it is what calls"
+    if not _calls(case.view, leader):
         return None
     assert case.view.permit is not None, "the rule before asked"
     return Open(case.node, case.view.permit.epoch, _why(leader), case.view.now_ms)
@@ -29,7 +30,8 @@ def called(case: Case) -> Step | None:
 def join(case: Case) -> Step | None:
     """Whatever it was about becomes a part of the rung; unless a new node of it is let in already: then that comes to its end first."""
     leader, incident = case.view.leader, case.incident
-    if leader is None or not _calls(case.view, leader):
+    assert leader is not None, "it is what calls"
+    if not _calls(case.view, leader):
         return None
     permit = case.view.permit
     if permit is not None and permit.epoch > incident.epoch:
@@ -169,7 +171,7 @@ def _why(leader: Incident) -> str:
 
 def _calls(view: View, leader: Incident) -> bool:
     call = call_for(view.budget, view.watched.deployable, view.watched.name, since_ms=0)
-    return is_open(leader) and call is not None and call.incident == leader.id
+    return call is not None and call.incident == leader.id
 
 
 def _leader_is_open(case: Case) -> bool:

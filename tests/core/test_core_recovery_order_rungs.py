@@ -106,7 +106,7 @@ ANSWERED = {OLD: replace(fresh(Verdict.FAILING), answered=True)}
             suspected(**{**DISAGREED, "incident": incident(opened_ms=NOW - 61_000)}), "tell-doubt", id="people are told before it is done"
         ),
         pytest.param(
-            suspected(**{**DISAGREED, "incident": incident(opened_ms=NOW - 61_000, told=("doubt",))}), "disagrees", id="then it is given time"
+            suspected(**{**DISAGREED, "incident": incident(opened_ms=NOW - 61_000, told=("doubt",))}), "disagrees", id="then it has time"
         ),
         pytest.param(
             suspected(reports={OLD: report(verdict=Verdict.BUSY)}, looks={OLD: looks("ffffff")}, incident=incident(opened_ms=NOW - 61_000)),
@@ -148,8 +148,8 @@ def stopping(**changes: Any) -> View:
 
 
 def stopped(**changes: Any) -> View:
-    gone = {name: part(name, State.ISOLATING, isolated_ms=NOW) for name in ("gateway", "report")}
-    return replace(leading(**gone, **LEADS_ON, database=SAID), machines=GONE, **changes)
+    gateway, report = (part(name, State.ISOLATING, isolated_ms=NOW) for name in ("gateway", "report"))
+    return replace(leading(gateway=gateway, report=report, **LEADS_ON, database=SAID), machines=GONE, **changes)
 
 
 @pytest.mark.parametrize(
