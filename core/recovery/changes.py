@@ -38,6 +38,8 @@ def apply(view: View, decision: Decision) -> Incident:
             if rung == DEPLOYABLE:
                 word = database_word(view, before.instance)
                 moved = replace(moved, ladder=before.id, leader=before.assembly, database=word[:NOTE_CHARS_MAX])
+            if to is State.SUSPECTED:  # what was kept does not tell why it may be killed later
+                moved = replace(moved, evidence_done=False)
             if to is State.RECREATING:
                 moved = replace(moved, isolated_ms=now_ms)
             return _entered(moved, to, reason, now_ms)

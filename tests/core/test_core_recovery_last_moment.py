@@ -28,6 +28,13 @@ def test_a_node_that_is_well_again_before_it_was_touched_is_not_touched() -> Non
     assert recorded(healthy_view(incident=again, fresh={OLD: fresh(Verdict.HEALTHY)})).state is State.SUPPRESSED
 
 
+def test_what_is_weighed_again_has_its_evidence_kept_again() -> None:
+    """What was kept before is of a node that was well since: it does not tell why it is killed later."""
+    again = recorded(healthy_view(incident=KEPT, fresh={OLD: fresh(Verdict.HEALTHY)}))
+
+    assert not again.evidence_done
+
+
 def test_of_two_signals_one_that_is_left_does_not_kill() -> None:
     only_outside = healthy_view(incident=KEPT, looks={OLD: looks("fff")}, fresh=FAILS)
 
