@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,8 +13,8 @@ from core.items import BadRecord
 
 VERSION = 1
 WINDOW_SK = "REPLACEMENTS"
-ENTRIES_MAX = 100  # of some 120 bytes each: well under the 400 KB of an item, and more than any window holds
-KEPT_S = 86400.0  # longest tolerance window that the count serves
+ENTRIES_MAX = 100  # of some 120 bytes each: well under the 400 KB of an item, and twice what the largest budget lets through in its window
+KEPT_S = 30 * 86400.0  # the longest window that a file may give a tolerance (spec.section)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,21 @@ class Budget:
 def with_entry(budget: Budget, entry: Entry) -> Budget:
     """The next revision, old entries dropped. An incident has one entry: the latest replaces it."""
     kept = [e for e in budget.within(KEPT_S, entry.at_ms) if e.incident != entry.incident]
-    return replace(budget, revision=budget.revision + 1, entries=(*kept, entry)[-ENTRIES_MAX:])
+    return replace(budget, revision=budget.revision + 1, entries=_bounded((*kept, entry)))
+
+
+def _bounded(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Of too many, the oldest of whichever assembly has the most, and no deployable's last rung; of the others none is forgotten.
+
+    So an assembly has lost an entry only when it keeps as many as any other: of 20 that fail all the time five each, of fewer more.
+    """
+    left, last = list(entries), {e.deployable: e for e in entries if e.rung}
+    while len(left) > ENTRIES_MAX:
+        count = Counter((e.deployable, e.assembly) for e in left)
+        most = max(count.values())
+        at = (n for n, e in enumerate(left) if count[e.deployable, e.assembly] == most and e is not last.get(e.deployable))
+        del left[next(at, 0)]
+    return tuple(left)
 
 
 def budget_item(budget: Budget) -> dict[str, Any]:

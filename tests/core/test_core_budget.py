@@ -31,11 +31,11 @@ def test_one_of_a_newer_version_or_without_a_part_is_refused() -> None:
         parse_budget({"version": 1})
 
 
-def test_an_entry_is_kept_for_a_day_and_a_hundred_of_them() -> None:
+def test_an_entry_is_kept_for_the_longest_window_and_a_hundred_of_them() -> None:
     old = Budget(entries=(ENTRY,))
 
-    assert len(with_entry(old, replace(ENTRY, incident="y", at_ms=NOW + 86_400_000)).entries) == 2
-    assert len(with_entry(old, replace(ENTRY, incident="y", at_ms=NOW + 86_400_001)).entries) == 1
+    assert len(with_entry(old, replace(ENTRY, incident="y", at_ms=NOW + 30 * 86_400_000)).entries) == 2
+    assert len(with_entry(old, replace(ENTRY, incident="y", at_ms=NOW + 30 * 86_400_000 + 1)).entries) == 1
     many = Budget(entries=tuple(replace(ENTRY, incident=str(n)) for n in range(100)))
     full = with_entry(many, ENTRY)
     assert len(full.entries) == 100
@@ -60,3 +60,29 @@ def test_what_was_found_down_and_not_replaced_counts_as_down_alone() -> None:
     assert budget.replaced(0) == 0
     assert not budget.holds("x")
     assert budget.down(("demo", "other"), NOW) == 2
+
+
+def test_what_fails_often_does_not_push_out_what_fails_rarely() -> None:
+    rare = [replace(ENTRY, assembly="rare", incident=f"r{n}", at_ms=NOW - 3_000_000 + n) for n in range(3)]
+    often = [replace(ENTRY, assembly=f"often-{n % 2}", incident=str(n), at_ms=NOW - 2_000_000 + n) for n in range(97)]
+    full = Budget(entries=(*rare, *often))
+
+    for n in range(50):
+        full = with_entry(full, replace(ENTRY, assembly="often-0", incident=f"n{n}", at_ms=NOW + n))
+
+    assert len(full.entries) == 100
+    assert full.replaced_of(("demo", "rare"), 0) == 3
+    assert full.replaced(0) == 100, "more than any budget of its window lets through"
+
+
+def test_the_last_rung_of_a_deployable_is_not_pushed_out() -> None:
+    rungs = tuple(replace(ENTRY, incident=f"rung{n}", at_ms=NOW + n, rung=True, along=("web",)) for n in range(2))
+    days = 86_400_000
+
+    full = Budget(entries=rungs)
+    for n in range(150):
+        full = with_entry(full, replace(ENTRY, assembly="other", incident=str(n), at_ms=NOW + 2 * days + n))
+    last = full.last_rung("demo")
+
+    assert last is not None
+    assert (last.incident, len(full.entries)) == ("rung1", 100)
