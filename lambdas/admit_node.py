@@ -6,6 +6,7 @@ A deploy that waits for the node hears how it came out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from core import names
@@ -109,11 +110,17 @@ def _complete(wake: HookWake, view: View, reason: str) -> str:
 
 
 def _tell_deploy(wake: HookWake, view: View, step: admission.Step) -> str:
-    """Said again as long as it could not be said: a good version that stays unheard is rolled back. Raises WorldFailed."""
+    """Said again as long as it could not be said: a good version that stays unheard is rolled back. Raises WorldFailed.
+
+    Asked again right before: an update that began meanwhile, while the front was placed, waits for a node of its own version.
+    """
     word = word_for(view, wake.instance, step)
-    if word is None or view.stack is None:
+    if word is None:
         return ""
-    return f"; {deploys.signal(view.stack, wake.instance, word)}"
+    group = groups.find(wake.deployable, wake.assembly)
+    if group is None or group.stack is None or word != word_for(replace(view, members=group.members), wake.instance, step):
+        return ""
+    return f"; {deploys.signal(group.stack, wake.instance, word)}"
 
 
 def _abandon(wake: HookWake, view: View, step: admission.Step, reason: str, keep_evidence: bool) -> str:

@@ -11,7 +11,7 @@ from core.model import Verdict
 from core.records import Phase
 from core.recovery.incident import Cause, Incident, State, incident_item
 from lambdas import admit_node, move_front, retire_node
-from lambdas.adapters import environment, fronts, table
+from lambdas.adapters import environment, fronts, groups, table
 from lambdas.adapters.clients import Unknown
 
 MOVE = {"assembly": {"deployable": "demo", "assembly": "counter"}}
@@ -174,6 +174,24 @@ def test_a_deploy_hears_of_success_once_the_node_is_let_in_and_has_the_front(clo
 
     assert cloud.signals == [(cloud.place, node, "SUCCESS")]
     assert cloud.order == [([("admit", node, "CONTINUE")], node)]
+
+
+def test_a_node_of_a_former_version_says_nothing_to_an_update_that_began_while_its_front_was_placed(
+    cloud: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = launched(cloud)
+    starts_when_permitted(cloud, node)
+    find = groups.find
+
+    def found(deployable: str, assembly: str) -> Any:
+        group, begun = find(deployable, assembly), any(function == "move" for function, _ in cloud.asked)
+        return group and replace(group, members={name: replace(member, current=not begun) for name, member in group.members.items()})
+
+    monkeypatch.setattr(groups, "find", found)
+
+    admit(cloud, node)
+
+    assert (cloud.signals, cloud.hooks) == ([], [("admit", node, "CONTINUE")])
 
 
 def test_a_deploy_hears_of_failure_before_the_group_may_launch_the_same_again(cloud: Any) -> None:
