@@ -24,8 +24,8 @@ MAY_IMPORT = {  # package: ours, others'
     # Prices; decisions are measured over the views of their tests; the others for the floors.
     "bench": ({"core", "spec", "tests"}, {"boto3", "botocore", "h11"}),
     "simulation": ({"core", "lambdas", "agent"}, {"boto3", "botocore", "greenlet"}),  # boto3: how items look on the wire
-    # Tables of the docs are made from the code; the second three run the tests of mutants.
-    "tools": ({"spec", "core", "agent", "lab"}, {"_pytest", "hypothesis", "pytest"}),
+    # Tables of the docs are made from the code; the second three run the tests of mutants, over whose views rules are compared.
+    "tools": ({"spec", "core", "agent", "lab", "tests"}, {"_pytest", "hypothesis", "pytest"}),
     "deployables": (set(), {"mysql", "postgres"}),  # files beside the programs that use them
     "examples": ({"stacks"}, {"aws_cdk", "constructs"}),
 }
