@@ -11,6 +11,7 @@ THROTTLED = {
     "dynamodb": "ThrottlingException", "ec2": "RequestLimitExceeded", "autoscaling": "Throttling", "s3": "SlowDown",
     "sqs": "RequestThrottled", "sns": "Throttling", "lambda": "TooManyRequestsException", "cloudwatch": "Throttling",
     "cloudformation": "Throttling", "ssm": "ThrottlingException", "events": "ThrottlingException",
+    "elbv2": "Throttling", "rds": "Throttling",
 }  # fmt: skip
 
 

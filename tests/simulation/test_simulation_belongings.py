@@ -25,6 +25,7 @@ from lambdas.adapters.volume import Volume
 from simulation.agent import Agent
 from simulation.machines import Machine
 from simulation.schedule import Task
+from simulation.weather import THROTTLED
 from simulation.world import World
 
 D, A = "made-up", "a0"
@@ -149,6 +150,12 @@ def test_a_database_is_its_deployables_and_is_rebooted_by_its_name(beside: Besid
     assert databases.fail_over(f"db-{D}") == "RDS takes it"
     with pytest.raises(WorldFailed, match="DBInstanceNotFound"):
         databases.fail_over("db-another")
+
+
+def test_every_service_may_have_too_much_to_do() -> None:
+    world, *_ = made()
+
+    assert set(world._services) == set(THROTTLED)
 
 
 # --- physics that moto has not ------------------------------------------------------------------------------------------
