@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -22,6 +24,7 @@ SYNTHESIZED = ("agent", "app.py", "cdk.json", "core", "deployables", "examples",
 Resource = dict[str, Any]
 SERVER = ROOT / "tests/stacks/synth_server.py"
 SERVED_S_MAX = 120.0
+KEPT_S = 24 * 3600.0
 Synth = Callable[[Path, Path], subprocess.CompletedProcess[str]]
 SynthAlone = Callable[[Path], subprocess.CompletedProcess[str]]
 
@@ -45,13 +48,26 @@ def _synth_alone(tree: Path, out: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the test processes of a run share."""
-    own = tmp_path_factory.getbasetemp()
-    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    (folder / "shared").mkdir(exist_ok=True)
-    once(folder / "shared", "said", lambda: _fill(folder / "shared"))
-    return folder / "shared"
+def shared() -> Path:
+    """A folder that test processes share, those of later runs too while no source changes: to synthesize takes a minute."""
+    kept = ROOT / ".build/synthesized"
+    folder = kept / _digest()
+    folder.mkdir(parents=True, exist_ok=True)
+    for former in kept.iterdir():
+        if former.stat().st_mtime < time.time() - KEPT_S and former != folder:
+            shutil.rmtree(former, ignore_errors=True)
+    once(folder, "said", lambda: _fill(folder))
+    return folder
+
+
+def _digest() -> str:
+    """Of all that a synth reads: our files, and which versions of others'."""
+    found = hashlib.sha256(sys.version.encode())
+    read = [ROOT / name for name in (*SYNTHESIZED, "requirements.txt", "agent/requirements.txt", "tests/stacks/synth_every.py")]
+    for path in sorted(file for place in read for file in (place, *place.rglob("*")) if file.is_file()):
+        if "__pycache__" not in path.parts:
+            found.update(f"{path.relative_to(ROOT)} {path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return found.hexdigest()[:16]
 
 
 def once(folder: Path, name: str, make: Callable[[], object]) -> None:
@@ -65,6 +81,7 @@ def once(folder: Path, name: str, make: Callable[[], object]) -> None:
 def _fill(folder: Path) -> None:
     """A copy of what synth reads, so that nobody edits it between two synths, and the template made from it."""
     tree = folder / "tree"
+    shutil.rmtree(tree, ignore_errors=True)  # of a run that was cut off
     tree.mkdir()
     for name in SYNTHESIZED:
         copy: Callable[[Path, Path], object] = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
@@ -119,8 +136,10 @@ def synthesized(shared: Path) -> tuple[Path, str]:
 
 
 def _synth_every(folder: Path) -> None:
+    draft = folder / "every.new"
+    shutil.rmtree(draft, ignore_errors=True)
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("synth_every.py")), str(folder / "every")],
+        [sys.executable, str(Path(__file__).with_name("synth_every.py")), str(draft)],
         cwd=folder / "tree",
         env={**_environment(), "PYTHONPATH": str(folder / "tree")},
         capture_output=True,
@@ -128,6 +147,7 @@ def _synth_every(folder: Path) -> None:
         timeout=240,
     )
     assert done.returncode == 0, done.stderr[-4000:]
+    draft.rename(folder / "every")
 
 
 @pytest.fixture(scope="session")
