@@ -99,7 +99,10 @@ heavy: setup  ## the tests that take many minutes
 HEAVY_SAMPLE := tests/programs/test_programs_systemd.py tests/agent/test_agent_unit_booted.py \
 	tests/stacks/test_stacks_every_deployable.py \
 	'tests/agent/test_agent_chaos.py::test_killed_at_every_effect_of_a_life[exec, crash-with-the-leader, be-well]' \
-	tests/fuzz/test_fuzz_state.py tests/simulation
+	tests/fuzz/test_fuzz_state.py tests/simulation/test_simulation_*.py \
+	tests/simulation/test_simulation.py::test_the_same_seed_is_the_same_history_in_another_process \
+	tests/simulation/test_simulation.py::test_two_hundred_assemblies_at_once \
+	'tests/simulation/test_simulation.py::test_a_hundred_histories[100000]'
 heavy-sample: setup  ## a fixed sample of them, for CI
 	$(PYTEST) -q -n 2 --dist loadfile -m heavy $(HEAVY_SAMPLE)
 
