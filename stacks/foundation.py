@@ -81,7 +81,7 @@ class Foundation(Construct):
                     noncurrent_version_expiration=Duration.days(7),
                     abort_incomplete_multipart_upload_after=Duration.days(1),
                 ),
-                *state_rules(reach.deployable),
+                *(s3.LifecycleRule(**rule) for rule in state_rules(reach.deployable)),
             ],
             removal_policy=RemovalPolicy.RETAIN,
         )

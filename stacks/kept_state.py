@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3 as s3
 
 from core.kept.manifest import state_prefix
 from core.model import Assembly, Deployable
@@ -21,9 +21,10 @@ def may_keep_state(bucket_arn: str, deployable: Deployable, assembly: Assembly) 
         yield may.allow("s3:GetObject", "s3:PutObject", on=[f"{bucket_arn}/{state_prefix(deployable.name, assembly.name)}*"])
 
 
-def state_rules(deployable: Deployable | None) -> list[s3.LifecycleRule]:
+def state_rules(deployable: Deployable | None) -> list[dict[str, Any]]:
     """A node may not delete: what is needed no more it overwrites with nothing, and what is empty is taken away here. What was
     there before stays for so many days, so that a mistake can be undone by a person. None: whoever may come to a shared bucket.
+    Each as s3.LifecycleRule and Bucket.add_lifecycle_rule take it.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-filters.html (size; no other object below has no byte)
     """
@@ -31,7 +32,7 @@ def state_rules(deployable: Deployable | None) -> list[s3.LifecycleRule]:
         return []
     former = Duration.days(FORMER_KEPT_DAYS)
     return [
-        s3.LifecycleRule(prefix="state/", noncurrent_version_expiration=former),
-        s3.LifecycleRule(prefix="state/", object_size_less_than=1, expiration=Duration.days(1)),
-        s3.LifecycleRule(prefix="state/", expired_object_delete_marker=True),
+        {"prefix": "state/", "noncurrent_version_expiration": former},
+        {"prefix": "state/", "object_size_less_than": 1, "expiration": Duration.days(1)},
+        {"prefix": "state/", "expired_object_delete_marker": True},
     ]

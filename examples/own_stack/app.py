@@ -11,6 +11,7 @@ from pathlib import Path
 from aws_cdk import App, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -46,7 +47,7 @@ class OwnStack(Stack):
             foundation=foundation,
             instance_types=[ec2.InstanceType("t4g.small")],
             front=Front.elastic_ip(ports=[8080]),
-            state=State.none(),
+            state=State.s3(path="/var/lib/counter", save_interval=Duration.seconds(5)),  # a new machine counts on from there
             health_check_grace_period=Duration.minutes(2),
             tolerance=Tolerance(max_failures=2, window=Duration.hours(1)),
             applications=[
@@ -75,6 +76,8 @@ class OwnStack(Stack):
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             evaluation_periods=5,
         )
+        operators = iam.Role(self, "Operators", assumed_by=iam.AccountRootPrincipal())
+        foundation.grant_operate(operators)
         counter.auto_scaling_group.add_metadata("Contact", "counting@example.com")
 
         CfnOutput(self, "CounterFront", value=counter.front_address or "-")

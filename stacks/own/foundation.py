@@ -20,18 +20,21 @@ from constructs import Construct, IConstruct
 
 from core import names
 from core.model import Assembly, Deployable
+from core.report.operating import readable
 from core.watching.fleet import fleet_file
 from core.zonal import zone_words
 from spec import SpecError
 from spec.document import Document
 from spec.load import check
 from stacks import foundation as kept
+from stacks import permissions as may
 from stacks.alarms import Alarms
 from stacks.assembly import NodeAssembly
 from stacks.bundle import agent_bundle, lambdas_bundle
 from stacks.contents import Stage
 from stacks.front import Front, front_for
 from stacks.functions import Functions, told_of
+from stacks.kept_state import state_rules
 from stacks.own.network import GivenNetwork
 from stacks.reach import reach_of
 from stacks.volume import VolumeState, volume_for
@@ -72,6 +75,7 @@ class Foundation(Construct):
         self._prober = self._network.security_group(self, "ProberGroup", "The prober: it asks nodes from outside")
         self._fronts: dict[str, Front | None] = {}
         self._volumes: dict[str, VolumeState] = {}
+        self._operators: list[iam.IGrantable] = []
         # Gone with this process: CDK copies an asset the moment it is made.
         self._staging = tempfile.TemporaryDirectory(prefix="understudy-")
         folder = Path(self._staging.name)
@@ -85,7 +89,13 @@ class Foundation(Construct):
 
         path: of its construct, to name it when something is wrong. Raises spec.SpecError.
         """
-        file = {"deployable": self.deployable_name, "notify": list(self._deployable.notify), "assemblies": [*self._said, said]}
+        zones = min(2, len({subnet.availability_zone for subnet in self._network.subnets}))
+        file = {
+            "deployable": self.deployable_name,
+            "network": {"zones": zones},
+            "notify": list(self._deployable.notify),
+            "assemblies": [*self._said, said],
+        }
         try:
             found = check(Document(file, {}, ()), Path.cwd() / self.deployable_name).deployable
         except SpecError as error:  # there is no file that could be named
@@ -122,6 +132,11 @@ class Foundation(Construct):
     def watch(self) -> None:
         """Make what watches and recovers all that have joined."""
         reach = reach_of(self._deployable)
+        for rule in state_rules(self._deployable):
+            self._kept.bucket.add_lifecycle_rule(**rule)
+        for operator in self._operators:
+            readable_now = readable(self.deployable_name, [assembly.name for assembly in self._deployable.assemblies])
+            operator.grant_principal.add_to_principal_policy(may.read_items(self.table.table_arn, readable_now))
         functions = Functions(
             self,
             "Functions",
@@ -155,10 +170,16 @@ class Foundation(Construct):
         return self.bucket.grant_read(grantee, f"evidence/{self.deployable_name}/*")
 
     def grant_operate(self, grantee: iam.IGrantable) -> iam.Grant:
-        """An operator's word (pause, maintenance, priority), written into the table and heeded by the functions."""
+        """What `understudy operator-policy` prints of a deployable's own stack: read all that is said of its assemblies, see who is told,
+        and write an operator's word (pause, maintenance, priority), which the functions heed. Nothing of EC2 or Auto Scaling is in it.
+        """
+        self._operators.append(grantee)  # which assemblies there are is known when the app is synthesized
+        evidence = self.bucket.arn_for_objects(f"evidence/{self.deployable_name}/*")
+        for action, on in (("s3:GetObject", evidence), ("sns:ListSubscriptionsByTopic", self.topic.topic_arn)):
+            grantee.grant_principal.add_to_principal_policy(may.allow(action, on=[on]))
         return iam.Grant.add_to_principal(
             grantee=grantee,
-            actions=["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
+            actions=["dynamodb:PutItem"],
             resource_arns=[self.table.table_arn],
             conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [names.intent_pk(self.deployable_name)]}},
         )

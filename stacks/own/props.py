@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Size
 
 
 class Image(StrEnum):
@@ -174,6 +174,24 @@ class State:
     def none() -> State:
         """Nothing: it starts with an empty disk."""
         return State({"keep": "none"})
+
+    @staticmethod
+    def s3(*, path: str, save_interval: Duration | None = None, snapshot: Sequence[str] | None = None) -> State:
+        """The folder as it was last saved into the foundation's bucket, below a prefix of its own: while it changes, and at a clean stop.
+
+        save_interval: about what a lost machine loses. snapshot: a command that puts a consistent copy into $UNDERSTUDY_SNAPSHOT.
+        """
+        return State({"keep": "s3", "path": path, **given(every=save_interval, snapshot=list(snapshot) if snapshot else None)})
+
+    @staticmethod
+    def ebs(*, path: str, size: Size) -> State:
+        """The folder itself, on a volume that moves within one zone: of a foundation whose vpc_subnets are one."""
+        return State({"keep": "ebs", "path": path, "size": f"{size.to_gibibytes():g}G"})
+
+    @staticmethod
+    def efs(*, path: str) -> State:
+        """The folder itself, on a file system that every zone reaches."""
+        return State({"keep": "efs", "path": path})
 
     @staticmethod
     def of(**said: Any) -> State:

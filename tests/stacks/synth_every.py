@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, Stack, Validations
+from aws_cdk import App, Size, Stack, Validations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -44,21 +44,22 @@ def refused() -> dict[str, str]:
         "an address without a port": {"front": Front.elastic_ip(ports=[])},
         "a word that no file knows": {"settings": {"colour": "blue"}},
         "another network than its foundation's": {"vpc": "other"},
+        "a volume in two zones": {"state": State.ebs(path="/var/lib/app", size=Size.gibibytes(8)), "vpc": "wide", "foundation": None},
     }
     said = {}
     for what, more in asked.items():
         stack = Stack(App(analytics_reporting=False), "stack", analytics_reporting=False)
-        vpc, other = (ec2.Vpc(stack, name, max_azs=1, nat_gateways=0) for name in ("Vpc", "Other"))
+        networks = {name: ec2.Vpc(stack, name, max_azs=zones, nat_gateways=0) for name, zones in (("one", 1), ("other", 1), ("wide", 2))}
         given = {
-            "vpc": vpc,
-            "foundation": Foundation(stack, "Foundation", vpc=vpc, deployable_name="refused"),
+            "vpc": "one",
+            "foundation": Foundation(stack, "Foundation", vpc=networks["one"], deployable_name="refused"),
             "applications": [Application(name="app", command=["/usr/bin/env"])],
             "instance_types": [ec2.InstanceType("t4g.small")],
             "state": State.none(),
             **more,
         }
         try:
-            SingletonAssembly(stack, "One", **{**given, "vpc": other if given["vpc"] == "other" else given["vpc"]})
+            SingletonAssembly(stack, "One", **{**given, "vpc": networks[given["vpc"]]})
         except ValueError as error:
             said[what] = str(error)
     return said

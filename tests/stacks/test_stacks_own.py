@@ -7,10 +7,13 @@ import json
 from pathlib import Path
 
 import pytest
+from aws_cdk import Duration, Size
 
 from core import names
+from core.report.operating import readable
 from spec.front import FrontSection
-from stacks.own import Front
+from spec.state import StateSection
+from stacks.own import Front, State
 from tests.stacks.conftest import ROOT, Template, as_list
 
 GROUP = "AWS::AutoScaling::AutoScalingGroup"
@@ -32,6 +35,7 @@ def test_one_group_of_exactly_one_comes_after_all_that_handles_its_hooks(templat
     group = template.only(GROUP)
     (id_,) = template.ids(GROUP)
     handled = {one for kind in ("AWS::Lambda::Function", "AWS::Events::Rule", "AWS::IAM::Policy") for one in template.ids(kind)}
+    handled = {one for one in handled if not one.startswith("Operators")}  # people's, whom no hook waits for
 
     assert (group["MinSize"], group["MaxSize"]) == ("1", "1")
     assert {hook["NotificationMetadata"] for hook in group["LifecycleHookSpecificationList"]} == {
@@ -87,6 +91,27 @@ def test_its_metric_is_the_one_that_our_own_alarm_reads(template: Template) -> N
     assert len(set(map(frozenset, read))) == 1
 
 
+def test_state_on_s3_is_kept_below_a_prefix_of_its_own_and_what_it_replaced_is_given_back(template: Template) -> None:
+    (state,) = (s for s in template.statements(template.node_role()) if as_list(s["Action"]) == ["s3:GetObject", "s3:PutObject"])
+    (bucket,) = (b for b in template.of("AWS::S3::Bucket") if "VersioningConfiguration" in b)
+    rules = [rule for rule in bucket["LifecycleConfiguration"]["Rules"] if rule["Prefix"] == "state/"]
+
+    assert "/state/counting/counter/*" in json.dumps(state["Resource"])
+    assert {"ExpirationInDays", "NoncurrentVersionExpiration", "ExpiredObjectDeleteMarker"} <= {key for rule in rules for key in rule}
+
+
+def test_an_operator_may_do_what_the_printed_policy_says_and_nothing_of_ec2(template: Template) -> None:
+    (role,) = (id_ for id_ in template.ids("AWS::IAM::Role") if id_.startswith("Operators"))
+    statements = template.statements(role)
+    allowed = {action: statement for statement in statements for action in as_list(statement["Action"])}
+
+    assert set(allowed) == {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "s3:GetObject", "sns:ListSubscriptionsByTopic"}
+    keys = {
+        action: allowed[action]["Condition"]["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"] for action in allowed if "Item" in action
+    }
+    assert keys == {"dynamodb:PutItem": ["INTENT#counting"], "dynamodb:GetItem": readable("counting", ["counter"])}
+
+
 def test_what_is_overridden_beneath_arrives(template: Template) -> None:
     (group,) = template.ids(GROUP)
 
@@ -100,6 +125,7 @@ def test_what_is_overridden_beneath_arrives(template: Template) -> None:
         ("an address without a port", "opens no port"),
         ("a word that no file knows", "is no key of a deployable file"),
         ("another network than its foundation's", "vpc is another one"),
+        ("a volume in two zones", "the volume of one lives in one zone"),
     ],
 )
 def test_what_cannot_be_is_refused_where_it_is_said_and_by_the_constructs_path(every: Path, asked: str, answer: str) -> None:
@@ -124,3 +150,17 @@ def test_fronts_are_said_in_the_files_words(front: Front) -> None:
     read = FrontSection.model_validate(dict(front.said))
 
     assert {key: getattr(read, key) for key in front.said} == front.said
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        State.none(),
+        State.s3(path="/var/lib/app", save_interval=Duration.seconds(2), snapshot=["/opt/app/copy"]),
+        State.ebs(path="/var/lib/app", size=Size.gibibytes(8)),
+        State.efs(path="/var/lib/app"),
+    ],
+    ids=lambda state: str(state.said["keep"]),
+)
+def test_states_are_said_in_the_files_words(state: State) -> None:
+    assert StateSection.model_validate(dict(state.said)).keep == state.said["keep"]
