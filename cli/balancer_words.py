@@ -21,6 +21,6 @@ def balancer_words(front: Front, balancer: Balancer, network: str) -> Iterator[s
     if front.kind is FrontKind.NLB:
         yield "    a new node is sent nothing for one to three minutes: an NLB takes so long with a new target, and nothing makes it faster"
     if balancer.access_logs:
-        yield "    every request is logged into the deployable's bucket and kept for 90 days"
+        yield "    every request is logged into the foundation's bucket and kept for 90 days"
     if balancer.deletion_protection:
         yield "    AWS deletes it for nobody: before the stack can be removed write deletion_protection: false and deploy once more"

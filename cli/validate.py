@@ -52,6 +52,10 @@ def _foundation(file: Path, foundation: SharedFoundation, *, as_json: bool) -> i
     print(f"{file} is right. It says:\n")
     print(f"foundation {foundation.name}, for deployables that say so: network {foundation.network.cidr} over {zones}, no way out")
     print(f"  told when the ladder ends, for all of them: {', '.join(foundation.notify) or 'nobody (notify is empty)'}")
+    if foundation.dashboard:
+        print("  one screen for all of them, with the verdicts of whatever is watched in this account and region")
+    if foundation.database_secrets:
+        print("  those whose database has a password read it by this network's one way to Secrets Manager")
     return 0
 
 

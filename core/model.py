@@ -207,8 +207,13 @@ class Deployable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedFoundation:
-    """What several deployables stand on: table, bucket, topic, functions and the network of all their nodes; one stack."""
+    """What several deployables stand on: table, bucket, topic, functions and the network of all their nodes; one stack.
+
+    database_secrets: with a way to Secrets Manager for those whose database has a password.
+    """
 
     name: str
     network: Network = Network()
     notify: tuple[str, ...] = ()
+    dashboard: bool = False
+    database_secrets: bool = False

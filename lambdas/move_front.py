@@ -48,7 +48,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
 def _place_state(deployable: str, assembly: str) -> dict[str, Any]:
     """Before anything starts on the permit's holder, for its agent waits for it."""
-    kept, permit = volume.volume_of(assembly), table.permit(deployable, assembly)
+    kept, permit = volume.volume_of(deployable, assembly), table.permit(deployable, assembly)
     if kept is None or permit is None:
         log.say(ME, "no state to place", volume=kept is not None, permit=permit is not None)
         return {"held_by": None, "tried": None, "moved": False}

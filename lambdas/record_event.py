@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.report.history import database_entry, entry_item
-from lambdas.adapters import environment, log, table
+from core.report.history import database_entry, database_named, entry_item
+from lambdas.adapters import log, register, table
 
 ME = "record_event"
 
@@ -14,9 +14,14 @@ ME = "record_event"
 def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
     """An `RDS DB Instance Event` becomes an item of the deployable's history; told twice, it is the same item.
 
-    Raises core.report.history.BadEvent, WorldFailed.
+    A shared foundation hears of the databases of every foundation. Raises core.report.history.BadEvent, WorldFailed.
     """
-    entry = database_entry(event, environment.databases())
+    instance = database_named(event)
+    owner = register.whose_database(instance)
+    if owner is None:
+        log.say(ME, f"left alone: {instance} is no database of a deployable here")
+        return {"recorded": ""}
+    entry = database_entry(event, {instance: owner})
     table.put(entry_item(entry))
     log.say(ME, f"{entry.subject}: {entry.message}", kind=entry.kind, categories=list(entry.categories))
     return {"recorded": entry.kind}

@@ -58,7 +58,7 @@ def _look_after(watched: Watched) -> int:
     if watched.front.kind is not FrontKind.NONE:
         front = fronts.front_of(watched.deployable, watched.name)
         holder = front.who_holds() if front else None
-    kept = volume.volume_of(watched.name) if watched.has_volume else None
+    kept = volume.volume_of(watched.deployable, watched.name) if watched.has_volume else None
     found = wakings(view, watched.policy, in_alarm=in_alarm, front_holder=holder, volume_holder=kept.who_holds() if kept else None)
     for waking in found:
         log.say(ME, f"wakes {waking.handler.value}: {waking.reason}", assembly=watched.name)

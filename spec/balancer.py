@@ -45,7 +45,7 @@ class BalancerKeys(Section):
         default=None, description="with `kind: alb`: ARN of a certificate in ACM, with which every port speaks HTTPS"
     )
     redirect: bool = Field(default=False, description="with `kind: alb` and a certificate: port 80 sends clients to the first port's HTTPS")
-    access_logs: bool = Field(default=False, description="with `kind: alb`: each request is logged into the deployable's bucket")
+    access_logs: bool = Field(default=False, description="with `kind: alb`: each request is logged into the foundation's bucket")
     deletion_protection: bool = Field(
         default=False, description="with `kind: alb` or `nlb`: AWS deletes it for nobody, until this is false again"
     )

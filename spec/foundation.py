@@ -24,6 +24,11 @@ class FoundationFile(Section):
     foundation: Name = Field(description="the foundation's name, as deployables say it")
     network: NetworkSection = Field(default=NetworkSection(), description="where the nodes of all its deployables live")
     notify: list[Email] = Field(default_factory=list, max_length=10, description="e-mail addresses of those to tell")
+    dashboard: bool = Field(default=False, description="one screen in CloudWatch for all of them: what rings, who holds, incidents, budget")
+    database_secrets: bool = Field(
+        default=False,
+        description="a way out of the network to Secrets Manager, paid for once, for deployables whose database has auth: secret",
+    )
 
 
 def is_foundation(path: str | Path) -> bool:
@@ -53,7 +58,13 @@ def load_foundation(path: str | Path) -> SharedFoundation:
     if problems or file is None:
         raise SpecError(str(path), tuple(sorted(problems, key=lambda problem: problem.line or 0)))
     network = Network(cidr=file.network.cidr, zones=file.network.zones, egress=Egress(file.network.egress))
-    return SharedFoundation(name=file.foundation, network=network, notify=tuple(file.notify))
+    return SharedFoundation(
+        name=file.foundation,
+        network=network,
+        notify=tuple(file.notify),
+        dashboard=file.dashboard,
+        database_secrets=file.database_secrets,
+    )
 
 
 def _unbuilt(text: Document) -> Iterator[Problem]:

@@ -6,17 +6,18 @@ out (docs/decisions/load-balancers.md tells why).
 
 from __future__ import annotations
 
-from aws_cdk import Aws, Duration, Tags
+from aws_cdk import Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_iam as iam
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from core import names
 from core.balancer import HTTP_PORT
 from core.model import Assembly, FrontKind
 from stacks import permissions as may
-from stacks.foundation import Foundation
+from stacks.access_logs import let_logs_in, log_prefix
+from stacks.foundation import Foundation, Standing
 from stacks.network import NodeNetwork
 
 # The shortest that both kinds take: a node is found well, or not, 10 s after it is (API_CreateTargetGroup).
@@ -24,8 +25,6 @@ CHECK_EVERY_S, CHECK_TIMEOUT_S, CHECKS = 5, 2, 2
 HEALTH_PATH = "/readyz"
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html: TLS 1.2 and 1.3, forward secrecy.
 SSL_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
-LOGS = "access"  # where in the bucket
-LOGS_KEPT = Duration.days(90)
 
 Attributes = dict[str, str]
 
@@ -36,7 +35,7 @@ class BalancerFront(Construct):
     address: str | None = None  # its name stays, its addresses do not
 
     def __init__(
-        self, scope: Construct, id_: str, *, deployable: str, assembly: Assembly, network: NodeNetwork, foundation: Foundation
+        self, scope: Construct, id_: str, *, deployable: str, assembly: Assembly, network: NodeNetwork, foundation: Standing
     ) -> None:
         super().__init__(scope, id_)
         front, balancer = assembly.front, assembly.front.balancer
@@ -92,7 +91,7 @@ class BalancerFront(Construct):
         # Public addresses need the network's way to the internet, which they do not refer to.
         made.node.add_dependency(self._network.vpc)
         if self._balancer.access_logs:
-            made.node.add_dependency(self._let_logs_in())
+            made.node.add_dependency(*self._let_logs_in())
         return made
 
     def _attributes(self) -> Attributes:
@@ -107,21 +106,11 @@ class BalancerFront(Construct):
 
     @property
     def _log_prefix(self) -> str:
-        return f"{LOGS}/{self._deployable}/{self._assembly.name}"
+        return log_prefix(self._deployable, self._assembly.name)
 
-    def _let_logs_in(self) -> Construct:
-        """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html ("Step 2")."""
-        bucket = self._foundation.bucket
-        bucket.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal("logdelivery.elasticloadbalancing.amazonaws.com")],
-                actions=["s3:PutObject"],
-                resources=[bucket.arn_for_objects(f"{self._log_prefix}/AWSLogs/{Aws.ACCOUNT_ID}/*")],
-            )
-        )
-        bucket.add_lifecycle_rule(prefix=f"{self._log_prefix}/", expiration=LOGS_KEPT, noncurrent_version_expiration=Duration.days(7))
-        assert bucket.policy is not None, "a statement was added just now"
-        return bucket.policy
+    def _let_logs_in(self) -> list[IDependable]:
+        """A shared foundation's bucket lets in everybody's: its policy is no deployable's to write."""
+        return [let_logs_in(self._foundation.bucket, self._log_prefix)] if isinstance(self._foundation, Foundation) else []
 
     def _target_group(self, port: int) -> elb.CfnTargetGroup:
         kind = elb.CfnTargetGroup

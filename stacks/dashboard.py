@@ -13,11 +13,13 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from core import names
-from core.model import Deployable
+from core.policy import DEFAULT
 from stacks.functions import Functions
+from stacks.reach import Reach
 
 WIDTH = 24  # of the screen: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 LAST_HOURS = Duration.hours(12)
+MINUTE = Duration.minutes(1)
 # One line of log a change of an incident: incident ID STATE: the last note.
 INCIDENT = 'filter what like /^incident / | parse what "incident * *: *" as incident, phase, note'
 
@@ -25,14 +27,13 @@ INCIDENT = 'filter what like /^incident / | parse what "incident * *: *" as inci
 class Dashboard(Construct):
     """Metrics for what is counted, and the functions' own log for what is told in words; a query costs when somebody looks."""
 
-    def __init__(
-        self, scope: Construct, id_: str, *, deployable: Deployable, functions: Functions, alarms: Sequence[cloudwatch.IAlarm]
-    ) -> None:
+    def __init__(self, scope: Construct, id_: str, *, reach: Reach, functions: Functions, alarms: Sequence[cloudwatch.IAlarm]) -> None:
+        """alarms: the foundation's; of a shared one those of its deployables are in their own stacks."""
         super().__init__(scope, id_)
-        policy = deployable.recovery
+        policy = reach.deployable.recovery if reach.deployable is not None else DEFAULT
         board = cloudwatch.Dashboard(self, "Screen", default_interval=LAST_HOURS)
-        board.add_widgets(cloudwatch.AlarmStatusWidget(title=f"{deployable.name}: what rings", alarms=list(alarms), width=WIDTH, height=3))
-        board.add_widgets(self._verdicts(deployable), self._failures(functions))
+        board.add_widgets(cloudwatch.AlarmStatusWidget(title=f"{reach.name}: what rings", alarms=list(alarms), width=WIDTH, height=3))
+        board.add_widgets(self._verdicts(reach), self._failures(functions))
         board.add_widgets(
             self._told(
                 "Who holds: permits and fronts",
@@ -64,31 +65,20 @@ class Dashboard(Construct):
             )
         )
 
-    def _verdicts(self, deployable: Deployable) -> cloudwatch.GraphWidget:
+    def _verdicts(self, reach: Reach) -> cloudwatch.GraphWidget:
         """1 while an assembly serves, 0 while it fails or is silent; and how many sweeps were made."""
-        healthy = [
-            cloudwatch.Metric(
-                namespace=names.METRIC_NAMESPACE,
-                metric_name=names.METRIC_HEALTHY,
-                dimensions_map={names.DIM_DEPLOYABLE: deployable.name, names.DIM_ASSEMBLY: assembly.name},
-                label=assembly.name,
-                statistic="Minimum",
-                period=Duration.minutes(1),
-            )
-            for assembly in deployable.assemblies
-        ]
         sweeps = cloudwatch.Metric(
             namespace=names.METRIC_NAMESPACE,
             metric_name=names.METRIC_SWEEPS,
-            dimensions_map={names.DIM_DEPLOYABLE: deployable.name},
+            dimensions_map=dict(reach.sweeps),
             label="sweeps a minute",
             statistic="Sum",
-            period=Duration.minutes(1),
+            period=MINUTE,
         )
         axis = cloudwatch.YAxisProps(min=0, show_units=False)
         return cloudwatch.GraphWidget(
             title="Verdicts: 1 serves, 0 fails or is silent",
-            left=healthy,
+            left=_healthy(reach),
             right=[sweeps],
             left_y_axis=axis,
             right_y_axis=axis,
@@ -96,8 +86,7 @@ class Dashboard(Construct):
         )
 
     def _failures(self, functions: Functions) -> cloudwatch.GraphWidget:
-        minute = Duration.minutes(1)
-        failed = [function.metric_errors(period=minute, label=module) for module, function in functions.by_module.items()]
+        failed = [function.metric_errors(period=MINUTE, label=module) for module, function in functions.by_module.items()]
         return cloudwatch.GraphWidget(title="Our own functions: errors a minute", left=failed, stacked=True, width=WIDTH // 2)
 
     def _told(
@@ -110,3 +99,24 @@ class Dashboard(Construct):
     ) -> cloudwatch.LogQueryWidget:
         groups = [function.log_group.log_group_name for function in functions]
         return cloudwatch.LogQueryWidget(title=title, log_group_names=groups, query_lines=list(lines), view=view, width=width, height=6)
+
+
+def _healthy(reach: Reach) -> list[cloudwatch.IMetric]:
+    """Of the assemblies that are known here; on a shared foundation of whatever says so in this account and region, by a search:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html
+    """
+    if reach.deployable is None:
+        dimensions = f"{names.METRIC_NAMESPACE},{names.DIM_ASSEMBLY},{names.DIM_DEPLOYABLE}"
+        search = f"SEARCH('{{{dimensions}}} MetricName=\"{names.METRIC_HEALTHY}\"', 'Minimum')"
+        return [cloudwatch.MathExpression(expression=search, label="", period=MINUTE, using_metrics={})]
+    return [
+        cloudwatch.Metric(
+            namespace=names.METRIC_NAMESPACE,
+            metric_name=names.METRIC_HEALTHY,
+            dimensions_map={names.DIM_DEPLOYABLE: deployable, names.DIM_ASSEMBLY: assembly},
+            label=assembly,
+            statistic="Minimum",
+            period=MINUTE,
+        )
+        for deployable, assembly in reach.named
+    ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from aws_cdk import Aws, CfnDeletionPolicy, RemovalPolicy, Tags
+from aws_cdk import CfnDeletionPolicy, RemovalPolicy, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -18,6 +19,7 @@ from core.model import Deployable, Egress
 from stacks import permissions as may
 from stacks.database_user import DatabaseUser
 from stacks.network import NodeNetwork
+from stacks.secrets_way import HTTPS, secrets_way
 
 # Who signs its certificate; the agent's bundle holds the roots of every region.
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.SSL.html
@@ -41,7 +43,17 @@ class SharedDatabase(Construct):
     database for an empty one. Its password is made and kept by RDS and stands nowhere here.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, deployable: Deployable, database: Database, network: NodeNetwork) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        deployable: Deployable,
+        database: Database,
+        network: NodeNetwork,
+        shared_way: Callable[[], str] | None = None,
+    ) -> None:
+        """shared_way: on a shared foundation, asks for the security group of its way to Secrets Manager."""
         super().__init__(scope, id_)
         self._database, self._deployable, self._network = database, deployable.name, network
         self._user: DatabaseUser | None = None
@@ -53,7 +65,13 @@ class SharedDatabase(Construct):
         written = [self._log(kind) for kind in LOGS[database.engine]]
         self._instance = self._make(deployable.name, network)
         self._instance.node.add_dependency(*written)
-        self._endpoint = self._secrets_endpoint(deployable, network)
+        self._endpoint: ec2.CfnVPCEndpoint | None = None
+        self._shared_way: str | None = None
+        if database.auth is Auth.SECRET and deployable.network.egress is Egress.NONE:
+            if shared_way is not None:
+                self._shared_way = shared_way()
+            else:
+                self._endpoint = self._secrets_endpoint(deployable, network)
         self.port = database.engine.port
 
     def _make(self, deployable: str, network: NodeNetwork) -> rds.CfnDBInstance:
@@ -107,37 +125,11 @@ class SharedDatabase(Construct):
             self, f"Log-{kind}", log_group_name=name, retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
         )
 
-    def _secrets_endpoint(self, deployable: Deployable, network: NodeNetwork) -> ec2.CfnVPCEndpoint | None:
-        """The way to the secret for nodes that have none out of the network, in every zone: a node may have to start in either.
-
-        https://docs.aws.amazon.com/secretsmanager/latest/userguide/vpc-endpoint-overview.html; only this secret can be read by it.
-        """
-        if self._database.auth is not Auth.SECRET or deployable.network.egress is not Egress.NONE:
-            return None
-        security = ec2.SecurityGroup(
-            self, "SecretsAccess", vpc=network.vpc, description=f"The way to the secret of {deployable.name}", allow_all_outbound=False
-        )
-        security.add_ingress_rule(ec2.Peer.ipv4(network.cidr), ec2.Port.tcp(443), "nodes that read it")
-        return ec2.CfnVPCEndpoint(
-            self,
-            "Secrets",
-            vpc_id=network.vpc.vpc_id,
-            service_name=f"com.amazonaws.{Aws.REGION}.secretsmanager",
-            vpc_endpoint_type="Interface",
-            subnet_ids=[subnet.subnet_id for subnet in network.subnets],
-            security_group_ids=[security.security_group_id],
-            private_dns_enabled=True,
-            policy_document=iam.PolicyDocument(
-                statements=[
-                    iam.PolicyStatement(
-                        principals=[iam.AnyPrincipal()],
-                        actions=["secretsmanager:GetSecretValue"],
-                        resources=[self._secret_arn],
-                        conditions={"StringEquals": {"aws:PrincipalAccount": Aws.ACCOUNT_ID}},
-                    )
-                ]
-            ),
-        )
+    def _secrets_endpoint(self, deployable: Deployable, network: NodeNetwork) -> ec2.CfnVPCEndpoint:
+        """Only this secret can be read by it."""
+        security, endpoint = secrets_way(self, whose=deployable.name, network=network, secrets=[self._secret_arn])
+        security.add_ingress_rule(ec2.Peer.ipv4(network.cidr), ec2.Port.tcp(HTTPS), "nodes that read it")
+        return endpoint
 
     @property
     def _secret_arn(self) -> str:
@@ -187,6 +179,23 @@ class SharedDatabase(Construct):
             archive=archive,
         )
 
+    def _into_shared_way(self, scope: Construct, assembly: str, nodes: ec2.SecurityGroup) -> list[IDependable]:
+        """A foundation's endpoint lets in those alone who have a database."""
+        if self._shared_way is None:
+            return []
+        return [
+            ec2.CfnSecurityGroupIngress(
+                scope,
+                "IntoSecrets",
+                group_id=self._shared_way,
+                source_security_group_id=nodes.security_group_id,
+                description=f"nodes of {self._deployable}/{assembly}",
+                ip_protocol="tcp",
+                from_port=HTTPS,
+                to_port=HTTPS,
+            )
+        ]
+
     def open_way(self, scope: Construct, assembly: str, nodes: ec2.SecurityGroup) -> list[IDependable]:
         """Let an assembly's nodes in; gives what must stand before there are any.
 
@@ -195,6 +204,7 @@ class SharedDatabase(Construct):
         return [
             *([self._endpoint] if self._endpoint is not None else []),
             *([self._user] if self._user is not None else []),
+            *self._into_shared_way(scope, assembly, nodes),
             ec2.CfnSecurityGroupEgress(
                 scope,
                 "ToDatabase",

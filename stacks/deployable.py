@@ -65,11 +65,7 @@ class DeployableStack(Stack):
         else:
             foundation = JoinedFoundation(self, "Foundation", deployable.foundation)
             network = NodeNetwork(self, "Network", deployable.network, within=foundation.network(deployable.network))
-        database = (
-            SharedDatabase(self, "SharedDatabase", deployable=deployable, database=deployable.database, network=network)
-            if deployable.database is not None
-            else None
-        )
+        database = self._database(deployable, network, foundation)
         if database is not None:
             database.make_user(users_bundle(staging / "users.zip", driver=database.needs_driver).path)
         fronts = {
@@ -92,7 +88,7 @@ class DeployableStack(Stack):
             archive = lambdas_bundle(staging / "lambdas.zip", fleet_file(deployable)).path
             ground = self._own(deployable, network, foundation, fronts, database=database, volumes=volumes, archive=archive)
         else:
-            ground = self._join(deployable, network, foundation, fronts)
+            ground = self._join(deployable, network, foundation, fronts, database=database, volumes=volumes)
         stage = Stage(agent_bundle(staging / "agent.zip"), staging, artifacts)
         nodes = {
             assembly.name: NodeAssembly(
@@ -130,6 +126,18 @@ class DeployableStack(Stack):
         self._say("Bucket", foundation.bucket.bucket_name, "Evidence")
         self._say("Topic", foundation.topic.topic_arn, "Where people are paged")
 
+    def _database(self, deployable: Deployable, network: NodeNetwork, foundation: Foundation | JoinedFoundation) -> SharedDatabase | None:
+        if deployable.database is None:
+            return None
+        return SharedDatabase(
+            self,
+            "SharedDatabase",
+            deployable=deployable,
+            database=deployable.database,
+            network=network,
+            shared_way=foundation.secrets_way if isinstance(foundation, JoinedFoundation) else None,
+        )
+
     def _own(
         self,
         deployable: Deployable,
@@ -157,16 +165,32 @@ class DeployableStack(Stack):
         wakes = Wakes(self, "Wakes", reach=reach, foundation=foundation, functions=functions)
         alarms = Alarms(self, "Alarms", reach=reach, foundation=foundation, functions=functions)
         if database is not None:
-            wakes.record(database.identifier, functions.record_event())
+            wakes.record([database.identifier], functions.record_event())
         if deployable.dashboard:
-            Dashboard(self, "Dashboard", deployable=deployable, functions=functions, alarms=alarms.all)
+            Dashboard(self, "Dashboard", reach=reach, functions=functions, alarms=alarms.all)
         return Ground(functions.prober_group, (network, foundation, functions, wakes, alarms))
 
     def _join(
-        self, deployable: Deployable, network: NodeNetwork, foundation: JoinedFoundation, fronts: Mapping[str, Front | None]
+        self,
+        deployable: Deployable,
+        network: NodeNetwork,
+        foundation: JoinedFoundation,
+        fronts: Mapping[str, Front | None],
+        *,
+        database: SharedDatabase | None,
+        volumes: Mapping[str, VolumeState],
     ) -> Ground:
         """Nothing of a foundation is made: the deployable registers at the one that it shares."""
-        entry = Registration(self, "Registration", deployable=deployable, joined=foundation, cidr=network.cidr, fronts=fronts)
+        entry = Registration(
+            self,
+            "Registration",
+            deployable=deployable,
+            joined=foundation,
+            cidr=network.cidr,
+            fronts=fronts,
+            volumes=volumes,
+            database=database.identifier if database is not None else None,
+        )
         pairs = [(deployable.name, assembly.name) for assembly in deployable.assemblies]
         alarms = HealthyAlarms(self, "Alarms", pairs=pairs, recover=foundation.recover)
         # By this tag the functions there know what they may act on; a group hands it to its instances.

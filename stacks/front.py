@@ -6,6 +6,8 @@ of it, and which permissions it takes to see and to move it. A further kind is a
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Protocol
 
 from aws_cdk import Aws, RemovalPolicy, Tags
@@ -16,9 +18,10 @@ from constructs import Construct
 
 from core import names
 from core.model import Assembly, Deployable, FrontKind, Record
+from core.watching.fleet import ARN_BYTES, UNKNOWN_BYTES
 from stacks import permissions as may
 from stacks.balancer import BalancerFront
-from stacks.foundation import Foundation, Standing
+from stacks.foundation import Standing
 from stacks.front_interface import InterfaceFront
 from stacks.network import NodeNetwork
 
@@ -141,8 +144,16 @@ def front_for(
         case FrontKind.NETWORK_INTERFACE:
             return InterfaceFront(scope, id_, deployable=deployable.name, assembly=assembly, network=network)
         case FrontKind.ALB | FrontKind.NLB:
-            assert isinstance(foundation, Foundation), "spec refuses a load balancer on a shared foundation"
             return BalancerFront(scope, id_, deployable=deployable.name, assembly=assembly, network=network, foundation=foundation)
+
+
+def unknown_bytes(fronts: Mapping[str, Front | None]) -> int:
+    """How much longer their settings will be than what stands here for the ids and addresses that only CloudFormation knows."""
+    longer = 0
+    for front in fronts.values():
+        each = ARN_BYTES if isinstance(front, BalancerFront) else UNKNOWN_BYTES
+        longer += each * json.dumps(front_settings(front)).count("${Token[")
+    return longer
 
 
 def front_settings(front: Front | None) -> dict[str, object]:

@@ -19,7 +19,7 @@ from core.watching.fleet import check_environment
 from stacks import permissions as may
 from stacks.balancer import BalancerFront
 from stacks.foundation import Foundation
-from stacks.front import Front, front_settings
+from stacks.front import Front, front_settings, unknown_bytes
 from stacks.handlers import (
     ADMIT_NODE,
     MOVE_FRONT,
@@ -190,7 +190,7 @@ class Functions(Construct):
         )
 
     def record_event(self) -> lambda_.Function:
-        """For deployables with a database.
+        """For deployables with a database, and for a shared foundation, on which there may come to be one.
 
         What it fails at for good ends in the dead letters, which an alarm watches; it has no part in the alarm on all functions' errors,
         whose price is one metric for each.
@@ -198,7 +198,7 @@ class Functions(Construct):
         made = self._function(
             RECORD_EVENT,
             [may.write_items(self._table_arn, self._reach.histories())],
-            environment={names.ENV_DATABASES: json.dumps(self._databases)},
+            environment={} if self._registered else {names.ENV_DATABASES: json.dumps(self._databases)},
         )
         del self.by_module[RECORD_EVENT.module]
         return made
@@ -276,7 +276,7 @@ def told_of(scope: Construct, deployable: Deployable, fronts: Mapping[str, Front
     """What the functions of a deployable's own foundation are told of it, in their environment. Raises ValueError when it is too much."""
     settings = {name: front_settings(front) for name, front in fronts.items()}
     draft = json.dumps(settings, separators=(",", ":"))
-    check_environment(deployable, draft, unknown=draft.count("${Token["))
+    check_environment(deployable, draft, unknown_bytes=unknown_bytes(fronts))
     return {names.ENV_NETWORK: deployable.network.cidr, names.ENV_FRONTS: Stack.of(scope).to_json_string(settings)}
 
 

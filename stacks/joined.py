@@ -6,6 +6,7 @@ what is to be watched. Neither holds the other as an export would. docs/decision
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -21,15 +22,18 @@ from constructs import Construct, IDependable
 
 from core import names
 from core.model import Deployable, Network
-from core.watching.fleet import fleet_to_json
-from core.watching.register import FLEET, FRONTS
+from core.watching.fleet import check_parameter, fleet_to_json
+from core.watching.register import DATABASE, FLEET, FRONTS, VOLUMES
 from stacks import permissions as may
-from stacks.front import Front, front_settings
+from stacks.balancer import BalancerFront
+from stacks.front import Front, front_settings, unknown_bytes
 from stacks.network import Within, zones_of
+from stacks.volume import VolumeState
 
 # The last parts of the parameters' names.
 TABLE, BUCKET, TOPIC, VPC, CIDR, PROBER, RECOVER = "table", "bucket", "topic", "vpc", "cidr", "prober-group", "recover-assembly"
-ROLES = {"admit_node": "admit-role", "move_front": "front-role", "tick": "tick-role"}
+SECRETS = "database-secrets"  # the security group of the way to Secrets Manager, where the foundation's file asks for one
+ROLES = {"admit_node": "admit-role", "move_front": "front-role", "recover_assembly": "recover-role", "tick": "tick-role"}
 
 
 def subnet(index: int) -> str:
@@ -57,6 +61,10 @@ class JoinedFoundation(Construct):
         """Of one of the functions, once for each."""
         return iam.Role.from_role_name(self, name_of(module), self.find(ROLES[module]))
 
+    def secrets_way(self) -> str:
+        """The security group of its way to Secrets Manager. Without one CloudFormation refuses the deploy, by the parameter's name."""
+        return self.find(SECRETS)
+
     def network(self, network: Network) -> Within:
         """As many of its zones as the deployable asks for."""
         return Within(
@@ -71,20 +79,40 @@ class Registration(Construct):
     """The deployable's entry in the register, and the leave that only its own stack can name."""
 
     def __init__(
-        self, scope: Construct, id_: str, *, deployable: Deployable, joined: JoinedFoundation, cidr: str, fronts: Mapping[str, Front | None]
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        deployable: Deployable,
+        joined: JoinedFoundation,
+        cidr: str,
+        fronts: Mapping[str, Front | None],
+        volumes: Mapping[str, VolumeState],
+        database: str | None = None,
     ) -> None:
+        """database: the instance's name."""
         super().__init__(scope, id_)
         self._deployable, self._joined = deployable, joined
         assert deployable.foundation is not None, "only a deployable that shares a foundation registers"
         path = f"{names.register_path(deployable.foundation)}/{deployable.name}"
         placed = replace(deployable, network=replace(deployable.network, cidr=cidr))
-        told = Stack.of(self).to_json_string({name: front_settings(front) for name, front in fronts.items()})
-        for name, text in ((FLEET, fleet_to_json(placed)), (FRONTS, told)):
+        settings = {name: front_settings(front) for name, front in fronts.items()}
+        check_parameter(deployable.name, json.dumps(settings, separators=(",", ":")), unknown_bytes=unknown_bytes(fronts))
+        told = {FLEET: fleet_to_json(placed), FRONTS: Stack.of(self).to_json_string(settings)}
+        if volumes:
+            told[VOLUMES] = Stack.of(self).to_json_string({name: volume.volume_id for name, volume in volumes.items()})
+        if database is not None:
+            told[DATABASE] = database
+        for name, text in told.items():
             ssm.CfnParameter(self, name.capitalize(), type="String", name=f"{path}/{name}", value=text)
-        held = [front for front in fronts.values() if front is not None]
-        to_see = [statement for front in held for statement in front.to_see()]
+        moved: list[Front | VolumeState] = [front for front in fronts.values() if front is not None]
+        moved += volumes.values()
+        to_see = [statement for each in moved for statement in each.to_see()]
+        fencing = [statement for front in fronts.values() if isinstance(front, BalancerFront) for statement in front.to_fence()]
+        at_database = [may.on_databases([database], "DescribeDBInstances", "RebootDBInstance")] if database is not None else []
         self._allow("admit_node", [may.signal_our_stack()])
-        self._allow("move_front", [*to_see, *(statement for front in held for statement in front.to_move())])
+        self._allow("move_front", [*to_see, *(statement for each in moved for statement in each.to_move())])
+        self._allow("recover_assembly", [*fencing, *at_database])
         self._allow("tick", to_see)
 
     def _allow(self, module: str, statements: Sequence[iam.PolicyStatement]) -> None:

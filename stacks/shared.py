@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import Aws, CfnOutput, Stack
 from aws_cdk import aws_ssm as ssm
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from core import names
 from core.model import SharedFoundation
-from stacks import joined
+from stacks import access_logs, joined
 from stacks.alarms import Alarms
 from stacks.bundle import lambdas_bundle
+from stacks.dashboard import Dashboard
 from stacks.foundation import Foundation
 from stacks.functions import Functions, role_of
 from stacks.network import NodeNetwork
 from stacks.reach import reach_of_all
+from stacks.secrets_way import secrets_way
 from stacks.wakes import Wakes
+
+# RDS names what it manages so: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html
+SECRETS_OF_DATABASES = f"arn:{Aws.PARTITION}:secretsmanager:{Aws.REGION}:{Aws.ACCOUNT_ID}:secret:rds!db-*"
 
 
 class FoundationStack(Stack):
@@ -47,7 +52,10 @@ class FoundationStack(Stack):
             archive=lambdas_bundle(staging / "lambdas.zip").path,
         )
         wakes = Wakes(self, "Wakes", reach=reach, foundation=parts, functions=functions)
+        wakes.record([{"prefix": f"{names.PRODUCT}-"}], functions.record_event())
         alarms = Alarms(self, "Alarms", reach=reach, foundation=parts, functions=functions)
+        if foundation.dashboard:
+            Dashboard(self, "Dashboard", reach=reach, functions=functions, alarms=alarms.all)
         told = {
             joined.TABLE: parts.table.table_name,
             joined.BUCKET: parts.bucket.bucket_name,
@@ -60,11 +68,19 @@ class FoundationStack(Stack):
         }
         for index, subnet in enumerate(network.subnets):
             told[joined.subnet(index)] = subnet.subnet_id
+        access_logs.let_logs_in(parts.bucket, access_logs.ANY)
+        last: list[IDependable] = [functions, wakes, alarms, parts]
+        if foundation.database_secrets:
+            security, endpoint = secrets_way(
+                Construct(self, "DatabaseSecrets"), whose=foundation.name, network=network, secrets=[SECRETS_OF_DATABASES]
+            )
+            told[joined.SECRETS] = security.security_group_id
+            last.append(endpoint)
         for what, value in told.items():
             parameter = ssm.CfnParameter(
                 self, f"Told-{what}", type="String", name=names.foundation_parameter(foundation.name, what), value=value
             )
             # Last of all: who finds it finds a foundation that works.
-            parameter.node.add_dependency(functions, wakes, alarms)
+            parameter.node.add_dependency(*last)
         for name, value in (("Table", joined.TABLE), ("Bucket", joined.BUCKET), ("Topic", joined.TOPIC)):
             CfnOutput(self, name, value=told[value])

@@ -77,15 +77,15 @@ class Wakes(Construct):
             ),
         ).node.add_dependency(role_of(functions.recover_assembly))
 
-    def record(self, database: str, function: lambda_.Function) -> None:
-        """What RDS says of a database instance; not its daily backups.
+    def record(self, databases: list[object], function: lambda_.Function) -> None:
+        """What RDS says of database instances, named as a pattern of EventBridge does; not their daily backups.
 
         https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-cloud-watch-events.html
         """
         pattern = events.EventPattern(
             source=["aws.rds"],
             detail_type=["RDS DB Instance Event"],
-            detail={"SourceIdentifier": [database], "EventCategories": list(TOLD_OF_DATABASES)},
+            detail={"SourceIdentifier": databases, "EventCategories": list(TOLD_OF_DATABASES)},
         )
         self._rule("DatabaseEvent", "What happens to the database", function, pattern)
 

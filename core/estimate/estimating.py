@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.estimate.database import of_database
+from core.estimate.database import of_database, shared_way
 from core.estimate.detection import detection
 from core.estimate.egress import egress
 from core.estimate.lines import Estimate, Paid, Rates
@@ -26,6 +26,7 @@ def estimate(deployable: Deployable, rates: Rates) -> Estimate:
 
 def estimate_foundation(foundation: SharedFoundation, rates: Rates) -> Estimate:
     """What a shared foundation costs with nobody on it; each deployable adds its own."""
-    nobody = Deployable(name=foundation.name, assemblies=(), network=foundation.network, notify=foundation.notify)
-    lines = (*detection(nobody, rates), *ours(nobody, rates))
+    given = foundation
+    nobody = Deployable(name=given.name, assemblies=(), network=given.network, notify=given.notify, dashboard=given.dashboard)
+    lines = (*detection(nobody, rates), *ours(nobody, rates), *shared_way(foundation, rates))
     return Estimate(tuple(line for line in lines if line.paid is Paid.FOUNDATION), 0)

@@ -34,6 +34,15 @@ class Entry:
     message: str
 
 
+def database_named(event: Mapping[str, Any]) -> str:
+    """The instance that an event of RDS is about. Raises BadEvent."""
+    detail = event.get("detail")
+    instance = detail.get("SourceIdentifier") if isinstance(detail, Mapping) else None
+    if event.get("source") != "aws.rds" or not isinstance(instance, str):
+        raise BadEvent(f"not an event of an instance of RDS: source {event.get('source')!r}")
+    return instance
+
+
 def database_entry(event: Mapping[str, Any], owners: Mapping[str, str]) -> Entry:
     """Of an `RDS DB Instance Event`. owners: the deployable of each database, by the instance's name. Raises BadEvent."""
     detail = event.get("detail")

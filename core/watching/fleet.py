@@ -20,6 +20,7 @@ PARAMETER_BYTES_MAX = 4096  # a standard one's, which is free
 ENVIRONMENT_BYTES_MAX = 4096  # of all variables together: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 OTHER_BYTES = 1000  # the longest of the other variables together: tick's, with the names of a table, a bucket, a queue and five functions
 UNKNOWN_BYTES = 12  # an id or an address that only CloudFormation knows is so much longer than what stands for it
+ARN_BYTES = 100  # and so much an ARN of a target group, or the name of a load balancer
 
 
 class BadFleet(ValueError):
@@ -102,9 +103,20 @@ def _told(deployable: Deployable) -> dict[str, Any]:
     }
 
 
-def check_environment(deployable: Deployable, fronts: str, *, unknown: int) -> None:
-    """Refuse before a deploy what Lambda would refuse in it. unknown: values in `fronts` that are not known yet. Raises ValueError."""
-    took = len(fronts.encode()) + unknown * UNKNOWN_BYTES + OTHER_BYTES
+def check_parameter(deployable: str, fronts: str, *, unknown_bytes: int) -> None:
+    """Refuse before a deploy fronts that a parameter does not hold. unknown_bytes: as of check_environment. Raises ValueError."""
+    took = len(fronts.encode()) + unknown_bytes
+    if took > PARAMETER_BYTES_MAX:
+        raise ValueError(
+            f"{deployable}: what is told of its fronts takes about {took} bytes of a parameter, and AWS gives {PARAMETER_BYTES_MAX}: "
+            "use fewer assemblies in one deployable"
+        )
+
+
+def check_environment(deployable: Deployable, fronts: str, *, unknown_bytes: int) -> None:
+    """Refuse before a deploy what Lambda would refuse in it. unknown_bytes: by how much values in `fronts` that are not known yet
+    will be longer. Raises ValueError."""
+    took = len(fronts.encode()) + unknown_bytes + OTHER_BYTES
     if took > ENVIRONMENT_BYTES_MAX:
         raise ValueError(
             f"{deployable.name}: what the functions must know of the fronts of {len(deployable.assemblies)} assemblies takes about "

@@ -1,28 +1,34 @@
 """Who stands on a shared foundation: what each deployable registers of itself, and the fleet that all of them make together.
 
 A deployable registers two texts, as parameters below core.names.register_path: its part of the fleet (core.watching.fleet's JSON) and its
-fronts. The prober lives where parameters cannot be read, so that the fleet is sent on to it with whatever it is asked.
+fronts; and where it has some, its volumes, as an object by assembly, and its database instance's name. The prober lives where parameters
+cannot be read, so that the fleet is sent on to it with whatever it is asked.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from core.watching.fleet import VERSION, BadFleet, Fleet, parse_fleet
 
-FLEET, FRONTS = "fleet", "fronts"  # the last part of a parameter's name
+FLEET, FRONTS, VOLUMES, DATABASE = "fleet", "fronts", "volumes", "database"  # the last part of a parameter's name
 
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """fleet: all that is watched. parts: each deployable's own text of it. fronts: each deployable's, by assembly."""
+    """fleet: all that is watched. parts: each deployable's own text of it. fronts, volumes: each deployable's, by assembly.
+
+    databases: the deployable of each instance, by its name.
+    """
 
     fleet: Fleet
     parts: Mapping[str, Mapping[str, Any]]
     fronts: Mapping[str, Mapping[str, Any]]
+    volumes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    databases: Mapping[str, str] = field(default_factory=dict)
 
     def told(self, deployable: str | None = None) -> dict[str, Any]:
         """The fleet, or one deployable's part of it, as `heard` reads it. Raises KeyError when it is not registered."""
@@ -33,6 +39,8 @@ def read_register(texts: Mapping[str, str]) -> tuple[Register, tuple[str, ...]]:
     """texts: by the parameter's name. Gives beside it what could not be read: one bad entry does not hide the others."""
     parts: dict[str, Mapping[str, Any]] = {}
     fronts: dict[str, Mapping[str, Any]] = {}
+    volumes: dict[str, Mapping[str, Any]] = {}
+    databases: dict[str, str] = {}
     bad = []
     for name, text in sorted(texts.items()):
         deployable, _, kind = name.rpartition("/")
@@ -42,12 +50,16 @@ def read_register(texts: Mapping[str, str]) -> tuple[Register, tuple[str, ...]]:
                 parts[deployable] = _part(deployable, text)
             elif kind == FRONTS:
                 fronts[deployable] = _object(text)
+            elif kind == VOLUMES:
+                volumes[deployable] = _object(text)
+            elif kind == DATABASE:
+                databases[text] = deployable
             else:
-                raise BadFleet(f"its name ends neither in {FLEET} nor in {FRONTS}")
+                raise BadFleet(f"its name ends in none of {FLEET}, {FRONTS}, {VOLUMES}, {DATABASE}")
         except ValueError as error:
             bad.append(f"{name}: {error}")
     whole = {deployable: part for deployable, part in parts.items() if deployable in fronts}
-    return Register(heard(_merged(whole.values())), whole, fronts), tuple(bad)
+    return Register(heard(_merged(whole.values())), whole, fronts, volumes, databases), tuple(bad)
 
 
 def heard(said: Mapping[str, Any]) -> Fleet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.recovery.rung import DatabaseState
-from lambdas.adapters import environment
+from lambdas.adapters import register
 from lambdas.adapters.clients import WorldFailed, calling, client
 
 # The instance has no standby at the moment, or is at something already: it is not ours to hurry.
@@ -13,18 +13,18 @@ _NOT_NOW = frozenset({"InvalidDBInstanceState", "InvalidParameterCombination"})
 
 def of(deployable: str) -> DatabaseState | None:
     """None when it has none, or RDS knows none of that name. Raises WorldFailed."""
-    names = [instance for instance, owner in environment.databases().items() if owner == deployable]
-    if not names:
+    name = register.database_of(deployable)
+    if name is None:
         return None
     try:
-        with calling(f"describe the database {names[0]}"):
-            answer = client("rds").describe_db_instances(DBInstanceIdentifier=names[0])
+        with calling(f"describe the database {name}"):
+            answer = client("rds").describe_db_instances(DBInstanceIdentifier=name)
     except WorldFailed as error:
         if error.code in ("DBInstanceNotFound", "DBInstanceNotFoundFault"):
             return None
         raise
     found = answer["DBInstances"][0]
-    return DatabaseState(identifier=names[0], status=str(found["DBInstanceStatus"]), multi_az=found.get("MultiAZ") is True)
+    return DatabaseState(identifier=name, status=str(found["DBInstanceStatus"]), multi_az=found.get("MultiAZ") is True)
 
 
 def fail_over(identifier: str) -> str:

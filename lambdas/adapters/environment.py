@@ -124,9 +124,9 @@ def _ports(entry: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(int(port) for port in entry["ports"])
 
 
-def volume_of(assembly: str) -> str | None:
-    """The volume that its state is kept on; None when it is on none. Raises BadEnvironment."""
-    volume = _volumes().get(assembly)
+def volume_of(assembly: str, volumes: Mapping[str, Any] | None = None) -> str | None:
+    """The volume that its state is kept on, by `volumes` or else the environment; None when it is on none. Raises BadEnvironment."""
+    volume = (_volumes() if volumes is None else volumes).get(assembly)
     if volume is not None and not isinstance(volume, str):
         raise BadEnvironment(f"{names.ENV_VOLUMES}: {assembly} is {volume!r}, expected the id of a volume")
     return volume

@@ -50,6 +50,26 @@ def front_of(deployable: str, assembly: str) -> FrontAddress | FrontName | Front
     return environment.front_of(assembly, _register().fronts.get(deployable, {}))
 
 
+def volume_of(deployable: str, assembly: str) -> str | None:
+    """The volume that its state is kept on; None when it is on none. Raises BadEnvironment, and what `fleet` raises."""
+    if _foundation() is None:
+        return environment.volume_of(assembly)
+    return environment.volume_of(assembly, _register().volumes.get(deployable, {}))
+
+
+def database_of(deployable: str) -> str | None:
+    """The name of its database instance; None when it has none. Raises as volume_of does."""
+    owners = environment.databases() if _foundation() is None else _register().databases
+    return next((instance for instance, owner in owners.items() if owner == deployable), None)
+
+
+def whose_database(instance: str) -> str | None:
+    """The deployable; None when it is nobody's here, nor has been registered since a moment ago. Raises as volume_of does."""
+    if _foundation() is None:
+        return environment.databases().get(instance)
+    return _register().databases.get(instance) or _register(again=True).databases.get(instance)
+
+
 def sweeps_of() -> tuple[str, tuple[str, ...]]:
     """The dimension of the metric of sweeps, and its values: one for all on a shared foundation."""
     foundation = _foundation()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdas.adapters import clock, environment, instances
+from lambdas.adapters import clock, instances, register
 from lambdas.adapters.clients import WorldFailed, calling, client
 from lambdas.adapters.instances import NotYet
 
@@ -84,7 +84,7 @@ class Volume:
             raise NotYet(f"attach {self}", error.code, str(error)) from error
 
 
-def volume_of(assembly: str) -> Volume | None:
-    """None when its state is kept on none. Raises BadEnvironment."""
-    volume = environment.volume_of(assembly)
+def volume_of(deployable: str, assembly: str) -> Volume | None:
+    """None when its state is kept on none. Raises BadEnvironment, WorldFailed."""
+    volume = register.volume_of(deployable, assembly)
     return Volume(volume) if volume is not None else None

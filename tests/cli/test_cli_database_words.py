@@ -41,3 +41,11 @@ def test_whom_tokens_are_for_and_who_makes_that_user_is_said() -> None:
 
 def test_a_file_without_one_says_nothing_of_it() -> None:
     assert "database" not in said(replace(LEDGER, database=None, assemblies=tuple(replace(a, database=None) for a in LEDGER.assemblies)))
+
+
+def test_who_shares_a_foundation_is_told_what_its_file_must_say() -> None:
+    assert LEDGER.database is not None
+    shared = replace(LEDGER, foundation="shared")
+
+    assert "the file of shared must say `database_secrets: true`" in said(shared)
+    assert "database_secrets" not in said(replace(shared, database=replace(LEDGER.database, auth=Auth.IAM)))

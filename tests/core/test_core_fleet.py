@@ -10,7 +10,16 @@ import pytest
 from core.application import Run
 from core.model import Application, Assembly, Deployable, Front, FrontKind, OnDisagreement, Tolerance
 from core.policy import Policy
-from core.watching.fleet import BadFleet, check_environment, fleet_file, fleet_to_json, parse_fleet
+from core.watching.fleet import (
+    ARN_BYTES,
+    UNKNOWN_BYTES,
+    BadFleet,
+    check_environment,
+    check_parameter,
+    fleet_file,
+    fleet_to_json,
+    parse_fleet,
+)
 from core.watching.register import heard
 
 
@@ -107,14 +116,14 @@ def test_what_fits_the_functions_environment_passes() -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html: 4 KB for all variables together."""
     deployable, fronts = _many(20)
 
-    check_environment(deployable, fronts, unknown=40)
+    check_environment(deployable, fronts, unknown_bytes=40 * UNKNOWN_BYTES)
 
 
 def test_what_lambda_would_refuse_is_refused_before_a_deploy() -> None:
     deployable, fronts = _many(30)
 
     with pytest.raises(ValueError, match=r"many: what .* the fronts of 30 assemblies .* AWS gives 4096: write foundation: NAME"):
-        check_environment(deployable, fronts, unknown=60)
+        check_environment(deployable, fronts, unknown_bytes=60 * UNKNOWN_BYTES)
 
 
 def test_a_file_in_the_archive_says_the_same_once_the_networks_range_is_known() -> None:
@@ -151,3 +160,12 @@ def test_numbers_of_recovery_that_cannot_be_used_are_named(told: object, complai
 
     with pytest.raises(BadFleet, match=complaint):
         parse_fleet(json.dumps({**body, "r": {"demo": told}}))
+
+
+def test_fronts_that_a_parameter_does_not_hold_are_refused_before_a_deploy() -> None:
+    """https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html: 4 KB of a standard one."""
+    fronts = json.dumps({f"node-{number}": {"kind": "alb", "address": "?", "groups": ["?"], "ports": [80]} for number in range(20)})
+
+    check_parameter("many", fronts, unknown_bytes=20 * UNKNOWN_BYTES)
+    with pytest.raises(ValueError, match=r"many: what is told of its fronts takes about \d+ bytes of a parameter, and AWS gives 4096"):
+        check_parameter("many", fronts, unknown_bytes=40 * ARN_BYTES)

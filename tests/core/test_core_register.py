@@ -59,7 +59,7 @@ def test_who_has_registered_by_half_is_not_looked_after_yet() -> None:
         (f"{PATH}/one/fleet", "{", "fleet is not JSON"),
         (f"{PATH}/one/fleet", texts("two")[f"{PATH}/two/fleet"], "speaks of two, not of one alone"),
         (f"{PATH}/one/fronts", "[]", "expected an object"),
-        (f"{PATH}/one/other", "{}", "ends neither in fleet nor in fronts"),
+        (f"{PATH}/one/other", "{}", "ends in none of fleet, fronts, volumes, database"),
     ],
 )
 def test_one_bad_entry_is_told_of_and_does_not_hide_the_others(name: str, text: str, said: str) -> None:

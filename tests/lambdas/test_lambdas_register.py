@@ -15,7 +15,7 @@ from core.model import Assembly, Deployable, Network, Verdict
 from core.records import Phase, Report
 from core.watching.fleet import fleet_to_json
 from core.watching.shards import told_in_shards
-from lambdas import probe_nodes, tick
+from lambdas import probe_nodes, record_event, tick
 from lambdas.adapters import clients, register, table
 from lambdas.adapters.clients import WorldFailed
 from lambdas.adapters.environment import FrontAddress
@@ -144,3 +144,30 @@ def test_a_sweep_that_names_nobody_has_failed(shared: Any) -> None:
 def test_a_deployables_own_functions_tell_nothing(cloud: Any) -> None:
     assert register.tell() == {}
     assert register.sweeps_of() == (names.DIM_DEPLOYABLE, (D,))
+
+
+def registers(cloud: Any, deployable: str, **texts: str) -> None:
+    """What a deployable with a volume or a database registers besides."""
+    for kind, text in texts.items():
+        cloud.client("ssm").put_parameter(Name=f"{names.register_path('shared')}/{deployable}/{kind}", Value=text, Type="String")
+
+
+def test_a_volume_and_a_database_are_those_of_their_own_deployable(shared: Any) -> None:
+    enters(shared, "other")
+    registers(shared, D, volumes=json.dumps({A: "vol-1"}), database="understudy-demo")
+
+    assert (register.volume_of(D, A), register.volume_of("other", A)) == ("vol-1", None)
+    assert (register.database_of(D), register.database_of("other")) == ("understudy-demo", None)
+
+
+def test_an_event_of_a_database_that_has_just_come_is_written_down_and_one_of_nobodys_is_not(
+    shared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[dict[str, Any]] = []
+    monkeypatch.setattr(table, "put", written.append)
+    event = shared.event("database_failover")
+    assert record_event.handler(event, None) == {"recorded": ""}
+    registers(shared, D, database="understudy-ledger")
+
+    assert record_event.handler(event, None) == {"recorded": "RDS-EVENT-0049"}
+    assert [item[names.PK] for item in written] == [names.history_pk(D)]

@@ -66,6 +66,33 @@ def test_what_a_foundation_settles_for_all_no_deployable_settles_for_itself(tmp_
     assert problems(tmp_path, f"{TENANT}{line}\n") == [(key, "belongs to the foundation shared")]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("state: {keep: none}", "state: {keep: s3, path: /var/lib/app}"),
+        ("state: {keep: none}", "state: {keep: none}\n    front: {kind: alb, ports: [80], target_port: 8080}"),
+        ("state: {keep: none}", "state: {keep: none}\n    front: {kind: nlb, ports: [8080]}"),
+        ("assemblies:", "network: {zones: 1}\nassemblies:"),
+        (
+            "assemblies:",
+            "database: {engine: postgres, version: '16.13', instance: db.t4g.medium, multi_az: true, auth: iam}\nassemblies:",
+        ),
+    ],
+)
+def test_whatever_is_its_own_it_may_have_on_a_shared_foundation_too(tmp_path: Path, old: str, new: str) -> None:
+    text = TENANT.replace(old, new)
+    if "database:" in text:
+        text = text.replace("    image:", "    reaches: [database]\n    image:")
+
+    assert spec.load(written(tmp_path, text)).foundation == "shared"
+
+
+def test_a_foundation_says_what_its_deployables_share_besides(tmp_path: Path) -> None:
+    found = spec.load_foundation(written(tmp_path, "foundation: shared\ndashboard: true\ndatabase_secrets: true\n"))
+
+    assert (found.dashboard, found.database_secrets) == (True, True)
+
+
 def test_how_many_zones_a_deployable_uses_is_its_own_business(tmp_path: Path) -> None:
     assert spec.load(written(tmp_path, f"{TENANT}network: {{zones: 1}}\n")).network.zones == 1
 

@@ -83,7 +83,7 @@ ACKNOWLEDGED = (
         "nodes: state",
         "Pieces of state are named by what is in them. GetObject and PutObject alone, below the assembly's own prefix, in a versioned "
         "bucket: a node cannot read another assembly's, list, or delete for good.",
-        r"Resource::<\.\.\.>/state/[a-z0-9-]+/[a-z0-9-]+/\*",
+        r"Resource::(arn:<\.\.\.>:s3:::)?<\.\.\.>/state/[a-z0-9-]+/[a-z0-9-]+/\*",
     ),
     Acknowledged(
         "IAM5",
