@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +25,7 @@ from lambdas.recording import Recorder
 
 STEPS_MAX = 500  # a call of a minute takes some hundred; more would be a bug that spins
 HAND_OVER_DELAY_S = 2
+CLAIM_S = 20  # a call says so often, or earlier, that it is still at it; one that died holds its incident no longer
 HOLDS_MAX = 5  # steps in one call to hold a group or let it go on: what Auto Scaling tells of itself may be behind what it was told
 TELLING_S = 20  # how long its end is left to the call that wrote it; tick finds out within the minute when that one died
 HAND_OVER_GRACE_S = 30  # how late our own message may come before anybody else takes the incident up
@@ -103,6 +105,7 @@ class _Driver:
     front: Front | None = None
     said: str = ""
     holds: int = HOLDS_MAX
+    watched_over: bool = False
     record: Recorder = field(init=False)
 
     def __post_init__(self) -> None:
@@ -143,6 +146,8 @@ class _Driver:
         incident = view.incident if view.incident is not None and (not view.incident.ended or view.incident.untold_end) else None
         if incident is not None and incident.driver not in ("", self.me, self.wake.driver) and incident.driven_until_ms > view.now_ms:
             log.say(ME, f"joined incident {incident.id}: another call is at it", woken_by=self.wake.who)
+            if self.wake.watches == incident.driver:
+                self._be_watched(incident.driver, incident.driven_until_ms - view.now_ms)
             return False
         decision = recovery.next_step(view, self.watched.policy, woken_by=self.wake.who)
         if isinstance(decision.step, steps.Leave):
@@ -153,6 +158,8 @@ class _Driver:
         elif incident is not None and clock.left_s(self.context) <= 0:
             self._hand_over(incident)
             return False
+        elif incident is not None and not incident.ended and self._until_ms() - incident.driven_until_ms > CLAIM_S * 500:
+            self._save(incident)  # half of its claim is over
         else:
             self._perform(decision, view)
         return True
@@ -255,14 +262,28 @@ class _Driver:
 
     def _save(self, incident: Incident) -> None:
         """The next revision, with this call as its driver. Raises Lost, Unknown, WorldFailed."""
-        until_ms = clock.now_ms() + int((max(0.0, clock.left_s(self.context)) + clock.RESERVE_S) * 1000)
-        driver = self.me
+        driver, until_ms = self.me, self._until_ms()
         if incident.ended:  # who ended it tells people of it, and no other call, or they would hear it from each
             driver, until_ms = (self.me, clock.now_ms() + TELLING_S * 1000) if incident.untold_end else ("", 0)
         saved = replace(incident, revision=incident.revision + 1, driver=driver, driven_until_ms=until_ms)
         table.put_incident(saved)
         if saved.ended:
             table.keep_incident(saved)
+        elif not self.watched_over:
+            self.watched_over = True
+            self._be_watched(self.me, CLAIM_S * 1000)
+
+    def _until_ms(self) -> int:
+        """When a claim made now is over: with this call at the latest."""
+        return clock.now_ms() + int(min(CLAIM_S, max(0.0, clock.left_s(self.context)) + clock.RESERVE_S) * 1000)
+
+    def _be_watched(self, driver: str, for_ms: int) -> None:
+        """A message that comes when the driver's claim is over: it goes on if that one has died, and looks again while it lives."""
+        named = {"deployable": self.watched.deployable, "assembly": self.watched.name, "watches": driver}
+        try:
+            queues.send(environment.text(names.ENV_RECOVER_QUEUE), {"incident": named}, delay_s=math.ceil(for_ms / 1000) + 1)
+        except WorldFailed as error:
+            log.say(ME, f"nobody but tick looks after {driver}: {error}")
 
     def _hand_over(self, incident: Incident) -> None:
         """Claimed for the message first: whoever brings its word back goes on; were it lost, tick does."""

@@ -23,7 +23,7 @@ class Wake:
     """who: the source, in a word. Either the assembly is named, or an instance or a group by which to find it.
 
     reclaimed: EC2 has said that it takes the instance back in two minutes. announced: what it says that it will do, and when.
-    driver: the incident's present driver hands over to whoever brings this word back.
+    driver: the incident's present driver hands over to whoever brings this word back. watches: the driver that this call looks after.
     receipt: to tell a queue or stream which of several messages failed.
     """
 
@@ -36,6 +36,7 @@ class Wake:
     reclaimed: bool = False
     announced: str = ""
     driver: str = ""
+    watches: str = ""
     receipt: str = ""
 
 
@@ -127,6 +128,7 @@ def _own_message(record: Mapping[str, Any]) -> Wake:
         deployable=deployable,
         assembly=assembly,
         driver=str(incident.get("driver", "")),
+        watches=str(incident.get("watches", "")),
         receipt=str(record.get("messageId", "")),
     )
 

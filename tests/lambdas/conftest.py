@@ -138,8 +138,16 @@ class Cloud:
         return [json.loads(m["Body"]) for m in got]
 
     def own_messages(self) -> list[dict[str, Any]]:
-        """What recover_assembly sent to itself, as Lambda would hand it over; taken out of the queue."""
-        taken, self.sent = self.sent, []
+        """What recover_assembly sent to itself to go on, as Lambda would hand it over; taken out of the queue."""
+        return self._taken(watching=False)
+
+    def watchers(self) -> list[dict[str, Any]]:
+        """What it sent to be looked after."""
+        return self._taken(watching=True)
+
+    def _taken(self, *, watching: bool) -> list[dict[str, Any]]:
+        taken = [body for body in self.sent if ("watches" in body.get("incident", {})) is watching]
+        self.sent = [body for body in self.sent if body not in taken]
         record = self.event("own_message")["Records"][0]
         return [{"Records": [{**record, "body": json.dumps(body)}]} for body in taken]
 
