@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from core.budget import Budget, Entry
-from core.case import NEVER_FAILED
-from core.incident import State, incident_item
 from core.policy import Policy
+from core.recovery.budget import Budget, Entry
+from core.recovery.case import NEVER_FAILED
+from core.recovery.incident import State, incident_item
 from lambdas.adapters import register, rungs, table
 
 HOUR_MS = 3_600_000
