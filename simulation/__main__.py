@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import re
 import sys
@@ -54,10 +55,16 @@ def shares(first: int, count: int) -> Iterator[range]:
         yield range(begin, min(begin + SHARE, first + count))
 
 
+def _collect_seldom() -> None:
+    """A history's own values are few and die with it; to look through them each 700 takes a fourteenth of the time."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 def live_in_parallel(first: int, count: int, processes: int) -> Tally:
     """Each history is its seed's alone: how they are shared out changes nothing."""
     whole = Tally()
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, initializer=_collect_seldom) as pool:
         for done in as_completed([pool.submit(live_all, share) for share in shares(first, count)]):
             whole += done.result()
             for seed, what in done.result().broken:
