@@ -141,7 +141,7 @@ class Watch:
             self.broken(f"{who} terminates {instance}")
             return
         seen, incident = self.of(instance), self.incident(machine.place)
-        if seen.warned or seen.meant:
+        if seen.warned or seen.meant or self._is_spare(machine, seen):
             return
         if incident is None or incident.ended or incident.instance != instance:
             self.broken(f"{instance} is terminated, and no open incident is about it")
@@ -151,6 +151,11 @@ class Watch:
         if incident.id not in self.kills:
             self.kills[incident.id] = (self.world.schedule.now_ms, instance)
             self._within_budget()
+
+    def _is_spare(self, machine: Machine, seen: Seen) -> bool:
+        """It was launched beside the permit's holder, and nobody ever ran anything on it."""
+        holder = self.world.holder(machine.place)
+        return seen.permit_epoch == 0 and holder is not None and holder.machine is not machine and holder.machine.state in ALIVE
 
     def _justified(self, machine: Machine, seen: Seen, incident: Incident) -> None:
         now_ms, agent = self.world.schedule.now_ms, self.world.agent_of(machine)

@@ -182,6 +182,15 @@ def test_a_word_that_is_true_breaks_nothing() -> None:
     assert world.watch.faults == []
 
 
+def test_a_spare_machine_beside_the_one_that_serves_may_be_ended() -> None:
+    world, _ = served()
+    spare = world.machines.launch(A0, "a", lambda machine: Agent(world, machine, world.models[0]))
+
+    world.watch._kill(spare.id, "recover_assembly")
+
+    assert world.watch.faults == []
+
+
 # --- at a history's end -----------------------------------------------------------------------------------------------
 
 
