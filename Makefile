@@ -95,9 +95,12 @@ heavy: setup  ## the tests that take many minutes
 	$(PY) tools/every_python.py
 	$(PY) -m simulation --seeds 20000
 
-# One of each kind: what needs a booted systemd, a life cut off at each of its effects, and a whole slice of the fuzzing.
+# One of each kind: what needs a booted systemd, a database's own word on who comes in, a life cut off at each of its effects, and a whole
+# slice of the fuzzing.
 HEAVY_SAMPLE := tests/programs/test_programs_systemd.py tests/agent/test_agent_unit_booted.py \
 	tests/stacks/test_stacks_every_deployable.py \
+	tests/lab/test_lab_rds_iam.py::test_a_token_opens_it_for_the_user_that_a_deploy_made_and_for_nobody_else \
+	tests/lab/test_lab_rds_mariadb_iam.py::test_a_token_opens_it_for_the_user_that_a_deploy_made_and_for_nobody_else \
 	'tests/agent/test_agent_chaos.py::test_killed_at_every_effect_of_a_life[exec, crash-with-the-leader, be-well]' \
 	tests/fuzz/test_fuzz_state.py tests/simulation/test_simulation_*.py \
 	tests/simulation/test_simulation.py::test_the_same_seed_is_the_same_history_in_another_process \
