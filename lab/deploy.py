@@ -104,7 +104,7 @@ def run_cdk(arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], limi
     alarm.start()
     try:
         assert child.stdout is not None
-        for raw in iter(lambda: child.stdout.readline(LINE_CHARS_MAX * 8), ""):  # type: ignore[union-attr]
+        for raw in iter(lambda: child.stdout.readline(LINE_CHARS_MAX * 8), ""):  # type: ignore[union-attr]  # a pipe was asked for
             line = _ANSI.sub("", raw).rstrip()[:LINE_CHARS_MAX]
             if line.strip():
                 last.append(line)

@@ -58,7 +58,7 @@ class Session:
         began = time.monotonic()
         make_token(self.lab_dir)
         self.journal.touch()
-        command = [sys.executable, "-m", "lab.server", "--dir", str(self.lab_dir), "--host", "0.0.0.0", "--port", str(PORT)]  # noqa: S104
+        command = [sys.executable, "-m", "lab.server", "--dir", str(self.lab_dir), "--host", "0.0.0.0", "--port", str(PORT)]  # noqa: S104 - of its space
         root = Path(__file__).resolve().parent.parent
         self._emulator = subprocess.Popen(
             [*command, "--time-scale", str(self.time_scale)], cwd=root, stdin=subprocess.DEVNULL, start_new_session=True

@@ -134,7 +134,7 @@ def enter(argv: Sequence[str], *, masked: bool = False) -> int:
         return 128 - code if code < 0 else code
     finally:
         for numbered, handler in before.items():
-            signal.signal(numbered, handler)  # type: ignore[arg-type]
+            signal.signal(numbered, handler)  # type: ignore[arg-type]  # as signal.signal gave it
         os.close(lifeline)
         gateway.close()
 

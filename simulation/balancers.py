@@ -75,7 +75,7 @@ class Balancers:
             there = targets.get(machine.id)
             if there is None or there.state == "draining":
                 target = targets[machine.id] = Target(machine)
-                self.schedule.later(self.chance.uniform(0.1, CHECK_S), lambda target=target: self._check(targets, target))  # type: ignore[misc]
+                self.schedule.later(self.chance.uniform(0.1, CHECK_S), lambda target=target: self._check(targets, target))  # type: ignore[misc]  # this turn's
         return {}
 
     def deregister_targets(self, *, TargetGroupArn: str, Targets: list[Mapping[str, Any]]) -> Item:
@@ -84,7 +84,7 @@ class Balancers:
             target = targets.get(wanted["Id"])
             if target is not None and target.state != "draining":
                 target.state = "draining"
-                self.schedule.later(DRAIN_S, lambda target=target: self._drained(targets, target))  # type: ignore[misc]
+                self.schedule.later(DRAIN_S, lambda target=target: self._drained(targets, target))  # type: ignore[misc]  # this turn's
         return {}
 
     def _drained(self, targets: dict[str, Target], target: Target) -> None:

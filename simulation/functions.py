@@ -109,7 +109,7 @@ class Functions:
             if tries >= function.retries:
                 self.dead_letters.append((name, who))
                 return
-            again = lambda: self.wake(name, event, who, request=request, tries=tries + 1, born_ms=born_ms)  # noqa: E731
+            again = lambda: self.wake(name, event, who, request=request, tries=tries + 1, born_ms=born_ms)  # noqa: E731 - a def takes four lines
             schedule.later(RETRY_WAITS_S[tries], again)
 
         self.start(name, event, request, done, who)

@@ -88,7 +88,7 @@ class Groups:
         group.suspended -= processes
         for member in list(group.members.values()):
             if member.lifecycle == "InService":
-                self._after(self.machines.pace.detect, member, lambda member=member: self._check(group, member))  # type: ignore[misc]
+                self._after(self.machines.pace.detect, member, lambda member=member: self._check(group, member))  # type: ignore[misc]  # this turn's
         self._fill(group)
 
     def retire(self, group: Group, member: Member) -> None:

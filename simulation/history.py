@@ -55,7 +55,7 @@ class History:
     _bad: dict[tuple[str, str], int] = field(default_factory=dict)  # a version whose application is never ready
 
     def __post_init__(self) -> None:
-        plan, self.chance = self.plan, Random(f"history {self.plan.seed}")  # noqa: S311
+        plan, self.chance = self.plan, Random(f"history {self.plan.seed}")  # noqa: S311 - to be repeated, not secret
         draw = self.chance.uniform
         pace = Pace(launch=draw(0.5, 4), run=draw(1, 6), boot=draw(2, 15), off=draw(0.5, 6), detect=draw(2, 60), event=draw(0.1, 2))
         traits = Counter(plan.traits)  # what is not named is 0
@@ -75,7 +75,7 @@ class History:
         world.weather.latency_s, world.skews_s = traits["latency"], traits["skew"]
         world.stale_reads, world.hidden_s = traits["stale"], traits["hidden"]
         world.groups.signalled = self._signalled
-        world.born = self._born  # type: ignore[method-assign]
+        world.born = self._born  # type: ignore[method-assign]  # the world asks who watches it
         world.has.balancers.new_target_s = draw(60.0, 180.0) if world.front is FrontKind.NLB else draw(5.0, 30.0)
         least, most = next((least, most) for _, least, most in SIZES if least <= plan.assemblies <= most)
         world.counted[f"whole history: {least} to {most} assemblies" if most > least else f"whole history: {least} assemblies"] += 1
@@ -105,7 +105,7 @@ class History:
         before = len(world.watch.outcomes)
         began_ms = schedule.now_ms
         for fault in self.plan.faults:
-            schedule.later(fault.at_s, lambda fault=fault: begin(self, fault))  # type: ignore[misc]
+            schedule.later(fault.at_s, lambda fault=fault: begin(self, fault))  # type: ignore[misc]  # this turn's
         last_s = max((fault.at_s + fault.for_s for fault in self.plan.faults), default=self.plan.minutes * 60)
         schedule.run(began_ms + int(last_s * 1000) + 1, lambda: bool(world.watch.faults))
         self._settle()

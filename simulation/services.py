@@ -28,7 +28,7 @@ class Queues:
         for _ in range(self.copies()):
             self.sent += 1
             number = self.sent
-            self.schedule.later(DelaySeconds + self.late_s(), lambda number=number: self.receive(QueueUrl, MessageBody, number))  # type: ignore[misc]
+            self.schedule.later(DelaySeconds + self.late_s(), lambda number=number: self.receive(QueueUrl, MessageBody, number))  # type: ignore[misc]  # this turn's
         return {"MessageId": f"m-{self.sent}"}
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[Mapping[str, Any]]) -> Item:

@@ -58,7 +58,7 @@ class World:
         self.counted: Counter[str] = Counter()
         self.lines: list[str] = []
         self.schedule = Schedule()
-        self.weather = Weather(Random(self.seed + 1), self.counted)  # noqa: S311
+        self.weather = Weather(Random(self.seed + 1), self.counted)  # noqa: S311 - to be repeated, not secret
         self.skews_s, self.stepped_ms = 0.0, 0
         self.table_down = False
         self.kept_by_budget = self.assemblies <= 50  # its item keeps a hundred entries

@@ -24,7 +24,7 @@ PATIENCE_S = 60.0  # several times what a machine takes to shut down here
 
 
 def install() -> None:
-    CloudFormationResponse.update_termination_protection = _protect  # type: ignore[attr-defined]
+    CloudFormationResponse.update_termination_protection = _protect  # type: ignore[attr-defined]  # moto has none: it is given one
     models.CloudFormationBackend.delete_stack = _delete_stack
     parsing.ResourceMap.delete = _delete_resources
 
