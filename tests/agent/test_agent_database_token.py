@@ -27,7 +27,8 @@ def role(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_token_is_what_awss_own_signer_makes_of_the_same() -> None:
     """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.Python.html"""
-    theirs = boto3.client("rds", region_name="eu-central-1").generate_db_auth_token(AT.host, AT.port, "application")
+    session = boto3.Session()  # its own: the shared one may have somebody else's keys by now
+    theirs = session.client("rds", region_name="eu-central-1").generate_db_auth_token(AT.host, AT.port, "application")
 
     ours = SignedTokens(AT, "application", "eu-central-1").credentials()
     assert urlsplit(f"https://{ours.password}").netloc == f"{AT.host}:5432"

@@ -253,6 +253,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cloud]:
     world = Cloud()
     with mock_aws():
         monkeypatch.setattr(boto3, "client", _client)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", _session())
         for cached in caches:
             cached.cache_clear()
         _make_world(world, monkeypatch, tmp_path)
