@@ -8,9 +8,13 @@ PYTEST := $(PY) -m pytest
 # Folders with Python of ours, those that exist.
 CODE   := $(wildcard agent app.py bench cli core deployables examples lab lambdas simulation spec stacks tests tools)
 
+# Python keeps what it has compiled, also where the environment says otherwise: a drill starts dozens of processes, and each
+# would compile its libraries anew, the local cloud's for seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup check lint test test-fast test-lab test-python test-pythons demo bench bench-agent drills heavy heavy-sample mutation simulate synth deploy-docs lock format clean
+.PHONY: help setup check lint compile test test-fast test-lab test-python test-pythons demo bench bench-agent drills heavy heavy-sample mutation simulate synth deploy-docs lock format clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  make %-12s  %s\n' "$$name" "$$text"; done
@@ -48,6 +52,10 @@ lint: setup
 	$(PY) -m ruff format --check $(CODE)
 	$(PY) -m ruff check $(CODE)
 	$(PY) -m mypy
+
+# Else the tests' processes, which begin side by side, would each do it for itself.
+compile: setup
+	$(PYTEST) --collect-only -q >/dev/null
 
 test: setup test-fast  ## every test but the heavy ones
 	@$(MAKE) --no-print-directory -j2 test-python test-lab
