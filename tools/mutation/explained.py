@@ -6,11 +6,21 @@ from collections.abc import Mapping
 
 # By module, operator and a part of what stood there and stands there afterwards; the first that fits.
 WHY: tuple[tuple[str, str, str, str], ...] = (
-    ("machine", "logic", "rule.state in of", "the rules of a rung answer nothing outside of one: leaving them out only saves asking them"),
-    ("machine", "truth", "rung=", "the rules of a rung answer nothing outside of one: leaving them out only saves asking them"),
+    ("facts", "number", "given = 0", "that bit is `too-old`'s, which is no rule while no incident is open"),
+    ("facts", "number", "announced else 0", "that bit is `too-old`'s, and its rule stands before all that is weighed"),
+    ("facts", "number", "doubt_s", "that bit is `too-old`'s, and its rule stands before all that is weighed"),
+    ("facts", "logic", "IN_SERVICE", "a short cut: who is in service neither starts nor leaves, and is only asked so in vain"),
+    ("machine", "boundary", "facts.WEIGHED", "of no state the first rule that is weighed needs the lowest of these facts alone"),
     ("guards", "logic", "paid is not None", "a confirmed incident that got this far is in the budget, so that there is an entry"),
-    ("suspicion", "logic", "failing_since_ms", "two signals mean that the looks fail, so that there is a time since which they do"),
-    ("suspicion", "number", "failing_since_ms", "two signals mean that the looks fail, so that there is a time since which they do"),
+    ("suspicion", "logic", "failing_ms or 0", "two signals mean that the looks fail, so that there is a span"),
+    ("suspicion", "number", "failing_ms or 0", "two signals mean that the looks fail, so that there is a span"),
+    ("opening", "number", "silent_ms or 0", "one millisecond of a time that is only for the record"),
+    (
+        "recreating",
+        "logic",
+        "permit.instance in view.members",
+        "the members were looked at by the loop before: it would only be done twice",
+    ),
     ("verifying", "logic", "front is None", "the rule before asked for a front that is not known, so that here it is"),
     ("verifying", "logic", "fresh is None", "the rule before took a look, so that here there is one"),
     (
@@ -19,10 +29,7 @@ WHY: tuple[tuple[str, str, str, str], ...] = (
         "instance in view.machines",
         "a machine that EC2 does not list counts as gone only when it has been silent as well",
     ),
-    ("opening", "logic", "untold_end", "the first half is there because it is the cheaper question"),
     ("opening", "logic", "not of_any", "the second rule left what has no permit: it is asked for the types' sake"),
-    ("opening", "logic", "report_moved_ms", "the earlier of two times is taken in any case"),
-    ("opening", "number", "report_moved_ms", "the earlier of two times is taken in any case"),
     (
         "isolating",
         "logic",
@@ -30,11 +37,8 @@ WHY: tuple[tuple[str, str, str, str], ...] = (
         "whoever has not been forced yet is forced by the rule before, whose time is the shorter one",
     ),
     ("changes", "logic", "sisters or ()", "what fits has sisters, or none, which is the same empty row"),
-    ("guards", "logic", "view.rung.along", "alone it needs one replacement, which the guard before has let through"),
     ("opening", "logic", "permit is None", "the second rule left what has no permit: it is asked for the types' sake"),
-    ("opening", "logic", "look is None", "what fails outside has a look"),
     ("opening", "logic", "looks is None", "looks are kept only of what was looked at"),
-    ("opening", "boundary", "report_moved_ms", "a time that is equal to the other makes no difference which of them is taken"),
     ("opening", "boundary", "known_ms", "a time that is equal to the other makes no difference which of them is taken"),
 )
 NOT_YET = "not looked into yet"
