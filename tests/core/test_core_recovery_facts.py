@@ -21,7 +21,7 @@ from core.recovery.rung import (
     taken_down_first,
 )  # fmt: skip
 from core.recovery.snapshot import Member, View
-from tests.core.recovery_story import NOW, OLD, POLICY, WATCHED, fresh, frozen_view, healthy_view, incident, looks
+from tests.core.recovery_story import NOW, OLD, POLICY, WATCHED, fresh, frozen_view, healthy_view, incident, looks, step
 from tests.core.test_core_ladder import CALL, ID, part, permit
 from tests.core.test_core_recovery_order import FAILS, decided, suspected
 
@@ -94,6 +94,14 @@ def test_the_callers_own_look_counts_for_as_long_as_it_is_fresh_and_evidence_tak
     assert aged(15_000) == "fence"
     assert aged(15_001) == "own-look"
     assert aged(15_001, cause=Cause.OPERATOR) == "fence"
+
+
+def test_a_failure_began_when_the_first_of_its_signs_did() -> None:
+    seen = {OLD: FAILS[OLD]}
+
+    assert step(healthy_view(looks={OLD: looks("hhhhhh", silent_s=31)}, fresh=seen)).failed_ms == NOW - 31_000
+    assert step(healthy_view(looks={OLD: looks("hhhfff", silent_s=5)}, fresh=seen)).failed_ms == NOW - 20_000
+    assert step(healthy_view(looks={OLD: looks("hhhhhh", silent_s=0)}, fresh=seen)).failed_ms == NOW
 
 
 # --- what is seen of the others ------------------------------------------------------------------------------------------------

@@ -144,7 +144,9 @@ LEADS_ON: dict[str, Any] = {"isolated_ms": NOW - 1000, "fence": 1, "fenced_ms": 
 def stopping(**changes: Any) -> View:
     """counter leads and is terminated; gateway still runs."""
     state = part("gateway", State.ISOLATING)
-    return replace(leading(gateway=state, report=part("report", State.ISOLATING, isolated_ms=NOW), **LEADS_ON), machines=GONE, **changes)
+    return replace(
+        leading(gateway=state, report=part("report", State.ISOLATING, isolated_ms=NOW), **LEADS_ON, database=SAID), machines=GONE, **changes
+    )
 
 
 def stopped(**changes: Any) -> View:
@@ -162,7 +164,7 @@ def stopped(**changes: Any) -> View:
         pytest.param(replace(isolating(), leader=OVER), "called-off", id="what still runs is left alone when the rung is over"),
         pytest.param(of(stopping(), isolated_ms=0), "down", id="its end is recorded before it waits for others"),
         pytest.param(
-            of(stopping(database=AVAILABLE), database=SAID),
+            stopping(database=AVAILABLE),
             "all-down", id="nobody is connected when the database is failed over",
         ),
         pytest.param(stopped(database=AVAILABLE), "reboot-database", id="then it is failed over"),
