@@ -10,6 +10,7 @@ from typing import Any
 from core.application import check_bounds
 
 _COUNTS = frozenset({"budget_replacements", "meltdown_nodes", "boot_loop"})
+_FROM_LESS = frozenset({"meltdown_share", "limping_s"})  # than 1, which is the least of the others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Policy:
     force_after_s: float = 20.0  # from the terminate call to Force
     fence_page_s: float = 300.0  # EC2 has not confirmed: people are told
     fence_timeout_s: float | None = None  # EC2 has still not confirmed: go on all the same; None: wait for ever
+    limping_s: float = 1800.0  # a node that serves is left so until another one is ready, so long; then a person; 0: it is ended at once
     verify_s: float = 300.0  # a node that runs but does not serve: up a rung
     new_target_s: float = 300.0  # besides, where an NLB must come to know the node: it takes minutes, and nobody can help it
     incident_s: float = 3600.0  # every incident ends
@@ -41,8 +43,9 @@ class Policy:
     database_s: float = 300.0  # RDS calls 60 to 120 s typical; then nodes are let in all the same, and are busy for it
 
     def __post_init__(self) -> None:
-        check_bounds(1, math.inf, **{name: value for name, value in self._numbers().items() if name != "meltdown_share"})
+        check_bounds(1, math.inf, **{name: value for name, value in self._numbers().items() if name not in _FROM_LESS})
         check_bounds(0.01, 1, meltdown_share=self.meltdown_share)
+        check_bounds(0, math.inf, limping_s=self.limping_s)
         if self.fence_timeout_s is not None and not self.force_after_s < self.fence_timeout_s < self.incident_s:
             raise ValueError(
                 f"fence_timeout_s is {self.fence_timeout_s:g}: use more than force_after_s ({self.force_after_s:g}) "

@@ -60,7 +60,7 @@ def fence(view: View, incident: Incident, instance: str, *, force: bool) -> Inci
     lifecycle = view.lifecycle_of(instance)
     if not force and lifecycle and not lifecycle.startswith("Terminat"):
         try:
-            said.append(groups.terminate(instance))
+            said.append(groups.terminate(instance, of=view.wanted))
         except WorldFailed as error:
             said.append(f"the group could not be told: {error}")  # the machine must go all the same; the group notices by itself
     if not view.is_dead(instance):

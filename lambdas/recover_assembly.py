@@ -150,7 +150,7 @@ class _Driver:
                 self._be_watched(incident.driver, incident.driven_until_ms - view.now_ms)
             return False
         decision = recovery.next_step(view, self.watched.policy, woken_by=self.wake.who)
-        if isinstance(decision.step, steps.Leave):
+        if isinstance(decision.step, steps.Leave) or (isinstance(decision.step, steps.KeepOne) and self.holds <= 0):
             log.say(ME, f"nothing to do: {decision.step.reason}", assembly=self.watched.name)
             return False
         if incident is not None and incident.driver != self.me:
@@ -186,6 +186,9 @@ class _Driver:
                 self._wait(reason, again_s)
             case steps.TakeLook(instance):
                 self.fresh[instance] = world.look_at(view, instance, environment.text(names.ENV_FUNCTION_PROBE))
+            case steps.KeepOne(extra, reason):
+                self.holds -= 1
+                self._wait(f"{reason}: {groups.keep_one(view, extra)}", 1.0)
             case steps.PlaceFront(instance):
                 self.front = world.place_front(self.watched, environment.text(names.ENV_FUNCTION_MOVE_FRONT))
                 if self.front.held_by != instance:
@@ -198,6 +201,8 @@ class _Driver:
 
     def _act(self, step: steps.Step, view: View, incident: Incident) -> None:
         match step:
+            case steps.LaunchFirst(instance, reason):
+                self._save(noted(incident, clock.now_ms(), ME, f"{reason}: {groups.launch_another(view)}"))
             case steps.KeepEvidence(instance):
                 self._save(isolation.keep_evidence(view, incident, instance))
             case steps.Fence(instance, force):
@@ -209,7 +214,8 @@ class _Driver:
             case steps.RebootDatabase(identifier, why):
                 self._save(rung_hands.reboot_database(incident, identifier, why))
             case steps.NudgeGroup(instance):
-                self._save(noted(incident, clock.now_ms(), ME, f"told the group that {instance} is gone: {groups.terminate(instance)}"))
+                said = groups.terminate(instance, of=view.wanted)
+                self._save(noted(incident, clock.now_ms(), ME, f"told the group that {instance} is gone: {said}"))
                 clock.sleep(1.0)
             case steps.Tell(what, reason):
                 self._tell(incident, what, reason)

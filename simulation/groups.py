@@ -36,6 +36,7 @@ class Group:
     guest: Callable[[Machine, int], Guest]
     zones: tuple[str, ...]
     desired: int = 1
+    most: int = 1
     version: int = 1
     members: dict[str, Member] = field(default_factory=dict)
     suspended: set[str] = field(default_factory=set)
@@ -89,6 +90,13 @@ class Groups:
         for member in list(group.members.values()):
             if member.lifecycle == "InService":
                 self._after(self.machines.pace.detect, member, lambda member=member: self._check(group, member))  # type: ignore[misc]  # this turn's
+        self._fill(group)
+
+    def resized(self, group: Group) -> None:
+        """One more is launched; of one too many the oldest goes (ec2-auto-scaling-termination-policies.html)."""
+        live = sorted((m for m in group.members.values() if not m.lifecycle.startswith("Terminating")), key=lambda m: m.machine.launched_ms)
+        for member in live[: max(0, len(live) - group.desired)]:
+            self.retire_now(group, member, hooks=True)
         self._fill(group)
 
     def retire(self, group: Group, member: Member) -> None:

@@ -39,8 +39,22 @@ class GroupsApi:
     def terminate_instance_in_auto_scaling_group(self, *, InstanceId: str, ShouldDecrementDesiredCapacity: bool) -> Item:
         group, member = self._member(InstanceId, "TerminateInstanceInAutoScalingGroup")
         if not member.lifecycle.startswith("Terminating"):
+            if ShouldDecrementDesiredCapacity:
+                self._resize(group, group.desired - 1, "TerminateInstanceInAutoScalingGroup")
             self._groups.retire_now(group, member, hooks=True)
         return {}
+
+    def update_auto_scaling_group(self, *, AutoScalingGroupName: str, MaxSize: int, DesiredCapacity: int) -> Item:
+        group = self._named(AutoScalingGroupName)
+        group.most = MaxSize
+        self._resize(group, DesiredCapacity, "UpdateAutoScalingGroup")
+        self._groups.resized(group)
+        return {}
+
+    def _resize(self, group: Group, desired: int, operation: str) -> None:
+        if not 1 <= desired <= group.most:
+            raise refused("ValidationError", operation, f"Desired capacity:{desired} must be between min size:1 and max size:{group.most}")
+        group.desired, group.row = desired, None
 
     def suspend_processes(self, *, AutoScalingGroupName: str, ScalingProcesses: list[str] | None = None) -> Item:
         self._named(AutoScalingGroupName).suspended |= set(ScalingProcesses or PROCESSES)
@@ -88,6 +102,7 @@ def _row(group: Group) -> Item:
         group.row = {
             "AutoScalingGroupName": group.name,
             "DesiredCapacity": group.desired,
+            "MaxSize": group.most,
             "LaunchTemplate": {"LaunchTemplateId": "lt-1", "Version": str(group.version)},
             "SuspendedProcesses": [{"ProcessName": process, "SuspensionReason": "User suspended"} for process in sorted(group.suspended)],
             "Tags": [

@@ -31,6 +31,18 @@ def _timeout(value: object) -> float | None:
 _TIMEOUT_SCHEMA: dict[str, Any] = {"anyOf": [{"const": "wait"}, {"type": "string", "pattern": f"^{DURATION.pattern}$"}]}
 
 
+def _limping(value: object) -> float:
+    if value == "kill":
+        return 0.0
+    found_s = seconds(value)
+    if not 60 <= found_s <= 21_600:
+        raise wrong("is not between 1m and 6h", "write kill, or a duration from 1m to 6h")
+    return found_s
+
+
+_LIMPING_SCHEMA: dict[str, Any] = {"anyOf": [{"const": "kill"}, {"type": "string", "pattern": f"^{DURATION.pattern}$"}]}
+
+
 class RecoverySection(Section):
     reports_silent: Annotated[float, Duration("10s", "10m")] = Field(
         default=DEFAULT.report_silent_s, description="a node whose reports have not come for so long is silent; they come every 5 s"
@@ -86,6 +98,10 @@ class RecoverySection(Section):
         default=DEFAULT.fence_timeout_s,
         description="EC2 never says that the old machine ended: `wait`, or go on after so long and risk that two run at once",
     )
+    limping: Annotated[float, BeforeValidator(_limping), WithJsonSchema(_LIMPING_SCHEMA)] = Field(
+        default=DEFAULT.limping_s,
+        description="a node that serves on is ended when another one is ready, waited for so long at most; `kill`: it is ended at once",
+    )
     verify: Annotated[float, Duration("30s", "50m")] = Field(
         default=DEFAULT.verify_s, description="a new node that runs and is not seen to serve in that time is a person's"
     )
@@ -138,6 +154,7 @@ def to_policy(section: RecoverySection) -> Policy:
         force_after_s=section.force_after,
         fence_page_s=section.page_after,
         fence_timeout_s=section.fence_timeout,
+        limping_s=section.limping,
         verify_s=section.verify,
         new_target_s=section.new_target,
         incident_s=section.incident,

@@ -143,7 +143,7 @@ def json_schema() -> dict[str, Any]:
 
 def _as_written(default: Any, about: Mapping[str, Any]) -> Any:
     """A default as the file would say it: durations and sizes are texts there, and what is not set is left out, or has a word."""
-    pattern = about.get("pattern")
+    pattern = about.get("pattern") or next((kind["pattern"] for kind in about.get("anyOf", ()) if "pattern" in kind), None)
     if default is None:
         return next((kind["const"] for kind in about.get("anyOf", ()) if "const" in kind), None)
     if isinstance(default, dict):

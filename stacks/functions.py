@@ -148,6 +148,7 @@ class Functions(Construct):
                 *self._look(),
                 may.read_items(self._table_arn, [*self._reach.intents(), names.BUDGET_PK]),
                 may.on_our_groups(whose, "ResumeProcesses", "SuspendProcesses", "TerminateInstanceInAutoScalingGroup"),
+                may.make_room_in_our_groups(whose),
                 may.on_our_instances(whose, "GetConsoleOutput", "TerminateInstances"),
                 *_once(statement for front in self._fronts if isinstance(front, BalancerFront) for statement in front.to_fence()),
                 may.write_items(self._table_arn, [*self._reach.partitions(names.incident_pk), *self._reach.histories(), names.BUDGET_PK]),

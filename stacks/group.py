@@ -49,6 +49,8 @@ def group_of_one(
 ) -> autoscaling.CfnAutoScalingGroup:
     """A group with min = max = 1. after: what must stand before its first node, which is launched the moment it exists.
 
+    Recovery makes room for two for a moment: docs/decisions/launched-first.md.
+
     The hooks stand in the group itself: a hook that is a resource of its own comes after the
     group, and the first instance slips by it.
     """

@@ -22,6 +22,13 @@ class Shared:
     foundation: str
 
 
+_GROUPS = (f"arn:{Aws.PARTITION}:autoscaling:{Aws.REGION}:{Aws.ACCOUNT_ID}:autoScalingGroup:*:autoScalingGroupName/*",)
+_LEAST = "autoscaling:MinSize"
+_WHAT_AND_WHERE = (
+    "autoscaling:InstanceTypes", "autoscaling:LaunchConfigurationName", "autoscaling:LaunchTemplateVersionSpecified",
+    "autoscaling:VPCZoneIdentifiers",
+)  # fmt: skip
+
 # A deployable, by its name, or all of those on one foundation.
 Whose = str | Shared
 
@@ -62,9 +69,18 @@ def on_our_groups(whose: Whose, *actions: str) -> iam.PolicyStatement:
     """
     return allow(
         *(f"autoscaling:{action}" for action in actions),
-        on=[f"arn:{Aws.PARTITION}:autoscaling:{Aws.REGION}:{Aws.ACCOUNT_ID}:autoScalingGroup:*:autoScalingGroupName/*"],
+        on=_GROUPS,
         when=_tagged(whose),
     )
+
+
+def make_room_in_our_groups(whose: Whose) -> iam.PolicyStatement:
+    """Room for two, or for one again; not what they launch, nor where.
+
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-launch-template-permissions.html
+    """
+    size = {"NumericLessThanEquals": {"autoscaling:MaxSize": "2"}, "Null": dict.fromkeys(_WHAT_AND_WHERE, "true") | {_LEAST: "true"}}
+    return allow("autoscaling:UpdateAutoScalingGroup", on=_GROUPS, when={**_tagged(whose), **size})
 
 
 def on_our_instances(whose: Whose, *actions: str) -> iam.PolicyStatement:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.recovery import announced, facts, guards, isolating, ladder, last_moment, opening, recreating, suspicion, verifying
+from core.recovery import announced, facts, guards, isolating, ladder, last_moment, limping, opening, recreating, suspicion, verifying
 from core.recovery.case import Case
 from core.recovery.incident import State
 from core.recovery.steps import End, Step
@@ -58,6 +58,8 @@ RULES: tuple[Rule, ...] = (
          "somebody deletes or empties it on purpose", given=facts.TAKEN_DOWN),
     Rule(NONE, "called", "a sister's incident leads the deployable's rung and takes it along", "open one", ladder.called,
          "one failure, one leading incident, and a record for each assembly", SUSPECTED, given=facts.CALLED),
+    Rule(NONE, "one-too-many", "its group has room for more than one, and recovery is not paused", "keep one", limping.one_too_many,
+         "whoever launched another one first has ended, or died"),
     Rule(NONE, "given-up", "the last one of this node ended unsolved", "leave it", opening.given_up,
          "people know; the same trouble is not reported every minute (after `exhausted`: `budget_window_s`)", deadline="quiet_s",
          given=facts.UNSOLVED),
@@ -141,6 +143,14 @@ RULES: tuple[Rule, ...] = (
     Rule(CONFIRMED, "rung-unpaid", "it is past its `tolerance`, and its whole deployable does not fit into what is left",
          "end it, a person is needed", guards.rung_unpaid, "guard 6: all or nothing", State.EXHAUSTED, "budget_replacements",
          given=facts.SISTERS),
+    Rule(CONFIRMED, "none-to-be-had", "it serves on, and no other node was ready within", "end it, a person is needed",
+         limping.none_to_be_had, "guard 8: no kill before another one is to be had", ESCALATED, "limping_s", given=facts.UNPAID),
+    Rule(CONFIRMED, "tell-limping", "it serves on, and no other node was ready within", "tell people", limping.tell_limping,
+         "no capacity, or a limit", deadline="fence_page_s", given=facts.UNPAID),
+    Rule(CONFIRMED, "launch-first", "it serves on, and its group keeps one", "have it launch another", limping.launch_first,
+         "guard 8: what EC2 has is known when it has given it", given=facts.UNPAID),
+    Rule(CONFIRMED, "next-awaited", "it serves on, and no other node is ready", "wait", limping.awaited,
+         "guard 8: ready is who has booted and waits for the permit", given=facts.UNPAID),
     Rule(CONFIRMED, "pay", "it is not in the budget yet", "enter it", guards.pay, "paid for before anything is touched",
          given=facts.UNPAID),
     Rule(CONFIRMED, "past-tolerance", "more replacements than the assembly's `tolerance`", "go on, and say so", guards.past_tolerance,

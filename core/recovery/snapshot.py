@@ -52,7 +52,9 @@ class StackPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """An Auto Scaling group. wanted: how many instances it is to keep, 0 while somebody takes it down. stack: None where none made it.
+    """An Auto Scaling group. wanted: how many instances it is to keep, 0 while somebody takes it down; room: and may, at most.
+
+    stack: None where none made it.
 
     suspended: its processes that stand still. launches: the version of what it launches now.
     """
@@ -60,6 +62,7 @@ class Group:
     name: str
     wanted: int
     members: Mapping[str, Member]
+    room: int = 1
     stack: StackPlace | None = None
     suspended: tuple[str, ...] = ()
     launches: str = ""
@@ -97,6 +100,7 @@ class View:
     now_ms: int
     group: str | None = None
     wanted: int = 1
+    room: int = 1
     stack: StackPlace | None = None
     permit: Permit | None = None
     incident: Incident | None = None

@@ -144,6 +144,20 @@ class RebootDatabase(NamedTuple):
     reason: str
 
 
+class LaunchFirst(NamedTuple):
+    """Have its group launch another one beside a node that serves on until that one is ready."""
+
+    instance: str
+    reason: str
+
+
+class KeepOne(NamedTuple):
+    """Have its group keep one again. extra: the one that it launched beside the permit's holder, "" while there is none."""
+
+    extra: str
+    reason: str
+
+
 class NudgeGroup(NamedTuple):
     """EC2 says the node is gone and its group has not noticed: tell it, so that it launches now."""
 
@@ -155,8 +169,8 @@ class PlaceFront(NamedTuple):
 
 
 class Tell(NamedTuple):
-    """Publish one message: `open`, `page` (EC2 does not confirm), `late` (no new node comes), `often` (past its tolerance),
-    `doubt` (the node says it is well and fails from outside) or `end`.
+    """Publish one message: `open`, `page` (EC2 does not confirm), `late` (no new node comes), `limping` (none comes, and the old
+    one serves on), `often` (past its tolerance), `doubt` (the node says it is well and fails from outside) or `end`.
     """
 
     what: str
@@ -165,8 +179,9 @@ class Tell(NamedTuple):
 
 Change = Open | Confirm | Join | Move | Down | Lose | Adopt | Proceed | NoteFront | End
 Step = (
-    Leave | Wait | Change | TakeLook | Spend | KeepEvidence | Fence | Retire | CallSisters | RebootDatabase | NudgeGroup | PlaceFront | Tell
-)
+    Leave | Wait | Change | TakeLook | Spend | LaunchFirst | KeepOne | KeepEvidence | Fence | Retire | CallSisters | RebootDatabase
+    | NudgeGroup | PlaceFront | Tell
+)  # fmt: skip
 
 
 class Decision(NamedTuple):

@@ -22,7 +22,8 @@ PARTS = (
 
 
 def notice(incident: Incident, what: str, reason: str) -> tuple[str, str]:
-    """(subject, message). what: `open`, `end`, or a call for a person in between: `page`, `late`, `often`, `doubt`."""
+    """(subject, message). what: `open`, `end`, or a call for a person in between: `page`, `late`, `limping`, `often`,
+    `doubt`."""
     name = f"{incident.deployable}/{incident.assembly}"
     headline = f"{name}: {_headline(incident, what)}"
     lines = [
@@ -58,6 +59,7 @@ def _headline(incident: Incident, what: str) -> str:
         return f"replacing {incident.instance}, {_WHY.get(incident.cause, 'which fails')}"
     if what != "end":
         said = {"often": "was replaced too often: a person is needed", "doubt": "says it is well and is not reached"}
+        said["limping"] = f"{incident.instance} serves on: no other machine is to be had"
         return said.get(what, "does not come back: a person is needed")
     if incident.state is State.RECOVERED:
         return f"recovered after {_lasted_s(incident):.0f} s, and {'its whole deployable ' if whole else ''}serves again"
@@ -99,6 +101,7 @@ _IN_BETWEEN = {
     "open": "nothing. Another message follows when it is over; to look on: understudy status.",
     "page": "look at the instance in EC2. Nothing else may start before EC2 says that it is terminated; as soon as it does, all goes on.",
     "late": "look at the group's activities in Auto Scaling (no capacity? a limit reached?) and at the console of its new instance.",
+    "limping": "look at the group's activities in Auto Scaling (no capacity? a limit reached?). Until another node is ready it serves on.",
     "doubt": "find out whether its clients reach it. If they do, pause recovery (understudy pause), for else it is replaced.",
     "often": "find out why its machines keep failing. It is replaced all the same, as long as the budget lasts.",
 }

@@ -99,6 +99,8 @@ def _recovery(view: View, policy: Policy, *, in_alarm: bool) -> str | None:
         return f"an operator wants {node} replaced: {view.intents.replace[node].words}"
     if view.asks(node) is not None:
         return f"{node} asks to be replaced"
+    if view.room > 1 and view.paused is None:
+        return f"its group has room for {view.room}, and no incident is open"
     missed = missed_predecessor(view, NEVER_FAILED if incident is None else incident)
     if missed is not None:
         return f"{missed} is {view.state_of(missed)}, {node} holds its permit, and no incident tells of it"

@@ -21,7 +21,7 @@ def no_capacity(stage: Stage, before: Situation, limit_s: float) -> Outcome:
     stage.cloud.control("short", places=taken)
     try:
         outcome, _ = replaced(stage, before, terminate_holder(stage, before), limit_s)
-        place = _place(stage, stage.situation().holder)
+        place = place_of(stage, stage.situation().holder)
     finally:
         stage.cloud.control("short", places=[])
     stage.tell(f"the new machine is a {place[0]} in {place[1]}")
@@ -31,14 +31,14 @@ def no_capacity(stage: Stage, before: Situation, limit_s: float) -> Outcome:
 
 def zone_loss(stage: Stage, before: Situation, limit_s: float) -> Outcome:
     """All that is in the node's zone is without power, and nothing can be launched there."""
-    zones, (_, lost) = _zones(stage), _place(stage, before.holder)
+    zones, (_, lost) = _zones(stage), place_of(stage, before.holder)
     if len(zones) < 2:
         raise LookupError("the deployable has one zone only: while that is lost, so is the service")
     at = time.time()
     stage.cloud.control("zone", zone=lost, lost=True)
     try:
         outcome, record = replaced(stage, before, at, limit_s)
-        zone = _place(stage, stage.situation().holder)[1]
+        zone = place_of(stage, stage.situation().holder)[1]
     finally:
         stage.cloud.control("zone", zone=lost, lost=False)
     promises = (
@@ -48,20 +48,20 @@ def zone_loss(stage: Stage, before: Situation, limit_s: float) -> Outcome:
     return Outcome((*outcome.promises, *promises), outcome.incident, outcome.until)
 
 
-def _group(stage: Stage) -> dict[str, Any]:
+def group_of(stage: Stage) -> dict[str, Any]:
     found = stage.cloud.clients["autoscaling"].describe_auto_scaling_groups(AutoScalingGroupNames=[stage.slot.group])
     return dict(found["AutoScalingGroups"][0])
 
 
 def _types(stage: Stage) -> list[str]:
     """The sizes that the group tries, in its order; empty when its template names the only one."""
-    template = _group(stage).get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
+    template = group_of(stage).get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
     return [str(override["InstanceType"]) for override in template.get("Overrides", [])]
 
 
 def _zones(stage: Stage) -> list[str]:
     """The zones of the subnets that the template gave the group, in its order; also while a sabotage leaves it one of them."""
-    group = _group(stage)
+    group = group_of(stage)
     kept = next((str(tag["Value"]) for tag in group["Tags"] if tag["Key"] == KEPT_SUBNETS), "")
     subnets = (kept or str(group["VPCZoneIdentifier"])).split(",")
     rows = stage.cloud.clients["ec2"].describe_subnets(SubnetIds=subnets)["Subnets"]
@@ -69,7 +69,7 @@ def _zones(stage: Stage) -> list[str]:
     return [zone_of[subnet] for subnet in subnets]
 
 
-def _place(stage: Stage, instance: str) -> tuple[str, str]:
+def place_of(stage: Stage, instance: str) -> tuple[str, str]:
     """(size, zone) of a machine; empty ones while there is none."""
     if not instance:
         return "", ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from lab.drills import measure
+from lab.drills import measure, operator
 from lab.drills.model import Outcome, at_most, exactly
 from lab.drills.stage import Situation, Stage
 
@@ -14,6 +14,7 @@ _WAITS_S = 10.0  # how long the second node must go on waiting once it has repor
 def second_node(stage: Stage, before: Situation, limit_s: float) -> Outcome:
     """Launch before terminate: for a while the group has two, and one of them may not serve."""
     began = time.time()
+    operator.say(stage, "pause", stage.slot.assembly, "--for", "30m", "--reason", "the group has two for a while")
     stage.tell("the group is told to have two for a while (MaxSize 2, DesiredCapacity 2)")
     stage.cloud.resize(stage.slot, most=2, desired=2)
     try:
@@ -21,6 +22,7 @@ def second_node(stage: Stage, before: Situation, limit_s: float) -> Outcome:
         fresh = sorted(stage.situation().launched - before.launched)
     finally:
         _take_away(stage, before)
+        operator.say(stage, "resume", stage.slot.assembly, "--reason", "it has one again")
     missing = stage.wait_steady(stage.patience_s)
     if missing:
         stage.tell(f"not steady again: {missing}")

@@ -180,7 +180,27 @@ def _autoscaling(call: ApiCall, directory: Directory) -> tuple[Ask, ...]:
     else:
         raise UnknownCall(f"{action} is not known to the lab")
     arn, tags = directory.group(name)
-    return (Ask(action, arn, _tagged(("aws", "autoscaling"), tags)),)
+    return (Ask(action, arn, {**_tagged(("aws", "autoscaling"), tags), **_asked_of_a_group(call)}),)
+
+
+def _asked_of_a_group(call: ApiCall) -> dict[str, tuple[str, ...]]:
+    """What a change of a group names, by the keys that AWS gives it.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html
+    """
+    if call.operation != "UpdateAutoScalingGroup":
+        return {}
+    p, found = call.parameters, dict[str, tuple[str, ...]]()
+    for name in ("MaxSize", "MinSize", "LaunchConfigurationName"):
+        if name in p:
+            found[f"autoscaling:{name.lower()}"] = (str(p[name]),)
+    if p.get("VPCZoneIdentifier"):
+        found["autoscaling:vpczoneidentifiers"] = tuple(str(p["VPCZoneIdentifier"]).split(","))
+    if any(name.startswith(("LaunchTemplate", "MixedInstancesPolicy")) for name in p):
+        named = any(name.endswith(".Version") and not str(value).startswith("$") for name, value in p.items())
+        found["autoscaling:launchtemplateversionspecified"] = ("true" if named else "false",)
+    types = tuple(str(value) for name, value in p.items() if name.endswith(".InstanceType"))
+    return found | ({"autoscaling:instancetypes": types} if types else {})
 
 
 # --- the rest: one resource each ----------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core import names
-from core.recovery.snapshot import Group, Member, StackPlace
+from core.recovery.snapshot import Group, Member, StackPlace, View
 from lambdas.adapters.clients import WorldFailed, all_pages, calling, client
 
 # The hook is not waiting (any more), or the instance is on its way out already: somebody was faster.
@@ -35,7 +35,8 @@ def find(deployable: str, assembly: str) -> Group | None:
         }
         name, wanted = str(group["AutoScalingGroupName"]), int(group["DesiredCapacity"])
         suspended = tuple(sorted(str(row["ProcessName"]) for row in group.get("SuspendedProcesses", [])))
-        return Group(name=name, wanted=wanted, members=members, stack=_stack(group), suspended=suspended, launches=launches)
+        room, stack = int(group["MaxSize"]), _stack(group)
+        return Group(name=name, wanted=wanted, room=room, members=members, stack=stack, suspended=suspended, launches=launches)
     return None
 
 
@@ -89,16 +90,39 @@ def keep_alive(group: str, hook: str, instance: str) -> None:
             raise
 
 
-def terminate(instance: str) -> str:
-    """Have its group terminate it and launch another in its place; told in a few words."""
+def terminate(instance: str, *, of: int = 1) -> str:
+    """Have its group terminate it and launch another in its place, when it did not before; told in a few words.
+
+    of: how many it keeps. Of two, one is there already.
+    """
     try:
         with calling(f"terminate {instance} in its group"):
-            client("autoscaling").terminate_instance_in_auto_scaling_group(InstanceId=instance, ShouldDecrementDesiredCapacity=False)
+            client("autoscaling").terminate_instance_in_auto_scaling_group(InstanceId=instance, ShouldDecrementDesiredCapacity=of > 1)
     except WorldFailed as error:
         if error.code not in _TOO_LATE:
             raise
         return f"its group is at it already or has no such instance ({error})"
-    return "its group terminates and replaces it"
+    return "its group terminates it, and has launched another already" if of > 1 else "its group terminates and replaces it"
+
+
+def launch_another(view: View) -> str:
+    """Have the group keep two, for which it is given room; told in a few words. It launches, and goes on trying where it cannot.
+
+    https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_UpdateAutoScalingGroup.html
+    """
+    return _keep(view, 2)
+
+
+def keep_one(view: View, extra: str) -> str:
+    """End the one that was launched beside the permit's holder, for a group chooses itself which of two goes; then its room."""
+    return terminate(extra, of=2) if extra else _keep(view, 1)
+
+
+def _keep(view: View, count: int) -> str:
+    assert view.group is not None, "a rule asked"
+    with calling(f"have {view.group} keep {count}"):
+        client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=view.group, MaxSize=count, DesiredCapacity=count)
+    return f"its group keeps {count}"
 
 
 def suspend(group: str, processes: Sequence[str]) -> None:

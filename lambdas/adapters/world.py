@@ -54,6 +54,7 @@ def observe(
         now_ms=now_ms,
         group=group.name if group else None,
         wanted=group.wanted if group else 0,
+        room=group.room if group else 1,
         stack=group.stack if group else None,
         permit=permit,
         incident=incident,

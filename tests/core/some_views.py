@@ -53,6 +53,7 @@ def some_view(chance: random.Random) -> View:
         watched=replace(WATCHED, tolerance=Tolerance(pick(2, None), 3600), on_disagreement=chance.choice([*OnDisagreement])),
         now_ms=NOW,
         group=pick("g", None),
+        room=pick(1, 2),
         permit=pick(some_permit(chance), None),
         incident=some_incident(chance),
         budget=budget,
@@ -70,7 +71,24 @@ def some_view(chance: random.Random) -> View:
         assemblies=pick(5, 200),
         announced=pick("", "", "", "AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED from Sat, 05 Dec 2026 15:10:09 GMT"),
     )
-    return in_a_rung(chance, view) if chance.random() < 0.4 else view
+    if chance.random() < 0.4:
+        return in_a_rung(chance, view)
+    return limping(chance, view) if chance.random() < 0.05 else view
+
+
+def limping(chance: random.Random, view: View) -> View:
+    """An operator wants a node replaced that serves."""
+    waited_s = chance.choice([1, 400, 2000])
+    asked_for = incident(State.CONFIRMED, cause=Cause.OPERATOR, confirmed_ms=NOW - waited_s * 1000, opened_ms=NOW - waited_s * 1000)
+    return replace(
+        view,
+        incident=replace(asked_for, told=chance.choice([(), ("limping",)])),
+        wanted=chance.choice([1, 2]),
+        reports={OLD: report()},
+        looks={OLD: looks("hhhhhh")},
+        machines={OLD: machine(OLD)},
+        members={OLD: Member(instance=OLD, lifecycle="InService", healthy=True)},
+    )
 
 
 def rare_view(chance: random.Random) -> View:
@@ -146,6 +164,7 @@ def some_incident(chance: random.Random) -> Any:
         cause=chance.choice([Cause.SIGNALS, Cause.GONE]),
         opened_ms=NOW - age_s * 1000,
         state_ms=NOW - chance.choice([1, age_s]) * 1000,
+        confirmed_ms=NOW - 2_000,
         ended_ms=NOW - chance.choice([60, 4000]) * 1000 if state in ENDED else 0,
         fence=chance.choice([0, 1, 2]),
         fenced_ms=NOW - chance.choice([1, 30, 400]) * 1000,

@@ -12,6 +12,7 @@ from core.model import Front, FrontKind, OnDisagreement, Tolerance, Verdict
 from core.policy import Policy
 from core.records import Look, Looks, Permit, Phase, Report
 from core.recovery.incident import Cause, Incident, State
+from core.recovery.intents import Kind, asked, standing
 from core.recovery.snapshot import Machine, Member, View
 from core.watching.fleet import Watched
 from core.watching.sweep import Handler, wakings
@@ -64,6 +65,13 @@ def view(**changes: Any) -> View:
         members={NODE: Member(instance=NODE, lifecycle="InService", healthy=True)},
     )
     return replace(base, **changes)
+
+
+def test_a_group_that_keeps_two_for_nobody_is_seen_to() -> None:
+    pause = asked(Kind.PAUSE, "counter", deployable="demo", reason="switch", who="ann", now_ms=NOW, for_s=60)
+
+    assert woken(view(wanted=2, room=2)) == [Handler.RECOVER]
+    assert woken(view(wanted=2, room=2, intents=standing([pause], "counter", NOW))) == []
 
 
 def woken(seen: View, *, in_alarm: bool = False, front: str | None = NODE) -> list[Handler]:

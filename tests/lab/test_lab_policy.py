@@ -165,6 +165,34 @@ class TestAsks:
         assert "aws:resourcetag/understudy:deployable" in got[0].context
         assert got[1].context == {}
 
+    @pytest.mark.parametrize(
+        ("named", "may"),
+        [
+            ({"MaxSize": "2", "DesiredCapacity": "2"}, True),
+            ({"MaxSize": "1", "DesiredCapacity": "1"}, True),
+            ({"MaxSize": "3", "DesiredCapacity": "3"}, False),
+            ({"DesiredCapacity": "0"}, False),
+            ({"MaxSize": "2", "MinSize": "0"}, False),
+            ({"MaxSize": "2", "LaunchTemplate.LaunchTemplateId": "lt-1", "LaunchTemplate.Version": "7"}, False),
+            ({"MaxSize": "2", "LaunchTemplate.LaunchTemplateId": "lt-1", "LaunchTemplate.Version": "$Latest"}, False),
+            ({"MaxSize": "2", "MixedInstancesPolicy.LaunchTemplate.Overrides.member.1.InstanceType": "m5.24xlarge"}, False),
+            ({"MaxSize": "2", "LaunchConfigurationName": "mine"}, False),
+            ({"MaxSize": "2", "VPCZoneIdentifier": "subnet-1,subnet-2"}, False),
+        ],
+    )
+    def test_room_in_a_group_is_for_two_at_most_and_changes_nothing_else(self, named: dict[str, str], may: bool) -> None:
+        """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html; stacks/permissions.py."""
+        keys = ("InstanceTypes", "LaunchConfigurationName", "LaunchTemplateVersionSpecified", "VPCZoneIdentifiers", "MinSize")
+        conditions: dict[str, Any] = {
+            "NumericLessThanEquals": {"autoscaling:MaxSize": "2"},
+            "Null": {f"autoscaling:{key}": "true" for key in keys},
+        }
+        call = ApiCall("autoscaling", "UpdateAutoScalingGroup", {"AutoScalingGroupName": "g", **named})
+
+        (ask,) = asks(call, FixedDirectory())
+
+        assert rule([statement("autoscaling:UpdateAutoScalingGroup", **conditions)], ask).allowed is may
+
     def test_a_signal_asks_for_its_stack(self) -> None:
         stack = "arn:aws:cloudformation:us-east-1:123456789012:stack/understudy-demo/7d2e3dd0"
         signal = ApiCall("cloudformation", "SignalResource", {"StackName": stack})

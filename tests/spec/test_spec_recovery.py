@@ -39,7 +39,7 @@ def test_every_number_of_the_policy_can_be_set() -> None:
     said = {
         "reports_silent": "20s", "looks_failing": "20s", "look_fresh": "3s", "doubt": "2m", "busy": "20m", "disagreement": "5m",
         "quiet": "2h", "budget": 3, "budget_window": "20m", "meltdown_nodes": 3, "meltdown_share": "50%", "boot_loop": 2,
-        "force_after": "10s", "page_after": "2m", "fence_timeout": "30m", "verify": "4m",
+        "force_after": "10s", "page_after": "2m", "fence_timeout": "30m", "limping": "kill", "verify": "4m",
         "new_target": "10m", "incident": "2h", "retire": "1m",
         "rung_stop": "10m", "rung_again": "2h", "call_again": "30s", "database": "2m",
     }  # fmt: skip
@@ -54,10 +54,17 @@ def test_fence_timeout_says_wait_or_a_time(tmp_path: Path) -> None:
     assert read(tmp_path, top="recovery: {fence_timeout: 30m}").recovery.fence_timeout_s == 1800.0
 
 
+def test_limping_says_kill_or_a_time(tmp_path: Path) -> None:
+    assert read(tmp_path, top="recovery: {limping: kill}").recovery.limping_s == 0
+    assert read(tmp_path, top="recovery: {limping: 5m}").recovery.limping_s == 300
+
+
 def test_the_schema_tells_its_defaults_as_a_file_would() -> None:
     keys = spec.json_schema()["$defs"]["RecoverySection"]["properties"]
 
-    assert [keys[key]["default"] for key in ("doubt", "budget", "fence_timeout", "meltdown_share")] == ["1m", 10, "wait", "20%"]
+    assert [keys[key]["default"] for key in ("doubt", "budget", "fence_timeout", "limping", "meltdown_share")] == [
+        "1m", 10, "wait", "30m", "20%"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -69,6 +76,7 @@ def test_the_schema_tells_its_defaults_as_a_file_would() -> None:
         ("{meltdown_share: 0.2}", "recovery.meltdown_share", "not a percentage"),
         ("{meltdown_share: 200%}", "recovery.meltdown_share", "not between 1% and 100%"),
         ("{fence_timeout: never}", "recovery.fence_timeout", "not a duration"),
+        ("{limping: 10s}", "recovery.limping", "not between 1m and 6h"),
         ("{fence_timeout: 2h}", "recovery", "fence_timeout_s is 7200"),
         ("{verify: 20m, incident: 10m}", "recovery", "verify_s is 1200: use less than incident_s"),
         ("{patience: 1m}", "recovery.patience", "is no key"),

@@ -127,6 +127,7 @@ def test_each_function_writes_its_own_partitions(template: Template, module: str
         ("ec2:TerminateInstances", {"recover_assembly"}),
         ("autoscaling:TerminateInstanceInAutoScalingGroup", {"recover_assembly"}),
         ("autoscaling:SuspendProcesses", {"recover_assembly"}),
+        ("autoscaling:UpdateAutoScalingGroup", {"recover_assembly"}),
         ("autoscaling:ResumeProcesses", {"recover_assembly"}),
         ("autoscaling:CompleteLifecycleAction", {"admit_node", "retire_node"}),
         ("autoscaling:RecordLifecycleActionHeartbeat", {"admit_node", "retire_node"}),
@@ -149,8 +150,17 @@ def test_what_changes_aws_changes_only_what_bears_our_tag(template: Template) ->
     for statement in template.statements():
         actions = [a for a in as_list(statement["Action"]) if a.startswith(changing) and a not in NOT_TO_BE_NARROWED]
         if actions:
-            assert statement["Condition"] == {"StringEquals": {"aws:ResourceTag/understudy:deployable": "demo"}}, actions
+            assert statement["Condition"]["StringEquals"] == {"aws:ResourceTag/understudy:deployable": "demo"}, actions
             assert statement["Resource"] != "*"
+
+
+def test_room_in_a_group_is_for_two_at_most_and_nothing_else_of_it_is_changed(template: Template) -> None:
+    (statement,) = (s for s in template.statements() if "autoscaling:UpdateAutoScalingGroup" in as_list(s["Action"]))
+
+    assert statement["Condition"]["NumericLessThanEquals"] == {"autoscaling:MaxSize": "2"}
+    assert {key.removeprefix("autoscaling:") for key, absent in statement["Condition"]["Null"].items() if absent == "true"} == {
+        "InstanceTypes", "LaunchConfigurationName", "LaunchTemplateVersionSpecified", "MinSize", "VPCZoneIdentifiers",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

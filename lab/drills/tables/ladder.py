@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lab.drills.deployable_scenes import escalate_to_deployable
 from lab.drills.drill import Drill
+from lab.drills.limping_scenes import limping_no_capacity
 from lab.drills.loop_scenes import boot_loop, crash_loop
 from lab.drills.meltdown_scenes import meltdown
 from lab.drills.pause_scenes import pause_holds_auto_scaling
@@ -37,6 +38,13 @@ DRILLS: tuple[Drill, ...] = (
         15.0,
         no_capacity,
         needs=TWO_SIZES,
+    ),
+    Drill(
+        "limping-no-capacity",
+        "an operator wants the node replaced while EC2 has no machine of its size; after a minute it has one again",
+        "it serves on until another one has booted, and only then it is ended",
+        15.0,
+        limping_no_capacity,
     ),
     Drill(
         "crash-loop-release",
