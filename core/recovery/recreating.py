@@ -56,8 +56,8 @@ def runs(case: Case) -> Step | None:
     permit = case.view.permit
     assert permit is not None, "the rule before asked"
     report = case.view.reports.get(permit.instance)
-    if report is None or report.epoch != permit.epoch or report.phase is not RUNNING:
-        return None
+    if report is None or report.epoch != permit.epoch or report.phase is not RUNNING or case.view.is_gone(permit.instance):
+        return None  # the last word of one that is gone is that it runs: taken up for that, it would be lost again at once, three times
     return Adopt(permit.instance, permit.epoch, f"{permit.instance} runs under epoch {permit.epoch}: verifying")
 
 

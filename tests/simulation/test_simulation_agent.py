@@ -9,7 +9,7 @@ import pytest
 from core.records import Phase
 from simulation.fault import Fault
 from simulation.history import History
-from simulation.plan import Plan
+from simulation.plan import Plan, plan_of
 from tests.simulation.calm import CALM, served
 
 # Two of the first twenty thousand broke a promise: their agent, made up then, ordered the same stop again and again within one moment.
@@ -31,6 +31,15 @@ KEPT = {
 @pytest.mark.parametrize("plan", KEPT.values(), ids=KEPT)
 def test_a_history_that_broke_a_promise_once_keeps_it(plan: Plan) -> None:
     assert History(plan).live().broken == ""
+
+
+def test_a_replacement_that_dies_while_it_is_verified_is_counted_once() -> None:
+    """Its last report goes on saying that it runs; it was taken up again for that, and given up, as a boot loop of three."""
+    history = History(plan_of(31098))
+    history.live()
+
+    lost = [note.what for one in history.world.watch.ended.values() for note in one.notes if "did not live" in note.what]
+    assert lost == []
 
 
 def test_the_cycle_rests_between_two_orders_to_one_that_does_not_end() -> None:
