@@ -90,7 +90,27 @@ class DeployableStack(Stack):
         else:
             ground = self._join(deployable, network, foundation, fronts, database=database, volumes=volumes)
         stage = Stage(agent_bundle(staging / "agent.zip"), staging, artifacts)
-        nodes = {
+        nodes = self._nodes(deployable, network, foundation, fronts, ground=ground, stage=stage, database=database, volumes=volumes)
+        self._keep(deployable, fronts, nodes, ground)
+        for name, words in zone_words(deployable):
+            Annotations.of(nodes[name]).add_warning_v2("understudy:one-zone", f"{name}: {words}")
+        for name in volumes:
+            Annotations.of(nodes[name]).add_info(f"{name}: {kept_words(deployable.assembly(name).state)}")
+        self._say_all(deployable, foundation, database)
+
+    def _nodes(
+        self,
+        deployable: Deployable,
+        network: NodeNetwork,
+        foundation: Foundation | JoinedFoundation,
+        fronts: Mapping[str, Front | None],
+        *,
+        ground: Ground,
+        stage: Stage,
+        database: SharedDatabase | None,
+        volumes: Mapping[str, VolumeState],
+    ) -> dict[str, NodeAssembly]:
+        return {
             assembly.name: NodeAssembly(
                 self,
                 camel(assembly.name),
@@ -106,6 +126,9 @@ class DeployableStack(Stack):
             )
             for assembly in deployable.assemblies
         }
+
+    def _keep(self, deployable: Deployable, fronts: Mapping[str, Front | None], nodes: Mapping[str, NodeAssembly], ground: Ground) -> None:
+        """The groups, which launch their first node the moment they exist: they come last. And where each is to be found."""
         for assembly in deployable.assemblies:
             front, node = fronts[assembly.name], nodes[assembly.name]
             balancer = [front] if isinstance(front, BalancerFront) else []
@@ -114,12 +137,11 @@ class DeployableStack(Stack):
             self._say(f"{name}Front", front.where if front else "-", f"Where clients find {assembly.name}")
             self._say(f"{name}Ports", ",".join(map(str, assembly.front.ports)) or "-", f"Ports of {assembly.name}'s front")
             self._say(f"{name}Group", group, f"Auto Scaling group of {assembly.name}")
-        for name, words in zone_words(deployable):
-            Annotations.of(nodes[name]).add_warning_v2("understudy:one-zone", f"{name}: {words}")
+
+    def _say_all(self, deployable: Deployable, foundation: Foundation | JoinedFoundation, database: SharedDatabase | None) -> None:
+        """What the command line reads of a deployed stack, besides what is each assembly's."""
         if database is not None:
             self._say("Database", database.identifier, "The database instance")
-        for name in volumes:
-            Annotations.of(nodes[name]).add_info(f"{name}: {kept_words(deployable.assembly(name).state)}")
         self._say("Assemblies", ",".join(assembly.name for assembly in deployable.assemblies), "What operators may name")
         self._say("Policy", json.dumps(deployable.recovery.changed()), "Numbers of recovery that are not the defaults")
         self._say("Table", foundation.table.table_name, "State table")

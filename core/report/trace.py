@@ -71,8 +71,8 @@ class Decided:
         return self.revision, self.at_ms, self.number
 
     def goes_on_in(self, later: Decided) -> bool:
-        """Is the later one the same wait again."""
-        same = (self.incident, self.revision, self.rule, self.step) == (later.incident, later.revision, later.rule, later.step)
+        """Is the later one the same wait again: whatever else was decided in between ends it, a claim that was renewed does not."""
+        same = (self.incident, self.rule, self.step) == (later.incident, later.rule, later.step)
         return same and later.step == WAIT
 
 

@@ -96,7 +96,8 @@ def test_waits_for_the_same_are_one_with_a_count_and_the_latest_input() -> None:
     run = together(second, third)
     assert (run.at_ms, run.last_ms, run.count, run.view.now_ms) == (NOW + 1000, NOW + 2000, 2, NOW + 2000)
     assert stored(run) == run
-    assert not first.goes_on_in(replace(second, revision=4)), "written meanwhile"
+    assert first.goes_on_in(replace(second, revision=second.revision + 1)), "the call renewed its claim meanwhile"
+    assert not first.goes_on_in(replace(second, rule="too-old")), "it waits for something else"
     assert not made(DOUBTING).goes_on_in(made(DOUBTING)), "a confirmation is no wait"
 
 

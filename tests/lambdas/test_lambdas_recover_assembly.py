@@ -122,7 +122,7 @@ def test_evidence_is_in_the_bucket_before_the_kill(cloud: Any, monkeypatch: pyte
         return terminate(instance, force=force)
 
     monkeypatch.setattr(instances, "terminate", watched)
-    monkeypatch.setattr("lambdas.adapters.groups.terminate", lambda instance: "told")
+    monkeypatch.setattr("lambdas.adapters.groups.terminate", lambda instance, of: "told")
 
     run(cloud, cloud.event("alarm_action"), seconds=20)
 
@@ -302,12 +302,22 @@ def warned(cloud: Any, node: str) -> dict[str, Any]:
     return event
 
 
+def noting_whom_groups_end(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    asked: list[str] = []
+
+    def terminate(instance: str, *, of: int) -> str:
+        asked.append(instance)
+        return f"its group, which keeps {of}, terminates and replaces it"
+
+    monkeypatch.setattr(groups, "terminate", terminate)
+    return asked
+
+
 def test_a_machine_that_ec2_takes_back_is_replaced_by_its_group_while_it_can_still_stop_in_order(
     cloud: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = serving(cloud)
-    asked: list[str] = []
-    monkeypatch.setattr(groups, "terminate", lambda instance: asked.append(instance) or "its group terminates and replaces it")
+    asked = noting_whom_groups_end(monkeypatch)
 
     run(cloud, warned(cloud, node))
 
@@ -317,8 +327,7 @@ def test_a_machine_that_ec2_takes_back_is_replaced_by_its_group_while_it_can_sti
 
 def test_a_warning_that_comes_late_or_twice_or_for_another_machine_asks_for_nothing(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     node = serving(cloud)
-    asked: list[str] = []
-    monkeypatch.setattr(groups, "terminate", lambda instance: asked.append(instance) or "")
+    asked = noting_whom_groups_end(monkeypatch)
 
     cloud.lifecycles[node] = "Terminating:Wait"
     run(cloud, warned(cloud, node))

@@ -62,7 +62,6 @@ def test_a_public_zone_is_one_that_is_there_and_takes_nodes_with_public_addresse
         (DNS % ", zone: public", "", "front.zone", "public: true"),
         (PUBLIC, "", "front.zone.public", "network.egress: public_ip"),
         (PUBLIC, "network: {egress: nat}", "front.zone.public", "kind: elastic_ip"),
-        (PUBLIC, "foundation: shared", "front.zone.public", "on a shared foundation"),
     ],
 )
 def test_elsewhere_a_public_zone_is_refused_with_what_to_do(front: str, top: str, key: str, words: str, problems_of: ProblemsOf) -> None:

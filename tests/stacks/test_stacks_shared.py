@@ -137,7 +137,7 @@ def test_functions_of_a_shared_foundation_act_on_what_bears_its_tag_alone(founda
 
     assert acting
     for statement in acting:
-        assert statement["Condition"] == {"StringEquals": {f"aws:ResourceTag/{names.TAG_FOUNDATION}": "shared"}}
+        assert statement["Condition"]["StringEquals"] == {f"aws:ResourceTag/{names.TAG_FOUNDATION}": "shared"}
 
 
 def test_a_tenants_group_bears_the_foundations_tag_and_hands_it_to_its_nodes(tenant: Template) -> None:
