@@ -10,6 +10,7 @@ from __future__ import annotations
 from core.model import FrontKind, OnDisagreement, Verdict
 from core.recovery.case import NEVER_FAILED, Case
 from core.recovery.incident import ENDED, Cause, State
+from core.recovery.limping import serves_on
 from core.recovery.snapshot import ALIVE
 
 # Of the record.
@@ -19,10 +20,12 @@ UNPERMITTED, TAKEN_DOWN, GONE, DEAD, SUCCEEDED, STARTING, RETIRING, REQUESTED, U
     1 << n for n in range(10, 21)
 )
 # Of operators, of the budget, and of the deployable's rung.
-OPERATED, PAUSED, SHADOWED, UNPAID, MELTDOWN, SPENT, SISTERS, CALLED, IN_RUNG, LEADS, DATABASE = (1 << n for n in range(21, 32))
+OPERATED, PAUSED, SHADOWED, UNPAID, MELTDOWN, SPENT, SISTERS, CALLED, IN_RUNG, LEADS, DATABASE, SERVES_ON, ROOMY = (
+    1 << n for n in range(21, 34)
+)
 # Weighed.
 SUSPICIOUS, ONE_SIGNAL, BOTH_SIGNALS, BAD_INSIDE, FAILS_OUTSIDE, WELL, BUSY_INSIDE, DISAGREES, DISAGREED, UNTOLD_DOUBT, LONG, NEWS = (
-    1 << n for n in range(32, 44)
+    1 << n for n in range(34, 46)
 )
 WEIGHED = SUSPICIOUS  # and whatever comes after it
 
@@ -55,6 +58,8 @@ def none_open(case: Case) -> int:
     machine = view.machines.get(node)
     if view.is_gone(node) if machine is None else machine.state not in ALIVE:
         given |= GONE
+    if view.room > 1 or view.wanted > 1:
+        given |= ROOMY
     if node in view.intents.replace:
         given |= OPERATED
     if permit.predecessor is not None:
@@ -115,6 +120,8 @@ def confirmed(case: Case) -> int:
         given |= UNPAID
         if incident.cause is not CAUSE_GONE:
             given |= _of_budget(case)
+        if serves_on(case):
+            given |= SERVES_ON
     return given
 
 

@@ -40,6 +40,7 @@ SUBJECTS = tuple(
         "recovery/ladder",
         "recovery/rung",
         "recovery/last_moment",
+        "recovery/limping",
         "recovery/announced",
     )
 )
