@@ -86,3 +86,22 @@ def test_the_last_rung_of_a_deployable_is_not_pushed_out() -> None:
 
     assert last is not None
     assert (last.incident, len(full.entries)) == ("rung1", 100)
+
+
+def test_of_one_assembly_that_has_all_entries_the_oldest_goes_that_is_no_last_rung() -> None:
+    first = replace(ENTRY, incident="rung", rung=True, along=("web",))
+    full = Budget(entries=(first, *(replace(ENTRY, incident=str(n), at_ms=NOW + 1 + n) for n in range(99))))
+
+    kept = with_entry(full, replace(ENTRY, incident="new", at_ms=NOW + 1000)).entries
+    assert [entry.incident for entry in kept[:2]] == ["rung", "1"]
+
+
+def test_where_all_are_last_rungs_the_oldest_goes() -> None:
+    rungs = tuple(replace(ENTRY, deployable=f"d{n}", incident=str(n), at_ms=NOW + n, rung=True, along=("web",)) for n in range(100))
+
+    kept = with_entry(Budget(entries=rungs), replace(ENTRY, deployable="last", at_ms=NOW + 1000, rung=True, along=("web",))).entries
+    assert ([entry.incident for entry in kept[:2]], kept[-1].deployable) == (["1", "2"], "last")
+
+
+def test_who_is_not_in_it_went_down_even_when_all_of_time_is_asked_for() -> None:
+    assert [Budget().down(("demo", "counter"), since_ms) for since_ms in (1, NOW)] == [1, 1]

@@ -23,7 +23,9 @@ BARE = Incident(
 def test_a_fresh_incident_has_come_to_nothing_yet() -> None:
     later = ("confirmed_ms", "acted_ms", "isolated_ms", "verifying_ms", "ended_ms", "fence", "fenced_ms", "new_epoch", "driven_until_ms")
 
-    assert {name: getattr(BARE, name) for name in later} == dict.fromkeys(later, 0)
+    of_a_rung = ("called_ms", "retiring_ms", "rebooted_ms", "proceeded_ms")
+
+    assert {name: getattr(BARE, name) for name in (*later, *of_a_rung)} == dict.fromkeys((*later, *of_a_rung), 0)
     assert BARE.evidence_done is False
 
 
@@ -121,3 +123,10 @@ def test_a_phase_that_was_not_reached_is_0_in_the_table() -> None:
 
 def test_what_has_ended_is_known_by_its_state() -> None:
     assert {state for state in State if replace(BARE, state=state).ended} == ENDED
+
+
+def test_of_a_rungs_record_that_an_older_writer_left_the_later_numbers_are_not_yet() -> None:
+    tied = replace(BARE, ladder="0-leader", leader="web")
+    item = {key: value for key, value in incident_item(tied).items() if key not in ("called_ms", "retiring_ms", "rebooted_ms", "database")}
+
+    assert parse_incident(item) == tied

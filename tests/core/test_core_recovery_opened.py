@@ -196,3 +196,18 @@ def test_while_verifying_a_front_is_asked_for_once_and_a_look_waited_for() -> No
 
 def test_frozen_and_gone_is_gone() -> None:
     assert decided(frozen_view(machines=GONE)).rule == "gone"
+
+
+def test_a_holder_before_it_that_ec2_has_forgotten_is_missed_as_of_the_next_permit() -> None:
+    permit = Permit(deployable="demo", assembly="counter", instance=NEW, epoch=2, at_ms=NOW - 3000, predecessor=OLD)
+    opened = decided(replaced_view(permit=permit, machines={NEW: machine(NEW)}, reports={NEW: report(NEW, epoch=2)}))
+
+    why = f"EC2 says {OLD} is unknown to EC2, and {NEW} had its permit before anybody asked"
+    assert (opened.rule, opened.step) == ("missed", Open(OLD, 1, why, NOW - 3000))
+
+
+def test_a_node_that_is_silent_and_answers_has_failed_since_its_last_report() -> None:
+    silent = decided(healthy_view(looks={OLD: looks("hhhhhh", silent_s=31)}, fresh={OLD: fresh(Verdict.HEALTHY)}))
+
+    assert isinstance(silent.step, Open)
+    assert (silent.rule, silent.step.failed_ms) == ("fails-inside", NOW - 31_000)

@@ -114,6 +114,13 @@ def test_a_rung_of_long_ago_changes_nothing_of_the_count() -> None:
     assert tolerance_spent(view_of(at_the_edge, *edge), CONFIRMED) is None, "one of them came with the rung"
 
 
+def test_what_came_after_a_rung_of_long_ago_and_before_the_window_does_not_count() -> None:
+    rung = entry(NOW - 4_000_000, incident="r", assembly="gateway", rung=True)
+    between = tuple(entry(NOW - 3_900_000 + n, incident=f"b{n}") for n in range(3))
+
+    assert tolerance_spent(view_of(rung, *between), CONFIRMED) is None
+
+
 def test_people_are_told_often_in_the_words_of_the_count_while_that_is_known() -> None:
     often = replace(RECREATING, escalated_to="person", isolated_ms=NOW)
 

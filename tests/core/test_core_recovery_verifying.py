@@ -9,6 +9,7 @@ import pytest
 from core.model import Front, FrontKind, Verdict
 from core.records import Phase
 from core.recovery.incident import State
+from core.recovery.machine import next_step
 from core.recovery.snapshot import Front as FrontSeen
 from core.recovery.snapshot import Member
 from core.recovery.steps import Leave, NudgeGroup, PlaceFront, TakeLook, Tell, Wait
@@ -16,8 +17,10 @@ from tests.core.recovery_story import (
     NEW,
     NOW,
     OLD,
+    POLICY,
     RECREATING,
     VERIFYING,
+    WATCHED,
     fresh,
     frozen_view,
     healthy_view,
@@ -110,3 +113,31 @@ def test_every_incident_ends(state: State) -> None:
 
     assert ended.state is State.ESCALATED
     assert ended.escalated_to == "person"
+
+
+# --- in a rung, forgotten, or too late --------------------------------------------------------------
+
+
+def test_a_permit_whose_holder_nobody_knows_yet_is_no_replacement_that_died() -> None:
+    unseen = replaced_view(incident=RECREATING, machines={OLD: machine(OLD, "terminated")}, members={}, reports={})
+
+    assert next_step(unseen, POLICY, woken_by="tick").rule == "not-up-yet"
+
+
+def test_in_a_rung_a_new_node_may_take_as_long_as_the_others_and_the_database_besides() -> None:
+    limit_ms = round((POLICY.fence_page_s + WATCHED.start_grace_s + POLICY.rung_stop_s + POLICY.database_s) * 1000)
+
+    def asked(waited_ms: int) -> str:
+        waits = replace(RECREATING, ladder=RECREATING.id, isolated_ms=NOW - waited_ms, opened_ms=NOW - waited_ms)
+        return next_step(healthy_view(incident=waits, machines={OLD: machine(OLD, "terminated")}, members={}), POLICY, woken_by="tick").rule
+
+    assert (asked(limit_ms), asked(limit_ms + 1)) == ("unpermitted", "late")
+
+
+@pytest.mark.parametrize("front", [WATCHED.front, Front(kind=FrontKind.NONE)], ids=["seen before", "there is none"])
+def test_a_front_that_was_seen_or_that_there_is_none_of_is_not_missing_when_time_is_up(front: Front) -> None:
+    said = "" if front.kind is FrontKind.NONE else "tried from outside"
+    overdue = replace(VERIFYING, front=said, state_ms=NOW - 301_000, opened_ms=NOW - 302_000)
+    ended = recorded(replaced_view(incident=overdue, watched=replace(WATCHED, front=front), front=None))
+
+    assert ended.reason.endswith("not verified in time: TakeLook")

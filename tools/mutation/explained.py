@@ -39,6 +39,7 @@ WHY: tuple[tuple[str, str, str, str], ...] = (
     ("changes", "logic", "sisters or ()", "what fits has sisters, or none, which is the same empty row"),
     ("opening", "logic", "permit is None", "the second rule left what has no permit: it is asked for the types' sake"),
     ("opening", "logic", "looks is None", "looks are kept only of what was looked at"),
+    ("incident", "boundary", "NOTES_MAX", "of exactly so many the first ones and the last ones are all of them"),
     ("opening", "boundary", "known_ms", "a time that is equal to the other makes no difference which of them is taken"),
 )
 NOT_YET = "not looked into yet"
