@@ -123,6 +123,10 @@ def test_rds_may_say_available_for_ten_seconds_after_it_took_a_reboot() -> None:
     assert ladder.database_away(stopped(rebooted_ms=NOW - 10_000)) is None
 
 
+def test_while_its_own_node_runs_no_database_is_waited_for_whatever_the_clock_says() -> None:
+    assert ladder.database_away(fenced(seen={**MODIFYING, "now_ms": 5000})) is None
+
+
 def test_what_was_never_rebooted_lags_behind_nothing_whatever_the_clock_says() -> None:
     assert ladder.database_away(stopped(isolated_ms=1, seen={"now_ms": 5000})) is None
     assert isinstance(ladder.database_away(stopped(isolated_ms=1, rebooted_ms=1, seen={"now_ms": 5000})), Wait)
