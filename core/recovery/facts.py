@@ -120,8 +120,6 @@ def confirmed(case: Case) -> int:
         given |= UNPAID
         if incident.cause is not CAUSE_GONE:
             given |= _of_budget(case)
-        if serves_on(case):
-            given |= SERVES_ON
     return given
 
 
@@ -133,7 +131,8 @@ def _of_budget(case: Case) -> int:
         return MELTDOWN
     if case.made >= policy.budget_replacements:
         return SPENT
-    return SISTERS if case.made + 1 + len(view.rung.along) > policy.budget_replacements else 0
+    given = SISTERS if case.made + 1 + len(view.rung.along) > policy.budget_replacements else 0
+    return given | SERVES_ON if serves_on(case) else given
 
 
 def isolating(case: Case) -> int:

@@ -18,6 +18,7 @@ from core.recovery.steps import End, KeepOne, LaunchFirst, Tell, Wait
 from tests.core.recovery_story import NEW, NOW, OLD, POLICY, healthy_view, incident, looks, machine, report, spent, step
 from tests.core.test_core_recovery_limping import beside, limping
 from tests.core.test_core_recovery_order import PENDING, RETIRING
+from tests.core.test_core_recovery_order_rungs import called
 from tests.core.test_core_recovery_rungs import RUNG, TWICE, budget
 
 THIRD = "i-0ccc"
@@ -114,6 +115,10 @@ def test_another_one_is_asked_for_while_its_group_keeps_one() -> None:
     assert isinstance(step(limping(wanted=2)), Wait)
 
 
+def test_people_hear_of_a_long_wait_before_another_one_is_asked_for_again() -> None:
+    assert isinstance(step(limping(waited_s=301)), Tell)
+
+
 def test_what_is_on_its_way_is_named_and_so_is_what_may_not_come() -> None:
     coming = beside(limping(), lifecycle="Pending", phase=None)
     assert step(coming).reason.endswith(f"until another one is ready: {NEW} is Pending")
@@ -137,6 +142,10 @@ def test_room_for_two_or_two_that_are_wanted_is_one_too_many() -> None:
     assert rule(healthy_view(incident=CLOSED)) == "given-up"
     assert rule(healthy_view(incident=CLOSED, room=2)) == "one-too-many"
     assert rule(healthy_view(incident=CLOSED, wanted=2)) == "one-too-many"
+
+
+def test_a_rung_takes_along_whoever_keeps_two() -> None:
+    assert rule(called(room=2)) == "called"
 
 
 def test_the_one_that_goes_is_the_first_that_is_not_let_in_and_only_while_two_are_wanted() -> None:

@@ -124,6 +124,15 @@ def test_a_permit_whose_holder_nobody_knows_yet_is_no_replacement_that_died() ->
     assert next_step(unseen, POLICY, woken_by="tick").rule == "not-up-yet"
 
 
+def test_the_last_word_of_a_replacement_that_is_gone_is_not_that_it_runs() -> None:
+    counted = replace(RECREATING, tried=(NEW,))
+    gone = replaced_view(incident=counted, machines={OLD: machine(OLD, "terminated"), NEW: machine(NEW, "terminated")}, members={})
+
+    assert next_step(gone, POLICY, woken_by="tick").rule == "not-up-yet"
+    alive = replace(gone, machines={**gone.machines, NEW: machine(NEW)})
+    assert next_step(alive, POLICY, woken_by="tick").rule == "runs"
+
+
 def test_in_a_rung_a_new_node_may_take_as_long_as_the_others_and_the_database_besides() -> None:
     limit_ms = round((POLICY.fence_page_s + WATCHED.start_grace_s + POLICY.rung_stop_s + POLICY.database_s) * 1000)
 
