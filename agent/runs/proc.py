@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 
 _PF_KTHREAD = 0x00200000  # linux/sched.h: a kernel thread, it has neither environment nor children
+_PF_EXITING = 0x00000004  # linux/sched.h: it dies, and its memory may be gone already
 RECENT_S = 0.5
+EXECUTES_S = 0.25  # how long a process may take to begin with a new program, on a machine that has others to do
+NONE_AT_ALL = 3
 _SMALL_BYTES = 4096
 _LONG_BYTES_MAX = 4 << 20  # of an environment or a list of children; more is not read
 
@@ -27,6 +30,7 @@ class Process:
     session: int
     is_kernel: bool
     start_ticks: int
+    is_exiting: bool = False
 
     @property
     def is_dead(self) -> bool:
@@ -41,14 +45,16 @@ def read_process(pid: int) -> Process | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = line[line.rindex(b")") + 2 :].split(None, 20)
+    flags = int(fields[6])
     return Process(
         pid=pid,
         state=chr(fields[0][0]),
         parent=int(fields[1]),
         group=int(fields[2]),
         session=int(fields[3]),
-        is_kernel=bool(int(fields[6]) & _PF_KTHREAD),
+        is_kernel=bool(flags & _PF_KTHREAD),
         start_ticks=int(fields[19]),
+        is_exiting=bool(flags & _PF_EXITING),
     )
 
 
@@ -80,12 +86,31 @@ def recent_table() -> dict[int, Process]:
 def read_environment(pid: int) -> bytes | None:
     """Its initial environment, NUL between the entries, as it stands now: a program may have written over it, as PostgreSQL does.
 
+    In the middle of an execve(2) there is none, nor a command line: the kernel has put the new memory in place and not yet said where in it
+    they are. Whoever is met there is asked again, or a run's own process would be taken for a stranger's and outlive the run.
     None: gone. Raises OSError, PermissionError above all: it may be read by its own user and by root (ptrace(2), access mode checking).
     """
-    try:
-        return _read_all(f"/proc/{pid}/environ")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
+    give_up, none = time.monotonic() + EXECUTES_S, 0
+    while True:
+        try:
+            found = _read_all(f"/proc/{pid}/environ")
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        if found:
+            return found
+        none = none + 1 if _has_begun(pid) else 0  # several times, for an execve(2) may end, or begin, between two readings
+        if none >= NONE_AT_ALL or time.monotonic() > give_up:
+            return found
+        if not none:
+            time.sleep(0.0005)
+
+
+def _has_begun(pid: int) -> bool:
+    """Whether it is no longer, or not, about to begin with a program: it has a command line, or will never have one again."""
+    if read_command(pid):
+        return True
+    process = read_process(pid)
+    return process is None or process.is_dead or process.is_exiting or process.is_kernel
 
 
 def read_command(pid: int) -> bytes:
