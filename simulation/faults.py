@@ -97,6 +97,7 @@ def begin(history: History, fault: Fault) -> None:
     def over() -> None:
         if undo is not nothing:
             history.world.say("fault", f"over: {fault.kind}")
+            history.world.watch.notice(agent)  # what it was like until now: a node that is paused does not tell
             undo()
 
     history.world.schedule.later(fault.for_s, over)

@@ -28,6 +28,11 @@ KEPT = {
 }  # fmt: skip
 
 
+def test_what_wakes_from_a_pause_as_it_is_killed_was_not_well_until_then() -> None:
+    """A node that is paused tells nothing of itself, so that the watch took it for well since before."""
+    assert History(plan_of(2226)).live().broken == ""
+
+
 @pytest.mark.parametrize("plan", KEPT.values(), ids=KEPT)
 def test_a_history_that_broke_a_promise_once_keeps_it(plan: Plan) -> None:
     assert History(plan).live().broken == ""
