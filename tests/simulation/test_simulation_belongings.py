@@ -89,8 +89,7 @@ def _moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Beside]:
         clients.client.cache_clear()
         environment.databases.cache_clear()
         ec2, elb = boto3.client("ec2"), boto3.client("elbv2")
-        image = ec2.register_image(Name="any")["ImageId"]  # one that is there: the lab's EC2, in the same process, asks for that
-        one, other = (made["InstanceId"] for made in ec2.run_instances(ImageId=image, MinCount=2, MaxCount=2)["Instances"])
+        one, other = (made["InstanceId"] for made in ec2.run_instances(ImageId="ami-12345678", MinCount=2, MaxCount=2)["Instances"])
         subnet = ec2.describe_subnets()["Subnets"][0]
         vpc = subnet["VpcId"]
         groups = [elb.create_target_group(Name=f"t{n}", Protocol="TCP", Port=n, VpcId=vpc)["TargetGroups"][0] for n in (80, 81)]

@@ -12,6 +12,7 @@ import pytest
 from core import names
 from lambdas.adapters import clients, groups, instances
 from simulation.world import World
+from tests.lab.conftest import moto_as_it_was  # noqa: F401 - a fixture: whoever comes after the lab's engines finds moto as it was
 from tests.lab.groups_bench import LAUNCH_HOOK, TERMINATE_HOOK, bench
 
 D, A = "made-up", "a0"
