@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import secrets
 import signal
@@ -12,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import folder, space
+from lab import arguments, folder, space
 from lab.delays import Delays
 from lab.drills.report import table
 from lab.drills.scenes import DRILLS, in_playing_order
@@ -21,32 +20,6 @@ ROOT = Path(__file__).resolve().parent.parent
 LABS = ROOT / ".lab"
 INSIDE = "--inside"
 _NO_READER = 128 + signal.SIGPIPE
-
-
-def _scale(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 < float(text) <= 1000:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no factor: use a number above 0, at most 1000")
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text} is no time to wait: use seconds above 0, at most 86400")
-    return value
-
-
-def _name(text: str) -> str:
-    if not text or not set(text) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_") or len(text) > 40:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a name: use lower-case letters, digits and dashes, at most 40")
-    return text
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:6]) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 1 to 65535, or 0 for any free one")
-    return int(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,13 +35,24 @@ def parser() -> argparse.ArgumentParser:
     drill.add_argument("--html", type=Path, metavar="FILE", help="write one page to FILE, with a timeline picture of each drill")
     drill.add_argument("--steady", action="store_true", help="end when the deployable does not come to rest again after a drill")
     drill.add_argument("--sabotage", metavar="WHAT", help="break our own protection first, to see that the drill fails (see docs/lab.md)")
-    drill.add_argument("--assembly", type=_name, metavar="NAME", help="which assembly is broken; default the first that clients reach")
-    drill.add_argument("--patience", type=_seconds, default=300.0, metavar="SECONDS", help="how long to wait for a recovery; default 300")
+    drill.add_argument(
+        "--assembly", type=arguments.name, metavar="NAME", help="which assembly is broken; default the first that clients reach"
+    )
+    drill.add_argument(
+        "--patience", type=arguments.seconds, default=300.0, metavar="SECONDS", help="how long to wait for a recovery; default 300"
+    )
+    drill.add_argument(
+        "--labs",
+        type=arguments.labs,
+        default=1,
+        metavar="N",
+        help="how many labs run beside each other, when the drills need several; default 1",
+    )
     up = verbs.add_parser("up", help="deploy the lab and keep it running until Ctrl-C or `lab down`")
-    up.add_argument("--port", type=_port, default=0, help="host port of the emulator on 127.0.0.1; default any free one")
+    up.add_argument("--port", type=arguments.port, default=0, help="host port of the emulator on 127.0.0.1; default any free one")
     down = verbs.add_parser("down", help="stop a lab that runs, and leave nothing behind")
     for verb in (up, down):
-        verb.add_argument("--name", type=_name, default="default", help="which lab, when several run side by side")
+        verb.add_argument("--name", type=arguments.name, default="default", help="which lab, when several run side by side")
     for verb in (drill, up):
         verb.add_argument(
             "--deployable",
@@ -79,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
         verb.add_argument("--foundation", type=Path, metavar="FILE", help="the file of the foundation that it shares with others")
         verb.add_argument(
             "--time-scale",
-            type=_scale,
+            type=arguments.scale,
             default=1.0,
             metavar="FACTOR",
             help="shorten AWS's own windows by this factor; default 1, real time",
@@ -113,8 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     (an argument, a file, a port, a folder); 3: this machine has no namespaces or lacks a tool; 4: the emulator died;
     130, 143, 129: ended by Ctrl-C, SIGTERM, SIGHUP.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    args = parser().parse_args(arguments)
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = parser().parse_args(words)
     if args.verb == "down":
         from lab.standing import down
 
@@ -140,12 +124,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.verb == "drill" and args.deployable is None:
         from lab import many_labs
 
-        evenings = many_labs.plan(args.names)
+        evenings = many_labs.plan(args.names, args.labs)
         args.deployable = many_labs.one_will_do(evenings)
         if args.deployable is None:
             return many_labs.play(evenings, args, LABS)
-        arguments += ["--deployable", str(args.deployable)]
-    return _outside(args, arguments)
+        words += ["--deployable", str(args.deployable)]
+    return _outside(args, words)
 
 
 def _wrong(args: argparse.Namespace) -> str:
@@ -183,7 +167,7 @@ def _unwritable(path: Path) -> str:
     return ""
 
 
-def _outside(args: argparse.Namespace, arguments: list[str]) -> int:
+def _outside(args: argparse.Namespace, words: list[str]) -> int:
     """In the host's own namespaces: make the lab's folder, run everything else inside, take the folder away.
 
     Here a signal is only ever passed on, from the first step to the last: nothing cuts the tidying short.
@@ -203,7 +187,7 @@ def _outside(args: argparse.Namespace, arguments: list[str]) -> int:
         return _refuse(f"the lab cannot write in {LABS} ({error.strerror}): make that folder yours, or use a clone of your own")
     os.environ["TMPDIR"] = str(lab_dir / "tmp")  # so that what a killed tool leaves goes with the folder
     began = time.monotonic()
-    code = space.enter([sys.executable, "-m", "lab", *arguments, INSIDE, str(lab_dir)], masked=True)
+    code = space.enter([sys.executable, "-m", "lab", *words, INSIDE, str(lab_dir)], masked=True)
     return _farewell(args, lab_dir, code, time.monotonic() - began)
 
 

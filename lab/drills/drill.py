@@ -15,8 +15,9 @@ class Drill:
 
     penalty_max: how much of earlier failures' penalty may be left when it begins, because the agent makes the restarts of
     what fails often wait on purpose; None: it does not matter. needs: what a deployable must have, beside an address; most need
-    nothing, and those are what `make drills` plays. broken_by: sabotages that it finds out. await_turn: waits for the moment at
-    which its fault shows what it is to show.
+    nothing, and are played on the demo. broken_by: sabotages that it finds out. await_turn: waits for the moment at
+    which its fault shows what it is to show. alone: no other lab is to run beside it: it allows a fraction of a second, or starts so
+    many processes that every other lab would be slow.
     """
 
     name: str
@@ -29,3 +30,4 @@ class Drill:
     needs: str = ""
     broken_by: tuple[str, ...] = ()
     await_turn: Callable[[Stage], None] | None = None
+    alone: bool = False

@@ -60,20 +60,25 @@ SETTINGS: dict[str, Setting] = {
 
 @dataclass(frozen=True, slots=True)
 class Evening:
-    """What is played in one lab, in order."""
+    """What is played in one lab, in order. alone: while no other lab runs."""
 
     setting: Setting
     names: tuple[str, ...]
+    alone: bool = False
 
 
-def plan(names: Sequence[str]) -> tuple[Evening, ...]:
-    """Every drill in the lab that it needs; the order is kept within each, and labs come as they are first needed."""
-    by_setting: dict[str, tuple[Setting, list[str]]] = {}
+def plan(names: Sequence[str], labs: int = 1) -> tuple[Evening, ...]:
+    """Every drill in the lab that it needs; the order is kept within each, and labs come as they are first needed.
+
+    labs: how many may run beside each other; with several, the drills that are to be alone have labs of their own, at the end.
+    """
+    by_lab: dict[tuple[bool, str], tuple[Setting, list[str]]] = {}
     for name in names:
-        setting = SETTINGS[DRILLS[name].needs]
-        by_setting.setdefault(setting.name, (setting, []))[1].append(name)
+        drill = DRILLS[name]
+        setting = SETTINGS[drill.needs]
+        by_lab.setdefault((labs > 1 and drill.alone, setting.name), (setting, []))[1].append(name)
     return tuple(
-        Evening(setting, tuple(mine[first : first + _PER_LAB]))
-        for setting, mine in by_setting.values()
+        Evening(setting, tuple(mine[first : first + _PER_LAB]), alone)
+        for (alone, _), (setting, mine) in sorted(by_lab.items(), key=lambda lab: lab[0][0])
         for first in range(0, len(mine), _PER_LAB)
     )

@@ -82,6 +82,17 @@ def test_drills_that_need_the_same_share_a_lab_in_their_order() -> None:
     ]
 
 
+def test_beside_other_labs_what_is_to_be_alone_has_labs_of_its_own_at_the_end() -> None:
+    evenings = plan(["kill-application", "kill-instance", "meltdown", "no-capacity"], labs=2)
+
+    assert [(evening.names, evening.alone) for evening in evenings] == [
+        (("kill-instance",), False),
+        (("no-capacity",), False),
+        (("kill-application",), True),
+        (("meltdown",), True),
+    ]
+
+
 @pytest.mark.parametrize("needs", list(SETTINGS))
 def test_the_files_of_every_setting_are_deployables_as_the_format_has_them(needs: str, tmp_path: Path) -> None:
     deployable, foundation = SETTINGS[needs].files(tmp_path)
@@ -120,30 +131,85 @@ def test_a_machine_without_namespaces_plays_nothing(tmp_path: Path) -> None:
     assert many.rows == []
 
 
+# Says who begins and ends, and takes its time; `a` alone waits until `b` has ended, so that it ends second.
+SLOW = """
+import json, sys, time
+from pathlib import Path
+words = sys.argv[1:]
+name, folder = words[1], Path(words[words.index("--folder") + 1])
+with open(folder / "diary", "a") as diary:
+    print("begins", name, file=diary, flush=True)
+    print("hello of", name, flush=True)
+    print("trouble of", name, file=sys.stderr, flush=True)
+    until = time.monotonic() + 20
+    while name == "a" and not (folder / "results-of-b").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    promise = {"name": "it holds", "held": True, "measured": 1, "limit": 1, "unit": "count"}
+    Path(words[words.index("--json") + 1]).write_text(json.dumps([{"drill": name, "held": True, "promises": [promise]}]))
+    print("ends", name, file=diary, flush=True)
+(folder / f"results-of-{name}").touch()
+"""
+
+
+def beside(tmp_path: Path, labs: int, *evenings: tuple[str, bool]) -> tuple[list[str], list[str], list[str]]:
+    """(the diary of drills that began and ended, what was said, the drills in the rows' order) of (name, alone), each in its lab."""
+    (tmp_path / "lab.py").write_text(SLOW)
+    said: list[str] = []
+    many = ManyLabs(
+        tmp_path, ["--folder", str(tmp_path)], said.append, lambda _: None, [sys.executable, str(tmp_path / "lab.py")], labs=labs
+    )
+    setting = Setting("demo", ready=tmp_path / "demo.yaml")
+    assert many.play([Evening(setting, (name,), alone) for name, alone in evenings]) == 0
+    return (tmp_path / "diary").read_text().splitlines(), said, [row["drill"] for row in many.rows]
+
+
+def test_labs_run_beside_each_other_and_their_results_keep_the_order_of_the_plan(tmp_path: Path) -> None:
+    """The first ends only after the second, which one lab after another could not."""
+    diary, _, rows = beside(tmp_path, 2, ("a", False), ("b", False))
+
+    assert diary.index("ends b") < diary.index("ends a")
+    assert rows == ["a", "b"]
+
+
+def test_what_is_to_be_alone_begins_once_every_other_lab_has_ended(tmp_path: Path) -> None:
+    diary, _, _ = beside(tmp_path, 2, ("a", False), ("b", False), ("c", True), ("d", True))
+
+    assert diary[4:] == ["begins c", "ends c", "begins d", "ends d"]
+
+
+def test_each_line_of_a_lab_that_is_not_the_only_one_tells_which_lab_it_is_of(tmp_path: Path) -> None:
+    _, said, _ = beside(tmp_path, 2, ("a", False), ("b", False))
+
+    assert {"[1] hello of a", "[1] trouble of a", "[2] hello of b", "[2] trouble of b"} <= set(said)
+
+
 _PROGRAM = """
 import sys
 from pathlib import Path
 from lab.drills.programme import Evening, Setting
 from lab.many_labs import ManyLabs
 folder = Path(sys.argv[1])
-many = ManyLabs(folder, [], lambda _: None, lambda _: None, [sys.executable, str(folder / "lab.py")])
+program = [sys.executable, str(folder / "lab.py")]
+many = ManyLabs(folder, [], lambda _: None, lambda _: None, program, labs=int(sys.argv[2]))
 setting = Setting("demo", ready=folder / "demo.yaml")
-code = many.play([Evening(setting, ("a", "b")), Evening(setting, ("c",))])
+code = many.play([Evening(setting, (name, "other")) for name in ("a", "b", "c")])
 print([row["drill"] for row in many.rows])
 sys.exit(code)
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_reaches_the_lab_once_and_what_was_seen_so_far_is_told(number: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "labs"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGINT, 2)])
+def test_a_signal_reaches_each_lab_once_and_what_was_seen_so_far_is_told(number: signal.Signals, labs: int, tmp_path: Path) -> None:
     (tmp_path / "lab.py").write_text(
-        "import json, os, signal, sys, time\n"
-        f"json.dump([{row('a')!r}], open(sys.argv[sys.argv.index('--json') + 1], 'w'))\n"
-        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        "import json, os, sys, time\n"
+        "name = sys.argv[2]\n"
+        f"row = {row('a')!r} | {{'drill': name}}\n"
+        "json.dump([row], open(sys.argv[sys.argv.index('--json') + 1], 'w'))\n"
+        f"open({str(tmp_path)!r} + '/pid-' + name, 'w').write(str(os.getpid()))\n"
         "time.sleep(60)\n"
     )
     program = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, str(tmp_path)],
+        [sys.executable, "-c", _PROGRAM, str(tmp_path), str(labs)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -151,14 +217,16 @@ def test_a_signal_reaches_the_lab_once_and_what_was_seen_so_far_is_told(number: 
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell does for what it starts with &
     )
+    running = [tmp_path / f"pid-{name}" for name in "abc"[:labs]]
     until = time.monotonic() + 30
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-        assert time.monotonic() < until, "the lab was not started"
+    while not all(pid.exists() and pid.read_text() for pid in running):
+        assert time.monotonic() < until, "the labs were not started"
         time.sleep(0.02)
 
     program.send_signal(number)
     printed, _ = program.communicate(timeout=30)
 
-    assert (program.returncode, printed) == (128 + number, "['a']\n")
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
+    assert (program.returncode, printed) == (128 + number, f"{list('abc'[:labs])}\n")
+    for pid in running:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid.read_text()), 0)

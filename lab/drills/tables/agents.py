@@ -14,6 +14,7 @@ DRILLS: tuple[Drill, ...] = (
         0.5,
         fill_disk,
         penalty_max=FEW,
+        alone=True,
     ),
     Drill(
         "kill-agent",

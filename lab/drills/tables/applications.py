@@ -16,6 +16,7 @@ DRILLS: tuple[Drill, ...] = (
         0.1,
         kill_application,
         penalty_max=FEW,
+        alone=True,
     ),
     Drill(
         "hang-application",
@@ -25,6 +26,7 @@ DRILLS: tuple[Drill, ...] = (
         hang_application,
         penalty_max=FEW,
         broken_by=("no-probes",),
+        alone=True,
     ),
     Drill(
         "leak-memory",
@@ -51,6 +53,7 @@ DRILLS: tuple[Drill, ...] = (
         1.0,
         grandchild_holds_port,
         penalty_max=FEW,
+        alone=True,
     ),
     Drill(
         "flap",

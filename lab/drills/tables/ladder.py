@@ -86,5 +86,6 @@ DRILLS: tuple[Drill, ...] = (
         180.0,
         meltdown,
         needs=FLEET,
+        alone=True,
     ),
 )
