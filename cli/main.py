@@ -66,7 +66,7 @@ examples:
   understudy drill kill-application freeze-instance --json r.json  two in a row, and the results as JSON
   understudy drill freeze-instance --html drill.html               and a page to look at
   understudy drill kill-instance --deployable my.yaml              on a deployable of your own
-  understudy drill all --json r.json                               every drill there is, each in the lab that it needs: hours
+  understudy drill all --labs 2 --json r.json                      every drill there is, in the labs that they need: hours
 
 exit status: 0 every promise held; 1 one did not, or the lab failed; 2 something to put right first, and nothing
 was started; 3 this machine allows no namespaces; 4 the lab's cloud died; 130 Ctrl-C.
@@ -142,6 +142,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--assembly", metavar="NAME", help="which assembly is broken; default the first that clients reach")
     command.add_argument("--json", type=Path, metavar="FILE", help="also write the results to FILE")
     command.add_argument("--html", type=Path, metavar="FILE", help="also write one page to FILE, with a timeline picture of each drill")
+    labs = "how many labs run beside each other, when several are needed; default 1"
+    command.add_argument("--labs", type=int, choices=range(1, 17), default=1, metavar="N", help=labs)
 
     command = _verb(commands, "lab", "keep a local cloud running, to look around in", _LAB)
     actions = command.add_subparsers(dest="action", metavar="up|down", required=True)
@@ -270,7 +272,7 @@ def _run(given: argparse.Namespace) -> int:
                 options += ["--json", str(given.json.absolute())]
             if given.html is not None:
                 options += ["--html", str(given.html.absolute())]
-            return programs.lab("drill", *options, *given.names)
+            return programs.lab("drill", *options, "--labs", str(given.labs), *given.names)
         case "lab" if given.action == "up":
             return programs.lab("up", *_on_the_lab(given), "--name", given.name, "--port", str(given.port))
         case _:

@@ -130,6 +130,13 @@ def test_results_that_cannot_be_written_are_noticed_before_the_drill(tmp_path: P
     assert "cannot write" in done.stderr
 
 
+def test_no_lab_at_all_is_no_number_of_labs(tmp_path: Path) -> None:
+    done = understudy("drill", "all", "--labs", "0", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "argument --labs: invalid choice: 0 (choose from 1, 2" in done.stderr
+
+
 def test_a_lab_cannot_be_named_after_another_folder(tmp_path: Path) -> None:
     done = understudy("lab", "down", "--name", "../../etc", cwd=tmp_path)
 
