@@ -52,20 +52,24 @@ class InterfaceFront:
     def attach(self, instance: str) -> None:
         """The permit's holder alone is ever named here, and it has one only once its predecessor is gone: whoever else
         has the interface may be relieved of it, by force where its machine does not let go."""
-        if self._attachment().get("InstanceId") != instance:
+        before = self._attachment()
+        if before.get("InstanceId") != instance:
             machine = instances.describe([instance]).get(instance)
             if machine is None or machine.state != "running":  # asked before anybody else loses it
                 raise NotYet(f"attach {self} to {instance}", "IncorrectState", f"it is {machine.state if machine else 'not known'}")
-            self._free()
-            self._take(instance)
+            if self._freed(before).get("InstanceId") != instance:
+                self._take(instance)
         until_ms = clock.now_ms() + int(ATTACHED_WITHIN_S * 1000)
         while self.who_holds() != instance and clock.now_ms() < until_ms:
             clock.sleep(ASK_EVERY_S)
 
-    def _free(self) -> None:
-        """Wait until nobody has it; what a terminated instance had, EC2 detaches by itself. Raises NotYet."""
-        since_ms, asked, forced = clock.now_ms(), False, False
-        while attachment := self._attachment():
+    def _freed(self, before: dict[str, Any]) -> dict[str, Any]:
+        """Wait until whoever had it has it no more; what a terminated instance had, EC2 detaches by itself. Raises NotYet.
+
+        Gives the attachment then, which is empty, or another call's; that one is left alone, and whoever asked this one asks again.
+        """
+        since_ms, asked, forced, attachment = clock.now_ms(), False, False, before
+        while attachment and attachment["AttachmentId"] == before["AttachmentId"]:
             waited_s = (clock.now_ms() - since_ms) / 1000
             if waited_s >= DETACHED_WITHIN_S:
                 raise NotYet(f"detach {self}", "StillAttached", f"it is {attachment['Status']} to {attachment['InstanceId']}")
@@ -73,6 +77,8 @@ class InterfaceFront:
                 self._detach(str(attachment["AttachmentId"]), force=asked)
                 asked, forced = True, asked
             clock.sleep(ASK_EVERY_S)
+            attachment = self._attachment()
+        return attachment
 
     def _detach(self, attachment: str, *, force: bool) -> None:
         try:

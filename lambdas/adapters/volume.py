@@ -36,12 +36,13 @@ class Volume:
         """The permit's holder alone is ever named here, and it has one only once its predecessor is terminated, when EC2 detaches
         the volume by itself, or has released it, which is after it unmounted. So nothing has to be forced, and nothing is: a forced
         detachment loses what the other machine has not written yet. Raises NotYet; WorldFailed."""
-        if self._attachment().get("InstanceId") != instance:
+        before = self._attachment()
+        if before.get("InstanceId") != instance:
             machine = instances.describe([instance]).get(instance)
             if machine is None or machine.state != "running":
                 raise NotYet(f"attach {self} to {instance}", "IncorrectState", f"it is {machine.state if machine else 'not known'}")
-            self._free()
-            self._take(instance)
+            if self._freed(before).get("InstanceId") != instance:
+                self._take(instance)
         until_ms = clock.now_ms() + int(ATTACHED_WITHIN_S * 1000)
         while self.who_holds() != instance and clock.now_ms() < until_ms:
             clock.sleep(ASK_EVERY_S)
@@ -55,16 +56,21 @@ class Volume:
             return {"State": row["State"], "InstanceId": ""}
         return dict(found[0]) if found else {}
 
-    def _free(self) -> None:
-        """Wait until it is available. Raises NotYet."""
-        until_ms, asked = clock.now_ms() + int(DETACHED_WITHIN_S * 1000), False
-        while attachment := self._attachment():
+    def _freed(self, before: dict[str, Any]) -> dict[str, Any]:
+        """Wait until whoever had it has it no more. Raises NotYet.
+
+        Gives the attachment then, which is empty, or another call's; that one is left alone, and whoever asked this one asks again.
+        """
+        until_ms, asked, attachment = clock.now_ms() + int(DETACHED_WITHIN_S * 1000), False, before
+        while attachment and attachment["InstanceId"] == before["InstanceId"]:
             if clock.now_ms() >= until_ms:
                 raise NotYet(f"detach {self}", "StillAttached", f"it is {attachment['State']} at {attachment['InstanceId'] or 'nobody'}")
             if not asked and attachment["State"] in ("attached", "attaching"):
                 self._detach(str(attachment["InstanceId"]))
                 asked = True
             clock.sleep(ASK_EVERY_S)
+            attachment = self._attachment()
+        return attachment
 
     def _detach(self, instance: str) -> None:
         try:

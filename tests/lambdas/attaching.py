@@ -17,7 +17,10 @@ Made = TypeVar("Made", bound="Attaching")
 
 @dataclass
 class Attaching:
-    """One thing that one machine holds. due_ms: when what is under way is done, 0 for never. states: of the machines that EC2 knows."""
+    """One thing that one machine holds. due_ms: when what is under way is done, 0 for never. states: of the machines that EC2 knows.
+
+    taken: when another call has it free and attaches it, and to whom; turn: counts attachments, as their ids do.
+    """
 
     now_ms: int = 0
     holder: str | None = None
@@ -25,6 +28,8 @@ class Attaching:
     due_ms: int = 0
     states: dict[str, str] = field(default_factory=lambda: {"i-old": "running", "i-new": "running"})
     refuses: str = ""
+    taken: tuple[int, str] | None = None
+    turn: int = 1
     calls: list[str] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
@@ -35,6 +40,9 @@ class Attaching:
                 self.state = "attached"
             elif self.state == "detaching":
                 self.detached()
+        if self.taken is not None and self.now_ms >= self.taken[0]:
+            self.holder, self.state, self.taken = self.taken[1], "attaching", None
+            self.turn, self.due_ms = self.turn + 1, self.now_ms + 1000
 
     def detached(self) -> None:
         self.holder, self.state = None, ""

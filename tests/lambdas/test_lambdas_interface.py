@@ -21,17 +21,21 @@ class Ec2(Attaching):
     sticks: bool = False
 
     def describe_network_interfaces(self, NetworkInterfaceIds: list[str]) -> dict[str, Any]:
-        attachment = {"AttachmentId": "eni-attach-1", "InstanceId": self.holder, "Status": self.state}
+        attachment = {"AttachmentId": f"eni-attach-{self.turn}", "InstanceId": self.holder, "Status": self.state}
         return {"NetworkInterfaces": [{"Attachment": attachment} if self.holder else {}]}
 
     def detach_network_interface(self, AttachmentId: str, Force: bool) -> None:
         self.calls.append(f"detach{' by force' if Force else ''}")
+        if AttachmentId != f"eni-attach-{self.turn}":
+            raise WorldFailed("detach", "InvalidAttachmentID.NotFound", "no")
         self.state = "detaching"
         self.due_ms = 0 if self.sticks and not Force else self.now_ms + 1000
 
     def attach_network_interface(self, NetworkInterfaceId: str, InstanceId: str, DeviceIndex: int) -> None:
         if self.refuses:
             raise WorldFailed("attach", self.refuses, "no")
+        if self.holder is not None:
+            raise WorldFailed("attach", "InvalidNetworkInterface.InUse", "in use")
         self.calls.append(f"attach {InstanceId} at {DeviceIndex}")
         self.holder, self.state, self.due_ms = InstanceId, "attaching", self.now_ms + 2000
 
@@ -72,6 +76,26 @@ def test_a_machine_that_does_not_let_go_is_relieved_of_it_by_force(ec2: Ec2) -> 
     FRONT.attach("i-new")
 
     assert (FRONT.who_holds(), ec2.calls) == ("i-new", ["detach", "detach by force", "attach i-new at 1"])
+
+
+@pytest.mark.parametrize("sticks", [False, True])
+def test_what_another_call_attached_to_the_same_node_meanwhile_stays_there(ec2: Ec2, sticks: bool) -> None:
+    """Two calls wait for the old machine to let go; found by history 19575, in which the later one tore it from the new node again."""
+    ec2.holder, ec2.state, ec2.sticks, ec2.taken = "i-old", "detaching" if sticks else "attached", sticks, (1000, "i-new")
+
+    FRONT.attach("i-new")
+
+    assert (FRONT.who_holds(), ec2.calls) == ("i-new", ["detach"])
+
+
+def test_what_another_call_attached_to_a_later_node_meanwhile_stays_there(ec2: Ec2) -> None:
+    """That call read a later permit than this one."""
+    ec2.holder, ec2.state, ec2.sticks, ec2.taken = "i-old", "attached", True, (2500, "i-newer")
+
+    with pytest.raises(NotYet, match="InUse"):
+        FRONT.attach("i-new")
+    ec2.sleep(2)
+    assert (FRONT.who_holds(), ec2.calls) == ("i-newer", ["detach"])
 
 
 @pytest.mark.parametrize("state", ["pending", "shutting-down", "terminated", None])

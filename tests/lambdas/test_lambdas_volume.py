@@ -38,6 +38,8 @@ class Ec2(Attaching):
     def attach_volume(self, VolumeId: str, InstanceId: str, Device: str) -> None:
         if self.refuses:
             raise WorldFailed("attach", self.refuses, "no")
+        if self.holder is not None:
+            raise WorldFailed("attach", "VolumeInUse", "in use")
         self.calls.append(f"attach {InstanceId} as {Device}")
         self.holder, self.state, self.due_ms = InstanceId, "attaching", self.now_ms + 3000
 
@@ -80,6 +82,20 @@ def test_what_is_still_mounted_is_never_torn_away(ec2: Ec2) -> None:
     with pytest.raises(NotYet):
         VOLUME.attach("i-new")
     assert ec2.calls == ["detach i-old"]
+
+
+@pytest.mark.parametrize("other", ["i-new", "i-newer"])
+def test_what_another_call_attached_meanwhile_stays_there(ec2: Ec2, other: str) -> None:
+    """EC2 detached it from its terminated holder by itself, and of two calls that wait for that the other one was quicker."""
+    ec2.holder, ec2.state, ec2.taken = "i-old", "detaching", (2500, other)
+
+    if other == "i-new":
+        VOLUME.attach("i-new")
+    else:
+        with pytest.raises(NotYet, match="InUse"):
+            VOLUME.attach("i-new")
+    ec2.sleep(2)
+    assert (VOLUME.who_holds(), ec2.calls) == (other, [])
 
 
 @pytest.mark.parametrize("state", ["pending", "shutting-down", "terminated", None])
