@@ -9,7 +9,7 @@ from core import names
 from core.items import BadRecord
 from core.model import FrontKind
 from core.watching.fleet import Watched
-from core.watching.sweep import SWEEP_OFFSETS_S, Handler, Waking, wakings
+from core.watching.sweep import SWEEP_OFFSETS_S, Handler, Waking, in_turn, wakings
 from lambdas.adapters import alarms, clock, environment, fronts, functions, log, queues, register, volume, world
 from lambdas.adapters.clients import WorldFailed
 
@@ -25,8 +25,8 @@ _FUNCTIONS = {
 def handler(_event: Mapping[str, Any], context: Any) -> dict[str, int]:
     """The schedule. Gives how many sweeps were ordered and whom it woke.
 
-    One assembly that cannot be read does not keep the others waiting; but then this call fails in
-    the end, so that its own alarm sees it.
+    One assembly that cannot be read does not keep the others waiting, and whoever this call has no time for has
+    his turn in a later one; but then this call fails in the end, so that its own alarm sees it.
     """
     now_ms = clock.now_ms()
     woken, failed = 0, ""
@@ -37,7 +37,7 @@ def handler(_event: Mapping[str, Any], context: Any) -> dict[str, int]:
     except WorldFailed as error:
         failed = str(error)  # the world is read all the same: hooks and incidents need no sweep
         log.say(ME, f"no sweeps were ordered: {failed}")
-    for watched in register.fleet().assemblies:
+    for watched in in_turn(register.fleet().assemblies, now_ms):
         if clock.left_s(context) <= 0:
             failed = f"no time left for {watched.name}"
             break

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from core.lifecycle.holding import change
 from core.model import FrontKind
@@ -16,6 +18,8 @@ from core.recovery.snapshot import View
 
 SWEEP_OFFSETS_S = (0, 10, 20, 30, 40, 50)  # one message each: a minute's tick becomes six sweeps
 SWEEP_LATE_S = 20.0  # a message older than this says nothing that a younger one does not say better
+_GOLDEN = 0x9E3779B97F4A7C15  # 2**64 divided by the golden ratio
+Entry = TypeVar("Entry")
 
 
 class Handler(StrEnum):
@@ -33,6 +37,17 @@ class Waking:
     instance: str
     reason: str
     state: bool = False
+
+
+def in_turn(everyone: Sequence[Entry], now_ms: int) -> list[Entry]:
+    """All of them, each minute from another one on: a call's time may not be enough for all, and none may be the last for ever.
+
+    By the clock alone, so that nobody has to keep where the last call ended. The beginnings of minutes that follow one another divide
+    the circle by the golden ratio, which spreads any number of them about evenly: where a minute is enough for one in k, everyone's
+    turn comes within 2 k minutes.
+    """
+    first = now_ms // 60_000 * _GOLDEN % 2**64 * len(everyone) >> 64
+    return [*everyone[first:], *everyone[:first]]
 
 
 def wakings(

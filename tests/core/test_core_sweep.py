@@ -15,7 +15,7 @@ from core.recovery.incident import Cause, Incident, State
 from core.recovery.intents import Kind, asked, standing
 from core.recovery.snapshot import Machine, Member, View
 from core.watching.fleet import Watched
-from core.watching.sweep import Handler, wakings
+from core.watching.sweep import Handler, in_turn, wakings
 
 NOW = 1_800_000_000_000
 NODE = "i-0aaa"
@@ -149,6 +149,25 @@ def test_a_front_elsewhere_is_moved_once_the_holder_runs() -> None:
     assert woken(view(), front="i-other") == [Handler.MOVE_FRONT]
     assert woken(view(), front=None) == [Handler.MOVE_FRONT]
     assert woken(view(reports={NODE: report(Phase.STARTING)}), front=None) == []
+
+
+# --- whose turn it is ---------------------------------------------------------------------------------
+
+
+def test_a_minute_is_everybody_once() -> None:
+    assert [sorted(in_turn(range(7), NOW + 60_000 * minute)) for minute in range(9)] == [list(range(7))] * 9
+    assert in_turn([], NOW) == []
+
+
+@pytest.mark.parametrize(("many", "reached"), [(200, 190), (200, 140), (200, 67), (50, 7), (7, 2), (2, 1)])
+def test_nobody_starves_where_a_call_reaches_only_some(many: int, reached: int) -> None:
+    """In twice as many minutes as it takes at best. Found by history 4333: of two hundred the same two came last each minute."""
+    last, longest = dict.fromkeys(range(many), 0), 0
+    for minute in range(1, 301):
+        for one in in_turn(range(many), NOW + 60_000 * minute)[:reached]:
+            longest, last[one] = max(longest, minute - last[one]), minute
+
+    assert max(longest, 300 - min(last.values())) <= 2 * -(-many // reached)
 
 
 # --- retirement --------------------------------------------------------------------------------------

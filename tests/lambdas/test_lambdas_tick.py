@@ -12,8 +12,9 @@ from core.items import permit_item
 from core.model import Verdict
 from core.records import Phase
 from core.recovery.incident import Cause, Incident, State, incident_item
+from core.watching.fleet import Fleet, Watched
 from lambdas import tick
-from lambdas.adapters import alarms, functions, queues, table
+from lambdas.adapters import alarms, clock, functions, queues, register, table
 from lambdas.adapters.clients import WorldFailed
 
 ADMIT = {"assembly": {"deployable": "demo", "assembly": "counter"}}
@@ -142,6 +143,28 @@ def test_an_alarm_that_rings_is_found_by_its_own_dimensions(cloud: Any) -> None:
 
     cloudwatch.set_alarm_state(AlarmName="mine", StateValue="ALARM", StateReason="test")
     assert alarms.rings("demo", "counter")
+
+
+def test_who_was_left_out_for_want_of_time_has_his_turn_in_a_later_minute(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (one,) = register.fleet().assemblies
+    many = Fleet(assemblies=tuple(replace(one, name=f"a{n}") for n in range(3)), networks={})
+    looked_after: list[str] = []
+
+    def look_after(watched: Watched) -> int:
+        looked_after.append(watched.name)
+        return 0
+
+    monkeypatch.setattr(register, "fleet", lambda: many)
+    monkeypatch.setattr(tick, "_look_after", look_after)
+    monkeypatch.setattr(clock, "left_s", lambda _context: 1 - len(looked_after) % 2)
+    for minute in range(6):
+        monkeypatch.setattr(clock, "now_ms", lambda minute=minute: 1_800_000_000_000 + 60_000 * minute)
+
+        with pytest.raises(WorldFailed, match="no time left"):
+            tick.handler(cloud.event("schedule"), cloud.context())
+        looked_after.append("-")
+
+    assert set(looked_after) == {"a0", "a1", "a2", "-"}
 
 
 def test_a_queue_that_fails_does_not_keep_tick_from_looking_after_hooks(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
