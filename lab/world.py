@@ -55,13 +55,16 @@ class Machines(Protocol):
     """Containers that are instances: own network, mount and process namespaces."""
 
     def boot(self, spec: MachineSpec) -> None:
-        """Power on: run the user data once, as cloud-init would, then what it enabled. Returns at once."""
+        """Power on: what is enabled, and at the first boot the user data, as cloud-init would. Returns at once."""
 
     def shut_down(self, instance_id: str, *, timeout_s: float) -> bool:
         """Ask the guest to shut down; True once it is off, False if it hung past the timeout. Blocks."""
 
     def power_off(self, instance_id: str) -> None:
         """Cut the power: every process dies now. Harmless when already off."""
+
+    def discard(self, instance_id: str) -> None:
+        """Its disk goes, which is kept from boot to boot until then. Harmless when there is none."""
 
     def freeze(self, instance_id: str) -> None:
         """A hung machine: everything on it stops; the kernel still completes handshakes."""
@@ -72,7 +75,7 @@ class Machines(Protocol):
         """Cut or mend the machine's one network link (its metadata service stays reachable to it)."""
 
     def set_target_lifecycle_state(self, instance_id: str, state: str) -> None:
-        """What IMDS answers at /latest/meta-data/autoscaling/target-lifecycle-state: InService, Terminated."""
+        """What IMDS answers at /latest/meta-data/autoscaling/target-lifecycle-state: InService, Warmed:Stopped..."""
 
     def is_on(self, instance_id: str) -> bool: ...
 

@@ -192,4 +192,6 @@ class Instances:
                 for act in self.on_gone:
                     act(life.id)
                 self._bury(life.moto)
+                if machines is not None:
+                    machines.discard(life.id)
             self._enter(life, end)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lab import netns
-from lab.machines import imds
+from lab.machines import disk, imds
 from lab.machines.machine import Machine
 from lab.network import VpcNetwork
 from lab.world import InterfaceSpec, MachineSpec, World
@@ -59,6 +59,9 @@ class Containers:
         with contextlib.suppress(LookupError):  # it went off just now
             self._network().set_link(instance_id, up=False)
         machine.cut_power()
+
+    def discard(self, instance_id: str) -> None:
+        disk.discard(instance_id)
 
     def freeze(self, instance_id: str) -> None:
         self._on(instance_id).freeze()

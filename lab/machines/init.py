@@ -25,6 +25,7 @@ from lab.machines.userdata import UserDataError, script
 
 USER_DATA_UNIT = "cloud-final.service"
 _SCRIPT = Path("/var/lib/cloud/instance/scripts/part-001")
+_SEMAPHORE = Path("/var/lib/cloud/instance/sem/config_scripts_user")
 _READ_BYTES = 65536
 _FAREWELL_S = 5.0  # for processes of no unit, after the units are down
 
@@ -47,7 +48,7 @@ class Init:
         self._wake = self._wake_on_children()
 
     def run(self) -> None:
-        """Boot: enabled units, then the user data; then serve until told to stop."""
+        """Boot: enabled units, then the user data if it is the first one; then serve until told to stop."""
         self._watch(self._notify.socket, self._on_notify)
         self._watch(self._control.socket, lambda: self._control.accept(self._watch_client))
         self._watch(self._hypervisor, self._on_hypervisor)
@@ -76,7 +77,10 @@ class Init:
             self._off = True
 
     def _run_user_data(self) -> None:
-        """What cloud-init's scripts-user module does (https://cloudinit.readthedocs.io/en/latest/explanation/format.html)."""
+        """What cloud-init's scripts-user module does (https://cloudinit.readthedocs.io/en/latest/explanation/format.html).
+
+        Once per instance, also when it was broken off: the semaphore is there before the script runs.
+        """
         try:
             text = script(bytes.fromhex(self._boot["user_data"]))
         except UserDataError as error:
@@ -85,7 +89,12 @@ class Init:
         if text is None:
             self._say("cloud-init: no user data")
             return
-        _SCRIPT.parent.mkdir(parents=True)
+        if _SEMAPHORE.exists():
+            self._say("cloud-init: the user data was run at the first boot")
+            return
+        for needed in (_SCRIPT, _SEMAPHORE):
+            needed.parent.mkdir(parents=True, exist_ok=True)
+        _SEMAPHORE.touch()
         _SCRIPT.write_bytes(text)
         _SCRIPT.chmod(0o700)
         unit = Unit(

@@ -19,6 +19,7 @@ from typing import Any
 
 from lab.certificates import CA_FILE, CA_VARIABLE, certificate_of
 from lab.machines import imds, processes
+from lab.machines.disk import disk_of
 from lab.machines.journals import JournalFile
 from lab.world import AWS_ADDRESS, PORT, MachineSpec
 
@@ -51,9 +52,8 @@ class Machine:
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        mountpoint = Path("/run/lab-machines", spec.instance_id)
-        mountpoint.mkdir(parents=True, exist_ok=True)
-        argv = [*prefix, *_UNSHARE, interpreter(), "-I", "-S", "-c", _CODE, str(_REPOSITORY), str(theirs.fileno()), str(mountpoint)]
+        disk = disk_of(spec.instance_id)
+        argv = [*prefix, *_UNSHARE, interpreter(), "-I", "-S", "-c", _CODE, str(_REPOSITORY), str(theirs.fileno()), str(disk)]
         with theirs:
             self._process = subprocess.Popen(
                 argv,

@@ -1,4 +1,4 @@
-"""The machine's own root: fresh folders, the host's programs read-only, and nothing else of the host.
+"""The machine's own root: folders of its own, the host's programs read-only, and nothing else of the host.
 
 Built from bind mounts over a tmpfs, for an overlay may not be mounted in a user namespace everywhere.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ _FRESH = (
     "dev",
     "mnt",
 )
+_OF_ONE_BOOT = ("run", "tmp")  # file-hierarchy(7), tmpfiles.d(5)
 _ETC_OF_HOST = (
     "ssl",
     "pki",
@@ -59,6 +62,13 @@ def mount(source: str, target: Path, kind: str | None, flags: int = 0, data: str
         raise OSError(number, f"mount {kind or 'bind'}: {os.strerror(number)}", str(target))
 
 
+def unmount(target: Path) -> None:
+    """umount2(2), lazily. Raises OSError with the target in it."""
+    if _libc.umount2(str(target).encode(), _MNT_DETACH) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"umount: {os.strerror(number)}", str(target))
+
+
 def bind(source: Path, target: Path, *, read_only: bool = True) -> None:
     """Show a file or folder of the host in the new root."""
     if source.is_dir():
@@ -75,19 +85,23 @@ def bind(source: Path, target: Path, *, read_only: bool = True) -> None:
 
 
 def build(new: Path, boot: dict[str, Any]) -> None:
-    """Lay out a root at the folder `new`. boot: hostname, address, logs, disks, environment, etc, systemctl, interpreter."""
-    mount("machine", new, "tmpfs", MS_NOSUID | MS_NODEV, "size=2g,mode=755")
+    """Lay out a root at the folder `new`, a disk that earlier boots may have written to: what is there stays.
+
+    boot: hostname, address, logs, disks, environment, etc, systemctl, interpreter.
+    """
+    for folder in _OF_ONE_BOOT:
+        shutil.rmtree(new / folder, ignore_errors=True)
     for folder in _FRESH:
         (new / folder).mkdir(parents=True, exist_ok=True)
     for folder in ("tmp", "var/tmp"):
         (new / folder).chmod(0o1777)
     (new / "root").chmod(0o700)
-    with contextlib.suppress(FileExistsError):
-        (new / "var/run").symlink_to("/run")
+    _link(new / "var/run", "/run")
     _programs(new, boot)
     _settings(new / "etc", boot)
     _devices(new / "dev")
     mount("proc", new / "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    _boot_id(new)
     with contextlib.suppress(OSError):  # some containers do not allow it; nothing here depends on it
         mount("sysfs", new / "sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY)
     bind(Path(boot["logs"]), new / "var/log", read_only=False)
@@ -97,21 +111,20 @@ def build(new: Path, boot: dict[str, Any]) -> None:
 
 def enter(new: Path) -> None:
     """Make it the root of this mount namespace and let go of the old one."""
-    (new / ".old").mkdir()
+    (new / ".old").mkdir(exist_ok=True)
     os.chdir(new)
     subprocess.run(["pivot_root", ".", ".old"], check=True)
     os.chdir("/")
-    if _libc.umount2(b"/.old", _MNT_DETACH) != 0:
-        raise OSError(ctypes.get_errno(), "the host's root could not be let go")
+    unmount(Path("/.old"))
     os.rmdir("/.old")
 
 
 def _programs(new: Path, boot: dict[str, Any]) -> None:
     """The host's /usr read-only, but its folders of programs as links, so that some of them can be the lab's."""
-    (new / "usr").mkdir()
+    (new / "usr").mkdir(exist_ok=True)
     for entry in os.scandir("/usr"):
         if entry.is_symlink():
-            (new / "usr" / entry.name).symlink_to(os.readlink(entry.path))
+            _link(new / "usr" / entry.name, os.readlink(entry.path))
         elif entry.name not in ("bin", "sbin") and entry.is_dir(follow_symlinks=False):
             bind(Path(entry.path), new / "usr" / entry.name)
     disk_tools = dict.fromkeys(("mount", "umount", "blkid", "mkfs.ext4", "e2fsck"), boot["disk_tools"])
@@ -123,7 +136,7 @@ def _programs(new: Path, boot: dict[str, Any]) -> None:
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         host = Path("/", name)
         if host.is_symlink():
-            (new / name).symlink_to(os.readlink(host))
+            _link(new / name, os.readlink(host))
         elif host.is_dir():
             bind(host, new / name)
     for extra in boot["also"]:
@@ -134,14 +147,27 @@ def _links(new: Path, name: str, ours: dict[str, str | None]) -> None:
     """A folder of links to the host's programs, save those that are ours."""
     bind(Path("/usr", name), new / f"usr/host-{name}")
     own = new / "usr" / name
-    own.mkdir()
+    own.mkdir(exist_ok=True)
     for program in os.listdir(f"/usr/{name}"):
         if ours.get(program) is None:
-            (own / program).symlink_to(f"/usr/host-{name}/{program}")
+            _link(own / program, f"/usr/host-{name}/{program}")
     for program, text in ours.items():
         if text is not None:
             (own / program).write_text(text)
             (own / program).chmod(0o755)
+
+
+def _link(path: Path, target: str) -> None:
+    with contextlib.suppress(FileExistsError):
+        path.symlink_to(target)
+
+
+def _boot_id(new: Path) -> None:
+    """random(4): another one at every boot; without it all machines would tell the host's."""
+    own = new / "dev/.boot_id"
+    own.write_text(f"{uuid.uuid4()}\n")
+    with contextlib.suppress(OSError):  # as above: where it is not allowed, they do tell the host's
+        mount(str(own), new / "proc/sys/kernel/random/boot_id", None, MS_BIND)
 
 
 def _settings(etc: Path, boot: dict[str, Any]) -> None:
@@ -157,8 +183,9 @@ def _settings(etc: Path, boot: dict[str, Any]) -> None:
         **boot["etc"],
     }
     for name, text in texts.items():
-        (etc / name).write_text(text)
-    (etc / "systemd/system/multi-user.target.wants").mkdir(parents=True)
+        if not (etc / name).exists():
+            (etc / name).write_text(text)
+    (etc / "systemd/system/multi-user.target.wants").mkdir(parents=True, exist_ok=True)
     present = [name for name in _ETC_OF_HOST if Path("/etc", name).exists()]
     present += [path.name for path in Path("/etc").glob("python3*") if path.is_dir()]
     for name in present:
