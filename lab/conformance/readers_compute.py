@@ -104,3 +104,14 @@ def lifecycle_hook(read: Read) -> Live:
     names = {"AutoScalingGroupName": read.wanted["AutoScalingGroupName"], "LifecycleHookNames": [read.physical_id]}
     found = only(read.api("autoscaling").describe_lifecycle_hooks(**names)["LifecycleHooks"], read.physical_id)
     return Live({"AutoScalingGroupName": found["AutoScalingGroupName"], **_hook(found)})
+
+
+@reader("AWS::AutoScaling::WarmPool")
+def warm_pool(read: Read) -> Live:
+    told = read.api("autoscaling").describe_warm_pool(AutoScalingGroupName=read.physical_id)
+    if "WarmPoolConfiguration" not in told:
+        raise Missing(f"{read.physical_id} has no warm pool")
+    found = told["WarmPoolConfiguration"]
+    properties = {"AutoScalingGroupName": read.physical_id, **some(found, "MaxGroupPreparedCapacity", "MinSize", "PoolState")}
+    properties["InstanceReusePolicy"] = found.get("InstanceReusePolicy", {"ReuseOnScaleIn": False})
+    return Live(properties)

@@ -20,7 +20,7 @@ def install(world: World) -> None:
     instances = Instances(world, machine_spec, patches.bury, patches.forgetter(lambda: get_backend("ec2")[ACCOUNT][REGION]))
     addresses = Addresses(world, instances)
     patches.patch_launches(world, instances, addresses)
-    patches.patch_power(instances)
+    patches.patch_power(world, instances)
     patches.patch_status(world, instances)
     patches.patch_addresses(addresses)
     interfaces.patch(interfaces.Interfaces(world, instances))

@@ -92,6 +92,14 @@ def refuse_if_short(faults: Mapping[str, Any], instance_type: str, zone: str, zo
     )
 
 
+def refuse_to_start(faults: Mapping[str, Any], instance: Any) -> None:
+    """As refuse_if_short, for a stopped instance: its capacity was given back.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html ("launch an instance or restart a stopped instance")
+    """
+    refuse_if_short(faults, instance.instance_type, instance.availability_zone)
+
+
 def _is_short(faults: Mapping[str, Any], instance_type: str, zone: str) -> bool:
     short = faults.get("insufficient_capacity")
     if short is True or zone in faults.get("lost_zones", ()):

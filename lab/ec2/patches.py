@@ -17,7 +17,7 @@ from moto.ec2.responses.instances import InstanceResponse
 
 from lab.ec2.addresses import Addresses
 from lab.ec2.images import refuse_unfit
-from lab.ec2.launch import architecture_of, image_of, refuse_if_short, template_data, with_template
+from lab.ec2.launch import architecture_of, image_of, refuse_if_short, refuse_to_start, template_data, with_template
 from lab.ec2.lifecycle import Instances, Life
 from lab.ec2.states import CODES, status_of
 from lab.patching import take_over
@@ -104,7 +104,7 @@ def _refuse_unless(found: list[Life], states: tuple[str, ...], verb: str) -> Non
             raise EC2ClientError("IncorrectInstanceState", f"This instance '{life.id}' is not in a state from which it can be {verb}.")
 
 
-def patch_power(instances: Instances) -> None:
+def patch_power(world: World, instances: Instances) -> None:
     """Terminate, stop and start take their time."""
 
     def lives(response: Any) -> list[Life]:
@@ -140,6 +140,9 @@ def patch_power(instances: Instances) -> None:
     def start_instances(self: Any) -> ActionResult:
         found = lives(self)
         _refuse_unless(found, ("stopped", "pending", "running"), "started")
+        for life in found:
+            if life.state == "stopped":
+                refuse_to_start(world.faults, life.moto)
         return each("StartingInstances", found, instances.start)
 
     def delete(self: Any, account_id: str, region: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from lab.ec2 import instances_of
 from lab.emulator.cloudformation.provider import publish
 from lab.groups import cloudformation, responses, rolling
 from lab.groups.ec2 import MotoEc2
@@ -17,6 +18,7 @@ _installed: dict[int, Groups] = {}  # by id of the world: one in the lab, severa
 def install(world: World) -> None:
     """Answer Auto Scaling's API in place of moto, and make its CloudFormation types known."""
     engine = Groups(world, MotoEc2(world))
+    instances_of(world).on_boot.append(engine.booted)
     responses.take_over(engine)
     publish(world)
     _installed[id(world)] = engine

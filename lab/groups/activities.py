@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from lab.groups.model import LAUNCHING, Group, Wait
+from lab.groups.model import EC2, GROUP, LAUNCHING, POOL, Group, Member, Wait
 from lab.world import ACCOUNT, REGION
 
 HISTORY_MAX = 200  # activities kept per group
@@ -42,6 +42,8 @@ class Activity:
     instance_id: str = ""
     subnet: str = ""
     zone: str = ""
+    origin: str = EC2
+    destination: str = GROUP
 
     def finish(self, at: float, status: str = "Successful", message: str = "") -> None:
         self.end, self.status, self.message, self.progress = at, status, message, 100
@@ -90,17 +92,20 @@ class History:
 
 
 # https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-event-reference.html
-def lifecycle_event(group: Group, instance_id: str, wait: Wait) -> tuple[str, dict[str, Any], list[str]]:
-    """(detail-type, detail, resources) of an instance that entered a wait state."""
-    launching = wait.hook.transition == LAUNCHING
+def lifecycle_event(group: Group, member: Member, wait: Wait) -> tuple[str, dict[str, Any], list[str]]:
+    """(detail-type, detail, resources) of an instance that entered a wait state.
+
+    With a warm pool: https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pools-eventbridge-events.html
+    """
+    launching, here = wait.hook.transition == LAUNCHING, POOL if member.in_pool else GROUP
     detail = {
         "LifecycleActionToken": wait.token,
         "AutoScalingGroupName": group.name,
         "LifecycleHookName": wait.hook.name,
-        "EC2InstanceId": instance_id,
+        "EC2InstanceId": member.instance_id,
         "LifecycleTransition": wait.hook.transition,
-        "Origin": "EC2" if launching else "AutoScalingGroup",
-        "Destination": "AutoScalingGroup" if launching else "EC2",
+        "Origin": member.origin if launching else here,
+        "Destination": here if launching else EC2,
     }
     if wait.hook.metadata is not None:
         detail["NotificationMetadata"] = wait.hook.metadata
@@ -110,7 +115,6 @@ def lifecycle_event(group: Group, instance_id: str, wait: Wait) -> tuple[str, di
 def activity_event(activity: Activity) -> tuple[str, dict[str, Any], list[str]]:
     """(detail-type, detail, resources) of a finished launch or termination."""
     failed = activity.status in ("Failed", "Cancelled")
-    launching = activity.kind == "Launch"
     detail = {
         "StatusCode": "Failed" if failed else "InProgress",
         "Description": activity.description,
@@ -123,8 +127,8 @@ def activity_event(activity: Activity) -> tuple[str, dict[str, Any], list[str]]:
         "EndTime": stamp(activity.end or activity.start),
         "EC2InstanceId": activity.instance_id,
         "Cause": activity.cause,
-        "Origin": "EC2" if launching else "AutoScalingGroup",
-        "Destination": "AutoScalingGroup" if launching else "EC2",
+        "Origin": activity.origin,
+        "Destination": activity.destination,
     }
     resources = [activity.group_arn]
     if activity.instance_id:

@@ -9,6 +9,7 @@ from lab.emulator.cloudformation.provider import Made, Request, resource
 
 _GROUP = "AWS::AutoScaling::AutoScalingGroup"
 _HOOK = "AWS::AutoScaling::LifecycleHook"
+_POOL = "AWS::AutoScaling::WarmPool"
 _SAME = (
     "MinSize",
     "MaxSize",
@@ -76,3 +77,23 @@ def hook(request: Request) -> Made:
     wanted = {**request.props.pick(*same), "AutoScalingGroupName": owner, "LifecycleHookName": request.name}
     api.put_lifecycle_hook(**coerce("autoscaling", "PutLifecycleHookType", wanted))
     return Made(request.name, undo=lambda: api.delete_lifecycle_hook(AutoScalingGroupName=owner, LifecycleHookName=request.name))
+
+
+@resource(_POOL, again=True)
+def warm_pool(request: Request) -> Made:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-autoscaling-warmpool.html.
+
+    Its identifier is the group's name. It is deleted by force, as its permissions tell: DeleteWarmPool and nothing that empties it first.
+    """
+    api, owner = request.api("autoscaling"), request.props.need("AutoScalingGroupName")
+    wanted = {"MaxGroupPreparedCapacity": -1, "MinSize": 0, "PoolState": "Stopped"}  # what a template no longer says holds no more
+    wanted |= request.props.pick("MaxGroupPreparedCapacity", "MinSize", "PoolState", "InstanceReusePolicy")
+    api.put_warm_pool(**coerce("autoscaling", "PutWarmPoolType", {**wanted, "AutoScalingGroupName": owner}))
+    return Made(owner, undo=lambda: _delete_pool(api, owner))
+
+
+def _delete_pool(api: Any, owner: str) -> None:
+    """Nothing when it is going already."""
+    found = api.describe_warm_pool(AutoScalingGroupName=owner).get("WarmPoolConfiguration", {"Status": "gone"})
+    if "Status" not in found:
+        api.delete_warm_pool(AutoScalingGroupName=owner, ForceDelete=True)

@@ -20,7 +20,7 @@ SHRINK = "an instance was taken out of service in response to a difference betwe
 REPLACE = "an instance was launched in response to an unhealthy instance needing to be replaced"
 GROW = "an instance was started in response to a difference between desired and actual capacity"
 
-_OFF = ("shutting-down", "terminated", "stopping", "stopped")
+OFF = ("shutting-down", "terminated", "stopping", "stopped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,11 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Decide upon launching `count` instances."""
+    """Decide upon launching `count` instances, into the group or into its warm pool."""
 
     count: int
     cause: str
+    into_pool: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ Step = Begin | Run | Hold | Expire | Proceed | Serve | LaunchFailed | MarkUnheal
 
 
 def decide(group: Group, *, now: float, rules: Rules) -> tuple[Step, ...]:
-    """The steps that are due, in order."""
+    """The steps that are due, in order; those of the warm pool are lab.groups.warm's."""
     steps: list[Step] = []
     for member in group.members:
         steps += _member_steps(group, member, now, rules)
@@ -140,30 +141,30 @@ def _member_steps(group: Group, member: Member, now: float, rules: Rules) -> lis
         case "Pending":
             return _pending(group, member)
         case "Pending:Wait":
-            return _waiting(member, now)
+            return waiting(member, now)
         case "Pending:Proceed":
             return [Serve(member.instance_id)]
         case "InService":
             return _health(group, member, now, rules)
         case "Terminating":
-            return _terminating(group, member)
+            return terminating(group, member)
         case "Terminating:Wait":
-            return _waiting(member, now)
+            return waiting(member, now)
         case "Terminating:Proceed":
-            return _ending(member)
+            return ending(member)
     return []
 
 
 def _pending(group: Group, member: Member) -> list[Step]:
     """ec2-auto-scaling-lifecycle.html: Pending until launched, then hooks, then InService."""
-    if member.ec2_state in _OFF:
+    if member.ec2_state in OFF:
         return [LaunchFailed(member.instance_id)]
     if member.ec2_state != "running":
         return []
     return [Hold(member.instance_id, LAUNCHING) if group.hooks_for(LAUNCHING) else Serve(member.instance_id)]
 
 
-def _waiting(member: Member, now: float) -> list[Step]:
+def waiting(member: Member, now: float) -> list[Step]:
     """lifecycle-hooks.html: until completed or timed out; a wait state looks at no health checks."""
     if not member.waits:
         return [Proceed(member.instance_id)]
@@ -180,7 +181,7 @@ def _health(group: Group, member: Member, now: float, rules: Rules) -> list[Step
     steps: list[Step] = []
     cause = member.unhealthy_cause
     if member.healthy:
-        cause = "" if group.is_suspended("HealthCheck") else _failure(group, member, now, rules)
+        cause = "" if group.is_suspended("HealthCheck") else failure(group, member, now, rules)
         if not cause:
             return _lifetime(group, member, now, rules)
         steps.append(MarkUnhealthy(member.instance_id, cause))
@@ -197,7 +198,7 @@ def _lifetime(group: Group, member: Member, now: float, rules: Rules) -> list[St
     return [Retire(member.instance_id, LIFETIME, True)] if old else []
 
 
-def _failure(group: Group, member: Member, now: float, rules: Rules) -> str:
+def failure(group: Group, member: Member, now: float, rules: Rules) -> str:
     if member.ec2_state != "running":
         return GONE if now - member.ec2_since >= rules.detection_s else ""
     if member.impaired_since is None or now - member.impaired_since < rules.impaired_patience_s:
@@ -206,7 +207,7 @@ def _failure(group: Group, member: Member, now: float, rules: Rules) -> str:
     return "" if in_grace else IMPAIRED
 
 
-def _terminating(group: Group, member: Member) -> list[Step]:
+def terminating(group: Group, member: Member) -> list[Step]:
     """lifecycle-hooks.html: hooks hold for all terminations, also of an instance that EC2 already ended.
 
     (AWS support, quoted in github.com/getsocial-rnd/ecs-drain-lambda/issues/6: EC2 terminates first, Auto Scaling
@@ -214,10 +215,10 @@ def _terminating(group: Group, member: Member) -> list[Step]:
     """
     if group.hooks_for(TERMINATING) and not member.skip_hooks and not member.ending:
         return [Hold(member.instance_id, TERMINATING)]
-    return _ending(member)
+    return ending(member)
 
 
-def _ending(member: Member) -> list[Step]:
+def ending(member: Member) -> list[Step]:
     if member.ec2_state == "terminated":
         return [Forget(member.instance_id)]
     return [] if member.ending else [End(member.instance_id)]
@@ -235,10 +236,10 @@ def _capacity_steps(group: Group, steps: list[Step], now: float) -> list[Step]:
         return due
     leaving = {step.instance_id for step in steps if isinstance(step, Retire)}
     live = [member for member in group.members if member.state in LIVE_STATES and member.instance_id not in leaving]
-    missing = group.desired - len(live) - len(group.launches)
+    missing = group.desired - len(live) - sum(not launch.into_pool for launch in group.launches)
     if missing > 0 and not group.is_suspended("Launch") and now >= group.next_launch_at:
         replacing = any(isinstance(step, Retire) and step.replaced for step in steps) or any(
-            member.replaced for member in group.members if member.state not in LIVE_STATES
+            member.replaced for member in group.members if member.state not in LIVE_STATES and not member.in_pool
         )
         return [*due, Begin(missing, REPLACE if replacing else GROW)]
     if missing < 0 and not group.is_suspended("Terminate"):
@@ -271,7 +272,7 @@ def after_result(member: Member, hook: str, result: str) -> tuple[tuple[str, ...
     left = tuple(wait.hook.name for wait in member.waits if wait.hook.name != hook)
     if result != ABANDON:
         return left, False
-    return (), member.state.startswith("Pending")
+    return (), member.launching
 
 
 def zone_order(group: Group) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from lab.groups.model import Group, Hook, Member
+from lab.groups.model import Group, Hook, Member, Pool
 
 # https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html: what holds when it is not said
 _DEFAULTS: Mapping[str, Any] = {
@@ -35,16 +35,29 @@ def group_row(group: Group) -> dict[str, Any]:
         "HealthCheckGracePeriod": int(group.grace_s),
         "AvailabilityZones": sorted({zone for _, zone in group.subnets}),
         "VPCZoneIdentifier": ",".join(subnet for subnet, _ in group.subnets),
-        "Instances": [member_row(member) for member in group.members],
+        "Instances": [member_row(member) for member in group.members if not member.in_pool],
         "CreatedTime": datetime.fromtimestamp(group.created_at, UTC),
         "SuspendedProcesses": [{"ProcessName": name, "SuspensionReason": reason} for name, reason in group.suspended],
         "EnabledMetrics": [],
         "Tags": tag_rows(group),
     }
+    if group.pool is not None:
+        row["WarmPoolConfiguration"] = pool_row(group.pool)
+        row["WarmPoolSize"] = sum(member.in_pool for member in group.members)
     if group.deleting:
         row["Status"] = "Delete in progress"
     if "MixedInstancesPolicy" not in row:
         row["LaunchTemplate"] = dict(group.template)
+    return row
+
+
+def pool_row(pool: Pool) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_WarmPoolConfiguration.html."""
+    row: dict[str, Any] = {"MinSize": pool.min_size, "PoolState": pool.state}
+    if pool.prepared is not None:
+        row["MaxGroupPreparedCapacity"] = pool.prepared
+    if pool.deleting:
+        row["Status"] = "PendingDelete"
     return row
 
 

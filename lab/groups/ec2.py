@@ -10,7 +10,7 @@ from moto.backends import get_backend
 from moto.core.exceptions import ServiceException
 
 from lab.ec2 import instances_of
-from lab.ec2.launch import template_data
+from lab.ec2.launch import refuse_to_start, template_data
 from lab.world import ACCOUNT, REGION, World
 
 
@@ -44,6 +44,12 @@ class Ec2(Protocol):
 
     def end(self, instance_id: str) -> None:
         """TerminateInstances, graceful."""
+
+    def stop(self, instance_id: str) -> None:
+        """StopInstances, graceful."""
+
+    def start(self, instance_id: str) -> None:
+        """StartInstances. Raises CannotLaunch."""
 
     def look(self, instance_id: str) -> Seen:
         """`terminated` when EC2 no longer knows it."""
@@ -87,6 +93,21 @@ class MotoEc2:
         life = instances_of(self._world).find(instance_id)
         if life is not None:
             instances_of(self._world).terminate(life, skip_os_shutdown=False, force=False)
+
+    def stop(self, instance_id: str) -> None:
+        life = instances_of(self._world).find(instance_id)
+        if life is not None:
+            instances_of(self._world).stop(life, skip_os_shutdown=False, force=False)
+
+    def start(self, instance_id: str) -> None:
+        life = instances_of(self._world).find(instance_id)
+        if life is None:
+            raise CannotLaunch(f"The instance ID '{instance_id}' does not exist")
+        try:
+            refuse_to_start(self._world.faults, life.moto)
+        except ServiceException as error:
+            raise CannotLaunch(error.message) from error
+        instances_of(self._world).start(life)
 
     def look(self, instance_id: str) -> Seen:
         life = instances_of(self._world).find(instance_id)

@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from lab.groups import decide as d
+from lab.groups import warm, warm_hands
 from lab.groups.activities import Activity, History, activity_event, cause_text, lifecycle_event
 from lab.groups.ec2 import CannotLaunch, Ec2
-from lab.groups.model import LEAVING_STATES, LIVE_STATES, Group, Launch, Member, Wait
+from lab.groups.model import EC2, GROUP, LIVE_STATES, POOL, Group, Launch, Member, Pool, Wait
 from lab.world import World
 
 TICK_S = 0.2
@@ -53,6 +54,9 @@ class Groups:
                 for step in d.decide(group, now=clock.now(), rules=rules):
                     self._perform(name, step)
                 if name in self.groups:
+                    for pooled in warm.decide(self.groups[name], now=clock.now(), rules=rules):
+                        self._perform(name, pooled)
+                if name in self.groups:
                     self._tell_targets(self.groups[name])
 
     def put(self, group: Group) -> None:
@@ -71,29 +75,32 @@ class Groups:
         now, group = self.world.clock.now(), self.groups[name]
         member = group.member(instance_id)
         assert member is not None
-        if member.state.startswith("Pending"):
-            self._close(name, member.activity, "Cancelled", "Instance is being terminated before it was in service")
+        if member.launching:
+            self.close(name, member.activity, "Cancelled", "Instance is being terminated before it was in service")
         activity = self.history.add(
             Activity(
                 name,
                 group.arn,
-                f"Terminating EC2 instance: {instance_id}",
+                f"Terminating EC2 instance{' from warm pool' if member.in_pool else ''}: {instance_id}",
                 cause_text(now, text),
                 now,
                 "Terminate",
                 instance_id=instance_id,
                 subnet=member.subnet_id,
                 zone=member.zone,
+                origin=POOL if member.in_pool else GROUP,
+                destination=EC2,
             )
         )
+        forced = group.deleting or (member.in_pool and group.pool is not None and group.pool.deleting)
         self.change(
             name,
             instance_id,
-            state="Terminating",
+            state="Warmed:Terminating" if member.in_pool else "Terminating",
             waits=(),
             activity=activity.id,
             replaced=replaced,
-            skip_hooks=skip_hooks or group.deleting,
+            skip_hooks=skip_hooks or forced,
         )
         self.world.journal.say("group", f"retires {instance_id}: {text}", group=name, instance=instance_id)
         return activity
@@ -107,7 +114,7 @@ class Groups:
         self.world.journal.say("group", f"hook {hook} of {instance_id}: {result} ({why})", group=name, instance=instance_id)
         if abandoned:
             text = f"Instance failed to complete user's Lifecycle Action: Lifecycle Action with token {token} was abandoned: {why}"
-            self._close(name, member.activity, "Cancelled", text)
+            self.close(name, member.activity, "Cancelled", text)
             self.change(name, instance_id, activity="")
             self.retire(name, instance_id, d.ABANDONED, replaced=True)
         else:
@@ -128,10 +135,10 @@ class Groups:
             members.append(replace(member, ec2_state=seen.state, ec2_since=seen.since, impaired_since=since))
         return replace(group, members=tuple(members))
 
-    def _perform(self, name: str, step: d.Step) -> None:
+    def _perform(self, name: str, step: warm.Step) -> None:
         match step:
-            case d.Begin(count, cause):
-                self._begin(name, count, cause)
+            case d.Begin(count, cause, into_pool):
+                self._begin(name, count, cause, into_pool=into_pool)
             case d.Run(activity):
                 self._launch(name, activity)
             case d.Hold(instance_id, transition):
@@ -157,30 +164,37 @@ class Groups:
                 self.ec2.end(instance_id)
             case d.Forget(instance_id):
                 self._forget(name, instance_id)
+            case warm.Park() | warm.Rest() | warm.Drop():
+                warm_hands.perform(self, name, step)
             case d.Vanish():
                 del self.groups[name]
                 self.world.journal.say("group", f"{name} is deleted", group=name)
 
-    def _begin(self, name: str, count: int, cause: str) -> None:
+    def _begin(self, name: str, count: int, cause: str, *, into_pool: bool) -> None:
         group, clock, delay = self.groups[name], self.world.clock, self.world.delays["group_launch"]
         now = clock.now()
         due = now + clock.real(delay.seconds)
         live = sum(member.state in LIVE_STATES for member in group.members)
         text = cause_text(now, f"{cause}, increasing the capacity from {live} to {live + count}" if cause == d.GROW else cause)
-        text = f"{group.cause}  {text}" if group.cause else text
+        text = f"{group.cause}  {text}" if group.cause and not into_pool else text
+        what, where = ("Launching a new EC2 instance into warm pool", POOL) if into_pool else ("Launching a new EC2 instance", GROUP)
         launches = []
         for _ in range(count):
-            activity = self.history.add(Activity(name, group.arn, "Launching a new EC2 instance", text, now, "Launch"))
-            launches.append(Launch(activity=activity.id, due_at=due))
-            self.world.journal.delay("group_launch", name, start=now, end=due, source=delay.source)
-        self.put(replace(group, launches=(*group.launches, *launches), cause=""))
+            activity = self.history.add(Activity(name, group.arn, what, text, now, "Launch", destination=where))
+            launches.append(Launch(activity=activity.id, due_at=due, into_pool=into_pool))
+            if not into_pool:  # nobody waits for the pool: it is no part of any gap
+                self.world.journal.delay("group_launch", name, start=now, end=due, source=delay.source)
+        self.put(replace(group, launches=(*group.launches, *launches), cause=group.cause if into_pool else ""))
         self.world.journal.say("group", f"decides to launch {count}: {cause}", group=name)
 
     def _launch(self, name: str, activity_id: str) -> None:
-        """Try zone after zone and type after type until EC2 agrees."""
+        """From the warm pool, or try zone after zone and type after type until EC2 agrees."""
         group, activity = self.groups[name], self.history.find(name, activity_id)
         assert activity is not None
+        into_pool = activity.destination == POOL
         group = replace(group, launches=tuple(launch for launch in group.launches if launch.activity != activity_id))
+        if not into_pool and warm_hands.draw(self, group, activity):
+            return
         tags = {str(tag["Key"]): str(tag.get("Value", "")) for tag in group.tags if tag.get("PropagateAtLaunch")}
         message = "No subnet to launch in."
         for subnet, zone in d.zone_order(group):
@@ -193,7 +207,7 @@ class Groups:
                     message = f"{error} Launching EC2 instance failed."
                     self.world.journal.say("group", f"cannot launch {instance_type or 'it'} in {zone}: {error}", group=name)
                     continue
-                activity.description = f"Launching a new EC2 instance: {made.instance_id}"
+                activity.description += f": {made.instance_id}"
                 activity.instance_id, activity.subnet, activity.zone, activity.status, activity.progress = (
                     made.instance_id,
                     subnet,
@@ -207,20 +221,23 @@ class Groups:
                     zone=zone,
                     instance_type=made.instance_type,
                     template=made.template,
+                    state="Warmed:Pending" if into_pool else "Pending",
                     activity=activity.id,
                     ec2_since=self.world.clock.now(),
                     protected=bool(group.settings.get("NewInstancesProtectedFromScaleIn", False)),
                 )
-                self.put(replace(group, members=(*group.members, member), failures=0))
+                pool = replace(group.pool, failures=0) if into_pool and group.pool else group.pool
+                self.put(replace(group, members=(*group.members, member), failures=group.failures if into_pool else 0, pool=pool))
                 self.world.journal.say("group", f"launches {made.instance_id} in {zone}", group=name, instance=made.instance_id)
                 return
         self._launch_failed(group, activity, message)
 
     def _launch_failed(self, group: Group, activity: Activity, message: str) -> None:
-        failures = group.failures + 1
-        pause = self.world.clock.real(d.launch_pause_s(failures))
-        self.put(replace(group, failures=failures, next_launch_at=self.world.clock.now() + pause))
-        self._close(group.name, activity.id, "Failed", message)
+        source = group.pool if activity.destination == POOL and group.pool else group
+        failures = source.failures + 1
+        after = {"failures": failures, "next_launch_at": self.world.clock.now() + self.world.clock.real(d.launch_pause_s(failures))}
+        self.put(replace(group, pool=replace(source, **after)) if isinstance(source, Pool) else replace(group, **after))
+        self.close(group.name, activity.id, "Failed", message)
 
     def _ended_early(self, name: str, instance_id: str) -> None:
         """It ended before it ran: the launch failed, no hook saw it, another one is tried."""
@@ -239,17 +256,19 @@ class Groups:
             Wait(hook=hook, token=str(uuid.uuid4()), deadline=now + real(hook.heartbeat_s), last_deadline=now + real(hook.global_timeout_s))
             for hook in group.hooks_for(transition)
         )
-        member = self.change(name, instance_id, state=f"{group_state(group, instance_id)}:Wait", waits=waits)
+        held = group.member(instance_id)
+        assert held is not None
+        member = self.change(name, instance_id, state=f"{held.state}:Wait", waits=waits)
         activity = self.history.find(name, member.activity)
         if activity is not None:
             activity.status, activity.progress = "MidLifecycleAction", 60
         for wait in waits:
             self.world.journal.say("group", f"hook {wait.hook.name} holds {instance_id}", group=name, instance=instance_id)
-            self._emit(*lifecycle_event(group, instance_id, wait))
+            self._emit(*lifecycle_event(group, member, wait))
 
     def _serve(self, name: str, instance_id: str) -> None:
         member = self.change(name, instance_id, state="InService", in_service_at=self.world.clock.now(), waits=())
-        self._close(name, member.activity, "Successful")
+        self.close(name, member.activity, "Successful")
         self.change(name, instance_id, activity="")
         self.world.journal.say("group", f"{instance_id} is in service", group=name, instance=instance_id)
 
@@ -257,12 +276,12 @@ class Groups:
         group = self.groups[name]
         member = group.member(instance_id)
         assert member is not None
-        self._close(name, member.activity, "Successful")
+        self.close(name, member.activity, "Successful")
         self.put(replace(group, members=tuple(other for other in group.members if other.instance_id != instance_id)))
         self._told.pop(instance_id, None)
         self.world.journal.say("group", f"{instance_id} has left", group=name, instance=instance_id)
 
-    def _close(self, name: str, activity_id: str, status: str, message: str = "") -> None:
+    def close(self, name: str, activity_id: str, status: str, message: str = "") -> None:
         """End an activity once and send its event."""
         activity = self.history.find(name, activity_id) if activity_id else None
         if activity is None or activity.end is not None:
@@ -277,19 +296,23 @@ class Groups:
             self.world.events.emit("aws.autoscaling", detail_type, detail, resources)
 
     def _tell_targets(self, group: Group) -> None:
-        """retrieving-target-lifecycle-state-through-imds.html: the state an instance is on its way to."""
+        """A machine that is off is told again when it is on: its metadata service is another one then."""
         machines = self.world.machines
         if machines is None:
             return
         for member in group.members:
-            target = "Terminated" if member.state in LEAVING_STATES else "InService"
-            if self._told.get(member.instance_id) != target and machines.is_on(member.instance_id):
+            if not machines.is_on(member.instance_id):
+                self._told.pop(member.instance_id, None)
+                continue
+            target = warm_hands.target_of(group, member)
+            if self._told.get(member.instance_id) != target:
                 machines.set_target_lifecycle_state(member.instance_id, target)
                 self._told[member.instance_id] = target
 
-
-def group_state(group: Group, instance_id: str) -> str:
-    """The plain lifecycle state of a member."""
-    member = group.member(instance_id)
-    assert member is not None
-    return member.state.split(":")[0]
+    def booted(self, instance_id: str) -> None:
+        """Tell a machine that was just switched on what it is to become, before its first program asks."""
+        with self.lock:
+            for group in self.groups.values():
+                if group.member(instance_id) is not None:
+                    self._told.pop(instance_id, None)
+                    self._tell_targets(group)

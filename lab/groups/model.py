@@ -28,6 +28,10 @@ _GLOBAL_TIMEOUT_MAX_S = 48 * 3600
 
 LIVE_STATES = ("Pending", "Pending:Wait", "Pending:Proceed", "InService")  # count towards the capacity
 LEAVING_STATES = ("Terminating", "Terminating:Wait", "Terminating:Proceed")
+# In the warm pool: https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html
+WARMED = "Warmed:"
+RESTING_STATES = ("Warmed:Stopped", "Warmed:Running")
+EC2, GROUP, POOL = "EC2", "AutoScalingGroup", "WarmPool"  # Origin and Destination of events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,25 @@ class Member:
     ending: bool = False  # EC2 was asked to terminate it
     skip_hooks: bool = False  # a group deleted by force runs no hooks
     replaced: bool = False  # it leaves because it is to be replaced, not because capacity shrinks
+    origin: str = EC2  # where it came from: EC2, or the warm pool
+    parking: bool = False  # EC2 was asked to stop it, for the pool
+
+    @property
+    def in_pool(self) -> bool:
+        return self.state.startswith(WARMED)
+
+    @property
+    def plain_state(self) -> str:
+        """Its state, as one in the group has it: Warmed:Pending:Wait is Pending:Wait."""
+        return self.state.removeprefix(WARMED)
+
+    @property
+    def launching(self) -> bool:
+        return self.plain_state.startswith("Pending")
+
+    @property
+    def leaving(self) -> bool:
+        return self.plain_state in LEAVING_STATES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +114,22 @@ class Launch:
 
     activity: str
     due_at: float
+    into_pool: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A warm pool: https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_WarmPoolConfiguration.html.
+
+    prepared: MaxGroupPreparedCapacity; None: the group's maximum counts.
+    """
+
+    min_size: int = 0
+    prepared: int | None = None
+    state: str = "Stopped"
+    deleting: bool = False
+    failures: int = 0  # launches into it that failed in a row
+    next_launch_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +157,7 @@ class Group:
     next_launch_at: float = 0.0
     cause: str = ""  # what the user did last, for the next activity's Cause
     deleting: bool = False
+    pool: Pool | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def member(self, instance_id: str) -> Member | None:

@@ -13,12 +13,18 @@ from lab.groups import settings
 from lab.groups.activities import Activity, cause_text
 from lab.groups.decide import CUSTOM
 from lab.groups.engine import Groups
-from lab.groups.model import ABANDON, CONTINUE, LEAVING_STATES, PROCESSES, Group, Member, Wait
+from lab.groups.model import ABANDON, CONTINUE, PROCESSES, Group, Member, Wait
 from lab.world import ACCOUNT, REGION
 
 
 def refuse(text: str) -> AutoscalingClientError:
     return AutoscalingClientError("ValidationError", text)
+
+
+def refuse_pooled(member: Member) -> None:
+    """API_TerminateInstanceInAutoScalingGroup.html, API_SetInstanceProtection.html: not for those in a warm pool."""
+    if member.in_pool:
+        raise refuse(f"The instance {member.instance_id} is {member.state}. This operation cannot be called on instances in a warm pool.")
 
 
 class Operations:
@@ -116,7 +122,7 @@ class Operations:
             self._engine.put(replace(group, hooks=tuple(other for other in group.hooks if other.name != hook)))
             for member in group.members:
                 if any(wait.hook.name == hook for wait in member.waits):
-                    result = ABANDON if member.state.startswith("Pending") else CONTINUE
+                    result = ABANDON if member.launching else CONTINUE
                     self._engine.complete(name, member.instance_id, hook, result, "Lifecycle Hook deleted")
 
     def complete(self, given: Mapping[str, Any]) -> None:
@@ -141,18 +147,19 @@ class Operations:
     def set_health(self, instance_id: str, status: str, *, respect_grace: bool) -> None:
         """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetInstanceHealth.html.
 
-        The grace period counts from InService, so an instance that is not yet there is still within it.
+        The grace period counts from InService, so an instance that is not yet there is still within it; in a warm pool there is none
+        (warm-pools-health-checks-monitor-view-status.html).
         """
         engine = self._engine
         if status not in ("Healthy", "Unhealthy"):
             raise refuse("Valid instance health states are: [Healthy, Unhealthy]")
         with engine.lock:
             group, member = self.owner(instance_id)
-            if member.state in LEAVING_STATES:
+            if member.leaving:
                 raise refuse(f"Instance {instance_id} is not in correct state - it is {member.state}")
             clock = engine.world.clock
             age_s = (clock.now() - member.in_service_at) * clock.scale if member.in_service_at is not None else 0.0
-            if status == "Unhealthy" and respect_grace and group.grace_s > 0 and age_s < group.grace_s:
+            if status == "Unhealthy" and respect_grace and age_s < group.grace_s and not member.in_pool:
                 return
             engine.change(group.name, instance_id, healthy=status == "Healthy", unhealthy_cause=CUSTOM if status == "Unhealthy" else "")
             engine.world.journal.say("group", f"{instance_id} is set {status}", group=group.name, instance=instance_id)
@@ -166,7 +173,8 @@ class Operations:
         engine = self._engine
         with engine.lock:
             group, member = self.owner(instance_id)
-            if member.state in LEAVING_STATES:
+            refuse_pooled(member)
+            if member.leaving:
                 activity = engine.history.find(group.name, member.activity)
                 assert activity is not None
                 return activity
@@ -202,8 +210,9 @@ class Operations:
         with self._engine.lock:
             group = self.group(name)
             for instance_id in instance_ids:
-                if group.member(instance_id) is None:
+                if (member := group.member(instance_id)) is None:
                     raise refuse(f"The instance {instance_id} is not part of Auto Scaling group {name}.")
+                refuse_pooled(member)
             for instance_id in instance_ids:
                 self._engine.change(name, instance_id, protected=protected)
 

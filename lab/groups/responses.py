@@ -11,7 +11,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import camelcase_to_underscores
 
 from lab.ec2.shapes import service_model
-from lab.groups import describe
+from lab.groups import describe, warm_calls
 from lab.groups.engine import Groups
 from lab.groups.model import PROCESSES
 from lab.groups.operations import Operations, refuse
@@ -88,6 +88,21 @@ class Api:
             pairs = [(group, member) for group in self._engine.groups.values() for member in group.members]
             rows = [describe.instance_row(group, member) for group, member in pairs if not wanted or member.instance_id in wanted]
         return _paged("AutoScalingInstances", rows, given)
+
+    def put_warm_pool(self, given: Given) -> dict[str, Any]:
+        warm_calls.put(self._engine, self._do, given)
+        return {}
+
+    def delete_warm_pool(self, given: Given) -> dict[str, Any]:
+        warm_calls.delete(self._engine, self._do, given["AutoScalingGroupName"], force=_flag(given, "ForceDelete"))
+        return {}
+
+    def describe_warm_pool(self, given: Given) -> dict[str, Any]:
+        with self._engine.lock:
+            group = self._do.group(given["AutoScalingGroupName"])
+            rows = [describe.member_row(member) for member in group.members if member.in_pool]
+        told = _paged("Instances", rows, given)
+        return told if group.pool is None else {"WarmPoolConfiguration": describe.pool_row(group.pool), **told}
 
     def describe_lifecycle_hooks(self, given: Given) -> dict[str, Any]:
         wanted = given.get("LifecycleHookNames") or []

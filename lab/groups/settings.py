@@ -38,7 +38,9 @@ _OWN = (
     "LifecycleHookSpecificationList",
 )
 
-
+# ec2-auto-scaling-warm-pools.html, "Limitations". A mixed instances policy is none any more:
+# https://aws.amazon.com/about-aws/whats-new/2025/11/ec2-auto-scaling-warm-pool-mixed-instances-policies/
+NO_SPOT_POOL = "You cannot add a warm pool to an Auto Scaling group that launches Spot Instances."
 DAY_S = 86_400  # https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-max-instance-lifetime.html
 
 
@@ -96,6 +98,8 @@ def applied(group: Group, given: Mapping[str, Any], ec2: Ec2) -> Group:
             subnets = tuple((subnet.strip(), ec2.zone_of(subnet.strip())) for subnet in given["VPCZoneIdentifier"].split(","))
     except CannotLaunch as error:
         raise Invalid(str(error)) from error
+    if spot and group.pool is not None:
+        raise Invalid(NO_SPOT_POOL)
     if not subnets:
         raise Invalid("At least one Availability Zone or VPC Subnet is required.")
     return replace(

@@ -166,6 +166,8 @@ _GROUP_ACTIONS = {
     "ResumeProcesses",
     "SetDesiredCapacity",
     "UpdateAutoScalingGroup",
+    "PutWarmPool",
+    "DeleteWarmPool",
 }
 
 

@@ -76,6 +76,9 @@ class FakeMachines:
         self.on.pop(instance_id, None)
         self.cut.set()
 
+    def discard(self, instance_id: str) -> None:
+        self.calls.append(("discard", instance_id))
+
     def is_on(self, instance_id: str) -> bool:
         return instance_id in self.on
 
@@ -206,6 +209,16 @@ class Bench:
 
     def members(self) -> dict[str, str]:
         return {member["InstanceId"]: member["LifecycleState"] for member in self.group()["Instances"]}
+
+    def pool(self) -> dict[str, str]:
+        """Who is in the warm pool, and how."""
+        return {row["InstanceId"]: row["LifecycleState"] for row in self.asg.describe_warm_pool(AutoScalingGroupName="g")["Instances"]}
+
+    def pooled(self, state: str) -> str:
+        """The one instance of the warm pool, in that state."""
+        found = self.pool()
+        assert list(found.values()) == [state], f"in {state}: {found}"
+        return next(iter(found))
 
     def only(self, state: str) -> str:
         """The one member in that state."""

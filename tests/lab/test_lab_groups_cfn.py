@@ -128,3 +128,31 @@ def test_an_association_in_a_template_moves_the_address(b: Bench):
     out = deploy(b, body, "association")
     told = b.ec2.describe_addresses(AllocationIds=[allocation])["Addresses"][0]
     assert (told["InstanceId"], told["AssociationId"]) == (instance, out["Id"])
+
+
+def test_a_stack_makes_changes_and_deletes_a_warm_pool(b: Bench):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-autoscaling-warmpool.html."""
+    body, api = template(b.subnets), session().client("cloudformation")
+    pool = {"AutoScalingGroupName": {"Ref": "Group"}, "PoolState": "Stopped", "MinSize": 1, "MaxGroupPreparedCapacity": 2}
+    body["Resources"]["Pool"] = {"Type": "AWS::AutoScaling::WarmPool", "Properties": pool}
+    body["Outputs"]["Pool"] = {"Value": {"Ref": "Pool"}}
+    out = deploy(b, body)
+    assert out["Pool"] == out["Group"]
+    name = {"AutoScalingGroupName": out["Group"]}
+    assert b.asg.describe_warm_pool(**name)["WarmPoolConfiguration"] == {
+        "PoolState": "Stopped",
+        "MinSize": 1,
+        "MaxGroupPreparedCapacity": 2,
+    }
+    b.tick(4)
+    assert [row["LifecycleState"] for row in b.asg.describe_warm_pool(**name)["Instances"]] == ["Warmed:Pending"]
+
+    del pool["MaxGroupPreparedCapacity"]
+    api.update_stack(StackName="understudy-demo", TemplateBody=json.dumps(body))
+    assert b.asg.describe_warm_pool(**name)["WarmPoolConfiguration"] == {"PoolState": "Stopped", "MinSize": 1}
+
+    del body["Resources"]["Pool"], body["Outputs"]["Pool"]
+    api.update_stack(StackName="understudy-demo", TemplateBody=json.dumps(body))
+    b.tick(10)
+    told = b.asg.describe_warm_pool(**name)
+    assert ("WarmPoolConfiguration" in told, told["Instances"]) == (False, [])
