@@ -32,14 +32,16 @@ def exactly(name: str, measured: float, wanted: float, unit: str = "count") -> P
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One line of a timeline. at_s: seconds since the fault."""
+    """One line of a timeline. at_s: seconds since the fault. about: the assembly, where there are several and it is of one."""
 
     at_s: float
     who: str
     what: str
+    about: str = ""
 
     def json(self) -> dict[str, Any]:
-        return {"at_s": round(self.at_s, 3), "who": self.who, "what": self.what}
+        about = {"about": self.about} if self.about else {}
+        return {"at_s": round(self.at_s, 3), "who": self.who, "what": self.what, **about}
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,17 +86,25 @@ def _section(result: Result, drill: Drill | None) -> str:
     if incident is not None:
         times = f"detect {incident.detect_s:g} s, decide {incident.decide_s:g} s, act {incident.act_s:g} s, verify {incident.verify_s:g} s"
         record = f"<p><b>Incident:</b> {escape(incident.reason)} ({times}).</p>"
-    moments = "".join(
-        f'<tr><td class="number">{moment.at_s:.2f}</td><td>{escape(moment.who)}</td><td>{escape(moment.what)}</td></tr>'
-        for moment in result.timeline
-    )
-    story = f"<summary>the whole story, {len(result.timeline)} lines</summary>{_table(('s', 'who', 'what'), [moments])}"
+    story = f"<summary>the whole story, {len(result.timeline)} lines</summary>{_story(result)}"
     return (
         f'<section id="{escape(result.drill)}"><h2>{escape(result.drill)} {_verdict(result.held)}</h2>{told}{record}<p>{gap}{split}</p>'
         f'<div class="picture">{draw(result)}</div>'
         + _table(("", "promise", "measured", "limit"), [_promise(promise) for promise in result.promises])
         + f"<details>{story}</details>{_circumstances(result)}</section>"
     )
+
+
+def _story(result: Result) -> str:
+    """Every moment; whose it is, where there are several assemblies."""
+    several = any(moment.about for moment in result.timeline)
+    rows = [
+        f'<tr><td class="number">{moment.at_s:.2f}</td><td>{escape(moment.who)}</td>'
+        + (f"<td>{escape(moment.about)}</td>" if several else "")
+        + f"<td>{escape(moment.what)}</td></tr>"
+        for moment in result.timeline
+    ]
+    return _table(("s", "who", "assembly", "what") if several else ("s", "who", "what"), rows)
 
 
 def _circumstances(result: Result) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from functools import partial
 from html import escape
 from itertools import pairwise
 
+from lab.drills import labels
 from lab.drills.model import Moment, Result, Span
 
 WIDTH, _LEFT, _RIGHT = 1080, 150, 20  # of the drawing, in its own units; the page scales it
 _ROW, _BAR, _DOT, _AXIS = 24, 12, 4, 26
-_CHAR = 5.9  # of a label at 10.5 units, on average
-_LABEL_MIN = 6  # characters: with room for fewer, a dot has none, and tells it when pointed at
 _SHARED_S = 1.0  # a gap that is shorter is nobody's wait
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
 _TICKS_MAX = 14
@@ -22,6 +22,10 @@ _OURS = (
 )
 _AWS = ("alarm", "group", "ec2")
 _TOLD_ELSEWHERE = ("client", "aws")  # as bars
+# Where several assemblies are struck, what becomes of one stands in its own lane: its machines, and of many also what is done about it.
+_OF_ONE = frozenset({"agent", "ec2"})
+_OF_ONE_OF_MANY = _OF_ONE | {"group", "alarm", "recover_assembly", "retire_node", "admit_node", "move_front"}
+_MANY = 3
 
 
 def span_s(result: Result) -> tuple[float, float]:
@@ -36,17 +40,18 @@ def draw(result: Result) -> str:
     """An SVG element without any colour of its own: the page's style sheet gives it those."""
     start, end = span_s(result)
     lanes = _lanes(result.timeline)
+    names = sorted(lanes, key=partial(_place, {moment.about for moment in result.timeline}))
     delays = list(dict.fromkeys(span.name for span in sorted(result.spans, key=lambda span: span.start_s)))
     shared = result.gap is not None and result.gap.end_s - result.gap.start_s >= _SHARED_S
-    height = 2 * _AXIS + _ROW * (1 + shared + len(lanes) + len(delays))
+    height = 2 * _AXIS + _ROW * (1 + shared + len(names) + len(delays))
     axis = _Axis(start, end)
     parts = [*_grid(axis, height), *_client(result, axis, _AXIS)]
     y = _AXIS + _ROW
     if shared:
         parts += _whose(result, axis, y)
         y += _ROW
-    for who in lanes:
-        parts += _lane(who, [moment for moment in result.timeline if moment.who == who], axis, y)
+    for name in names:
+        parts += _lane(name, lanes[name], axis, y)
         y += _ROW
     for name in delays:
         parts += _delay(name, [span for span in result.spans if span.name == name], axis, y)
@@ -76,10 +81,27 @@ def kind_of(who: str) -> str:
     return "theirs" if who in _AWS or who.startswith("i-") else "ours"
 
 
-def _lanes(moments: Iterable[Moment]) -> list[str]:
-    names = {moment.who for moment in moments} - set(_TOLD_ELSEWHERE)
+def _lanes(moments: Iterable[Moment]) -> dict[str, list[Moment]]:
+    """Each lane's moments, in order."""
+    told = [moment for moment in moments if moment.who not in _TOLD_ELSEWHERE]
+    struck = {moment.about for moment in told if moment.about and _is_machine(moment.who)}
+    of_one = _OF_ONE_OF_MANY if len(struck) >= _MANY else _OF_ONE
+    lanes: dict[str, list[Moment]] = {}
+    for moment in told:
+        own = len(struck) > 1 and moment.about in struck and (moment.who in of_one or _is_machine(moment.who))
+        lanes.setdefault(moment.about if own else moment.who, []).append(moment)
+    return lanes
+
+
+def _is_machine(who: str) -> bool:
+    return who.startswith("i-")
+
+
+def _place(assemblies: Container[str], lane: str) -> tuple[int, int, str]:
+    """Ours first, then each assembly's, single machines', and AWS's; small-9 before small-10."""
     order = ("drill", *_OURS)
-    return sorted(names, key=lambda who: (_AWS.index(who) + 200 if who in _AWS else order.index(who) if who in order else 100, who))
+    place = order.index(lane) if lane in order else 200 + _AWS.index(lane) if lane in _AWS else 100 if lane in assemblies else 150
+    return place, len(lane) if place == 100 else 0, lane
 
 
 def _text(x: float, y: float, words: str, kind: str, anchor: str = "start") -> str:
@@ -115,7 +137,7 @@ def _client(result: Result, axis: _Axis, y: float) -> list[str]:
         _bar(axis, y, gap.start_s, gap.end_s, "gap", told),
     ]
     middle, room = (axis.x(gap.start_s) + axis.x(gap.end_s)) / 2, axis.x(gap.end_s) - axis.x(gap.start_s)
-    return [*parts, _text(middle, y + 16, told, "ongap", "middle")] if room > len(told) * _CHAR + 8 else parts
+    return [*parts, _text(middle, y + 16, told, "ongap", "middle")] if room > labels.width(told) + 8 else parts
 
 
 def _whose(result: Result, axis: _Axis, y: float) -> list[str]:
@@ -127,31 +149,30 @@ def _whose(result: Result, axis: _Axis, y: float) -> list[str]:
     for share in result.aws_shares:
         parts.append(_bar(axis, y, share.start_s, share.end_s, "theirs", f"AWS's: {share.end_s - share.start_s:.2f} s"))
     words = f"AWS's {result.aws_s:.1f} s, ours {result.ours_s or 0.0:.1f} s"
-    after = axis.x(gap.end_s) + 8
-    if WIDTH - _RIGHT - after > len(words) * _CHAR:
+    before, after = axis.x(gap.start_s) - 8, axis.x(gap.end_s) + 8
+    if WIDTH - _RIGHT - after > labels.width(words):
         return [*parts, _text(after, y + 16, words, "said")]
+    if before - _LEFT > labels.width(words):
+        return [*parts, _text(before, y + 16, words, "said", "end")]
     ends = [gap.start_s, *(end for share in result.aws_shares for end in (share.start_s, share.end_s)), gap.end_s]
     longest = max(pairwise(ends), key=lambda part: part[1] - part[0])
     return [*parts, _text(axis.x(longest[0]) + 8, y + 16, words, "ongap")]
 
 
-def _lane(who: str, moments: Sequence[Moment], axis: _Axis, y: float) -> list[str]:
-    kind = kind_of(who)
+def _lane(name: str, moments: Sequence[Moment], axis: _Axis, y: float) -> list[str]:
     middle = y + _ROW / 2
     parts = [
-        _text(_LEFT - 10, y + 16, who, "lane", "end"),
+        _text(_LEFT - 10, y + 16, name, "lane", "end"),
         f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{middle:g}" y2="{middle:g}" class="row"/>',
     ]
-    for number, moment in enumerate(moments):
-        x = axis.x(moment.at_s)
-        after = axis.x(moments[number + 1].at_s) if number + 1 < len(moments) else WIDTH - 2
-        title = escape(f"{moment.at_s:.2f} s: {moment.what}")
+    for moment in moments:
+        said = moment.what if name == moment.who else f"{moment.who}: {moment.what}"
+        about = f"{moment.about}: " if moment.about not in ("", name) else ""
+        title = escape(f"{moment.at_s:.2f} s: {about}{said}")
+        x, kind = axis.x(moment.at_s), kind_of(moment.who)
         parts.append(f'<circle cx="{x:g}" cy="{middle:g}" r="{_DOT}" class="{kind}"><title>{title}</title></circle>')
-        room = int((after - x - 3 * _DOT) / _CHAR)
-        if room >= min(_LABEL_MIN, len(moment.what)):
-            words = moment.what if len(moment.what) <= room else moment.what[: room - 1].rstrip() + "…"
-            parts.append(_text(x + 2 * _DOT, y + 16, words, "said"))
-    return parts
+    told = labels.place([(axis.x(moment.at_s), moment.what) for moment in moments], _LEFT + 4, WIDTH - 2)
+    return parts + [_text(label.x, y + 16, label.words, "said", label.anchor) for label in told]
 
 
 def _delay(name: str, spans: Sequence[Span], axis: _Axis, y: float) -> list[str]:

@@ -19,6 +19,7 @@ from lab.drills.drill import Drill
 from lab.drills.guests import Guests
 from lab.drills.model import Moment, Outcome, Promise, Result, Span
 from lab.drills.node import Node
+from lab.drills.owners import NOBODYS, Owners
 from lab.drills.scenes import DRILLS
 from lab.drills.stage import Stage
 from lab.journal import read
@@ -67,7 +68,7 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
         drill=drill.name,
         deployable=stage.slot.deployable,
         promises=(*outcome.promises, alone),
-        timeline=_story(timeline.moments([*lines, *teller.heard], since=since, until=outcome.until), gap, since),
+        timeline=_story(timeline.moments([*lines, *teller.heard], since=since, until=outcome.until, owners=_owners(stage)), gap, since),
         gap=Span("gap", "client", gap.start - since, gap.end - since) if gap else None,
         spans=timeline.spans(lines, since=since, until=outcome.until),
         aws_shares=tuple(Span("aws", "gap", a - since, b - since) for a, b in stage.aws_shares(gap)) if gap else (),
@@ -80,6 +81,11 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
     )
     say(report.promises(result))
     return result
+
+
+def _owners(stage: Stage) -> Owners:
+    slots = stage.cloud.slots()
+    return Owners({slot.assembly: stage.cloud.belongings(slot) for slot in slots}) if len(slots) > 1 else NOBODYS
 
 
 def _story(told: Sequence[Moment], gap: measure.Gap | None, since: float) -> tuple[Moment, ...]:

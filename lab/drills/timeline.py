@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from lab.drills.model import Moment, Span
+from lab.drills.owners import NOBODYS, Owners
 
 # What goes on all the time and decides nothing would drown the story.
 _QUIET_WHO = {"functions", "function", "metrics", "metric", "events", "event", "queue", "stream", "schedule", "lab", "topic"}
 _DAILY = re.compile(r"invoked by |done in |woken by |a fresh look at |joined incident |Successfully executed action|nothing to do: ")
 _TOLD_DELAYS = {"pending", "boot", "shutdown", "group_detection", "group_launch", "alarm_evaluation", "address_move", "record_change"}
 _TOLD_DELAYS |= {"interface_move", "volume_move", "alb_target", "nlb_target"}
-_MADE_NAME = re.compile(r"understudy-[a-z0-9-]+?-([A-Z][A-Za-z]+?)[0-9A-F]{8}(?:-[A-Z0-9]{10,})?")
+_MADE_NAME = re.compile(r"understudy-[a-z0-9-]+?-([A-Z][A-Za-z]+?)(?:[0-9A-F]{8}(?:-[A-Z0-9]{10,})?|[0-9A-F]{0,7}-[A-Z0-9]{10,})")
 _INSTANCE = re.compile(r"\b(i-[0-9a-f]{4})[0-9a-f]{13}\b")
 _INCIDENT = re.compile(r"\bincident \d{13}-i-[0-9a-f]{4}\.\. ")
 _TWICE = re.compile(r"\b(\w+): \1\b")  # "suspected: suspected i-.."
@@ -27,8 +29,13 @@ def short(text: str) -> str:
     return text if len(text) <= WHAT_MAX else text[: WHAT_MAX - 1].rstrip() + "…"
 
 
-def moment_of(line: Mapping[str, Any], *, since: float) -> Moment | None:
+def moment_of(line: Mapping[str, Any], *, since: float, owners: Owners = NOBODYS) -> Moment | None:
     """The moment that a line of the journal tells, counted from the fault; None for what is not worth telling."""
+    told = _told(line, since=since)
+    return told if told is None else replace(told, about=owners.of(line))
+
+
+def _told(line: Mapping[str, Any], *, since: float) -> Moment | None:
     at_s = float(line["at"]) - since
     if line["kind"] == "delay":
         if line["name"] not in _TOLD_DELAYS:
@@ -43,16 +50,16 @@ def moment_of(line: Mapping[str, Any], *, since: float) -> Moment | None:
     return Moment(at_s, short(who), short(what))
 
 
-def moments(lines: Iterable[Mapping[str, Any]], *, since: float, until: float) -> tuple[Moment, ...]:
-    """The story between two instants, in order; a line that says what its speaker said just before is left out."""
-    told = [m for line in lines if since <= float(line["at"]) <= until and (m := moment_of(line, since=since)) is not None]
+def moments(lines: Iterable[Mapping[str, Any]], *, since: float, until: float, owners: Owners = NOBODYS) -> tuple[Moment, ...]:
+    """The story between two instants, in order; a line that says what its speaker said just before, of the same, is left out."""
+    told = [m for x in lines if since <= float(x["at"]) <= until and (m := moment_of(x, since=since, owners=owners)) is not None]
     told.sort(key=lambda moment: moment.at_s)
-    last: dict[str, str] = {}
+    last: dict[tuple[str, str], str] = {}
     kept = []
     for moment in told:
-        if last.get(moment.who) != moment.what:
+        if last.get((moment.who, moment.about)) != moment.what:
             kept.append(moment)
-        last[moment.who] = moment.what
+        last[moment.who, moment.about] = moment.what
     return tuple(kept)
 
 

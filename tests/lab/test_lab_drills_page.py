@@ -7,7 +7,9 @@ import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
+from lab.drills.labels import Label, place, width
 from lab.drills.model import IncidentSummary, Moment, Promise, Result, Span, at_most
+from lab.drills.owners import Owners
 from lab.drills.page import page
 from lab.drills.picture import draw, span_s
 from lab.drills.rows import result_of
@@ -73,6 +75,61 @@ def test_each_who_has_a_lane_ours_above_awss_and_each_delay_a_row() -> None:
     assert kinds(svg, "circle") == ["fault", "ours", "theirs"]
 
 
+def of_assemblies(*names: str) -> Result:
+    """Each has a machine that hangs, an agent that says something, and an incident."""
+    moments = [
+        moment
+        for number, name in enumerate(names)
+        for moment in (
+            Moment(1.0 + number, f"i-{number:04x}..", "machine frozen", name),
+            Moment(20.0 + number, "recover_assembly", "confirmed", name),
+            Moment(30.0 + number, "agent", f"i-{number:04x}.. is running", name),
+            Moment(40.0 + number, "people", "are told", name),
+        )
+    ]
+    return replace(RESULT, timeline=tuple(sorted(moments, key=lambda moment: moment.at_s)), gap=Span("gap", "client", 0.1, 0.2))
+
+
+def lanes(result: Result) -> list[str | None]:
+    return [text.text for text in drawn(result).iter(f"{_SVG}text") if text.get("class") == "lane"]
+
+
+def test_of_two_assemblies_each_has_a_lane_for_what_became_of_its_machines() -> None:
+    assert lanes(of_assemblies("web", "db"))[1:5] == ["recover_assembly", "people", "db", "web"]
+
+
+def test_of_many_assemblies_each_has_a_lane_with_what_was_done_about_it_too() -> None:
+    result = of_assemblies("small-9", "small-10", "small-11")
+    told = [circle.findtext(f"{_SVG}title") for circle in drawn(result).iter(f"{_SVG}circle")]
+
+    assert lanes(result)[1:5] == ["people", "small-9", "small-10", "small-11"]
+    assert "20.00 s: recover_assembly: confirmed" in told
+    assert "40.00 s: small-9: are told" in told
+
+
+def test_where_one_of_several_assemblies_is_struck_the_lanes_are_as_of_one() -> None:
+    assert lanes(of_assemblies("web"))[1:5] == ["agent", "recover_assembly", "people", "i-0000.."]
+
+
+def test_the_story_of_several_assemblies_tells_whose_each_line_is() -> None:
+    several = page([of_assemblies("web", "db")], DRILLS, at=1.0)
+
+    assert "<th>assembly</th>" in several
+    assert "<td>people</td><td>db</td><td>are told</td>" in several
+    assert "<th>assembly</th>" not in page([RESULT], DRILLS, at=1.0)
+
+
+def test_words_for_which_a_dot_has_no_room_stand_before_it_or_are_cut_off() -> None:
+    short, long = "machine off", "recovered: its reports have been silent for 39 s"
+    at_the_end, crowded = place([(900.0, short)], 150, 930), place([(200.0, long), (300.0, short)], 150, 930)
+
+    assert at_the_end == [Label(892.0, short, "end")]
+    assert [label.anchor for label in crowded] == ["start", "start"]
+    assert crowded[0].words.endswith("…")
+    assert crowded[0].x + width(crowded[0].words) < 300.0 - 4
+    assert place([(200.0, long), (210.0, short)], 150, 930)[0].words == short
+
+
 def test_clients_that_were_never_served_again_are_seen_to_be() -> None:
     bars = kinds(drawn(replace(RESULT, gap=None)), "rect")
 
@@ -99,6 +156,35 @@ def test_the_page_says_what_held_and_what_did_not_and_needs_no_other_file() -> N
     assert not re.search(r"(src|href)=\"(?!#)|url\(|@import", text)
 
 
+def test_a_line_is_about_the_assembly_whose_machine_incident_alarm_or_name_stands_in_it_and_of_several_about_none() -> None:
+    web, db = "i-0123456789abcdef0", "i-0fedcba9876543210"
+    alarm = "understudy-fleet-AlarmsHealthysmallA7-695WKLPVZS8K"
+    owners = Owners({"small-1": [web, alarm], "small-2": [db]})
+    said = [
+        ("recover_assembly", f"incident 1795322938611-{web} confirmed: its reports are silent"),
+        ("alarm", f"{alarm}: OK -> ALARM: Threshold Crossed"),
+        ("probe_nodes", "small-2 does not serve"),
+        ("tick", f"looks at {web} and {db}"),
+        (db, "machine frozen"),
+    ]
+    lines = [{"kind": "event", "at": 101.0 + number, "who": who, "what": what} for number, (who, what) in enumerate(said)]
+
+    told = moments(lines, since=100.0, until=200.0, owners=owners)
+    assert [moment.about for moment in told] == ["small-1", "small-1", "small-2", "", "small-2"]
+    assert told[1].what.startswith("AlarmsHealthysmall: OK -> ALARM")
+
+
+def test_the_same_words_of_two_assemblies_are_both_told_and_those_of_one_once() -> None:
+    owners = Owners({"a": ["i-0123456789abcdef0"], "b": ["i-0fedcba9876543210"]})
+    what = "incident 1795322938611-i-{} is confirmed"
+    names = ("0123456789abcdef0", "0123456789abcdef0", "0fedcba9876543210")
+    lines = [
+        {"kind": "event", "at": 101.0 + number, "who": "recover_assembly", "what": what.format(name)} for number, name in enumerate(names)
+    ]
+
+    assert [moment.about for moment in moments(lines, since=100.0, until=200.0, owners=owners)] == ["a", "b"]
+
+
 def test_delays_that_were_told_of_become_spans_counted_from_the_fault() -> None:
     lines = [
         {"kind": "delay", "name": "boot", "subject": "i-0123456789abcdef0", "at": 105.0, "until": 122.0},
@@ -112,7 +198,12 @@ def test_delays_that_were_told_of_become_spans_counted_from_the_fault() -> None:
 def test_a_result_comes_back_from_its_json_as_it_was() -> None:
     incident = IncidentSummary("EC2 says so", 0.5, 0.1, 4.0, 3.0)
 
-    for result in (RESULT, replace(RESULT, incident=incident), replace(RESULT, gap=None, client_gap_s=None, ours_s=None)):
+    for result in (
+        RESULT,
+        of_assemblies("web", "db"),
+        replace(RESULT, incident=incident),
+        replace(RESULT, gap=None, client_gap_s=None, ours_s=None),
+    ):
         assert result_of(json.loads(json.dumps(result.json()))) == result
 
 
