@@ -71,10 +71,15 @@ def missed(case: Case) -> Step | None:
 
 
 def missed_predecessor(view: View, last: Incident) -> str | None:
-    """The former holder of the permit, when it ended unreleased, not long ago, and no incident tells of it. last: the latest."""
+    """The former holder of the permit, when it ended unreleased, not long ago, and no incident tells of it.
+
+    last: the latest. One about the present holder hides an earlier one about the former; before it was opened, this was asked.
+    """
     permit = view.permit
     old = permit.predecessor if permit is not None else None
-    if permit is None or old is None or old == last.instance or old in last.tried or view.now_ms - permit.at_ms > MISSED_S * 1000:
+    if permit is None or old is None or old == last.instance or old in last.tried or last.epoch >= permit.epoch:
+        return None
+    if view.now_ms - permit.at_ms > MISSED_S * 1000:
         return None
     report = view.reports.get(old)
     return old if view.is_gone(old) and (report is None or report.phase is not RELEASED) else None

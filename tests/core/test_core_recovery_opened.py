@@ -127,6 +127,9 @@ def permit(**changes: Any) -> Permit:
         ({"incident": ended(state=State.RECOVERED)}, "well"),
         ({"incident": ended(state=State.RECOVERED, instance="i-0", tried=(OLD,))}, "well"),
         ({"incident": ended(state=State.RECOVERED, instance="i-0")}, "missed"),
+        # Before that one was opened, of the node that holds the permit now, its predecessor was asked about.
+        ({"incident": ended(instance=NEW, epoch=2)}, "well"),
+        ({"incident": ended(instance=NEW, epoch=1)}, "missed"),
         ({"machines": {OLD: machine(OLD), NEW: machine(NEW)}}, "well"),
         ({"reports": {OLD: report(phase=Phase.RELEASED), NEW: report(NEW, epoch=2)}}, "well"),
         ({"reports": {OLD: report(), NEW: report(NEW, epoch=2)}}, "missed"),
