@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from agent.cycle import Cycle
@@ -11,13 +10,15 @@ from agent.database_watch import NoReply, watch_database
 from agent.keeping.on_volume import VolumeKeeper
 from agent.log import Log
 from agent.notebook import Notebook
+from agent.notes import Notes
 from agent.ports import Identity
 from agent.reporter import Reporter
+from agent.succession import take_over
 from agent.supervised import Supervised
 from agent.systemd import Notifier
 from agent.volume import NoDevice
 from agent.watchers import watch_permit, watch_target_state
-from core.database import Engine, Whereabouts
+from core.database import Whereabouts
 from core.model import Assembly, Verdict
 from core.node import ha_port
 from core.node.database_outage import ANSWER_S
@@ -25,7 +26,7 @@ from core.node.decision import Concluded, Memory
 from core.records import Phase, Report
 from core.recovery.outlook import OK, SAYS
 from core.settings import NodeSettings
-from simulation.agent_world import Disk, Journal, Pulse, Reached
+from simulation.agent_world import Disk, Found, Journal, Pulse, Reached
 from simulation.application import Application
 from simulation.loop import CALL_S, Loop, sleep
 
@@ -34,25 +35,21 @@ if TYPE_CHECKING:
     from simulation.world import World
 
 
-@dataclass
-class Found:
-    """agent.database_watch's Reached."""
-
-    engine: Engine
-    at: Whereabouts
-
-
+RESTART_S = (1.3, 2.5)  # agent/understudy-agent.service: RestartSec, and what a start takes
+WATCHDOG_S = 10.0  # its WatchdogSec
 _WELL = (Verdict.HEALTHY, Verdict.BUSY)
 
 
 class Agent:
-    """A machine's guest (simulation.machines). given_up is its disk; a machine that was off has forgotten all else."""
+    """A machine's guest (simulation.machines). given_up and notes are its disk; a machine that was off has forgotten all else."""
 
     def __init__(self, world: World, machine: Machine, assembly: Assembly) -> None:
         self.world, self.machine, self.assembly = world, machine, assembly
         self.table_cuts = self.probes_cuts = 0  # partitions that it is behind
         self.given_up = 0
-        self.boots = 0
+        self.notes: Notes | None = None
+        self.boots = self.lives = 0  # of the machine; of the agent's process
+        self.wedged = False  # its process is there, and does nothing
         self.mounted = False  # its volume
         self.target: str | None = None  # Auto Scaling's wish, in the metadata service
         self.application = Application(self, world.chance.uniform(0.5, 6.0))
@@ -61,7 +58,8 @@ class Agent:
         self.cycle: Cycle | None = None
         self._loop: Loop | None = None
         self._noticed: Concluded | None = None
-        self._off: Callable[[], None] | None = None  # its machine goes down, and waits for it to leave
+        self._off: Callable[[], None] | None = None  # its machine, or its service manager, waits for it to leave
+        self._offset_s = 0.0  # what its machine's monotonic clock shows more than the world's
 
     @property
     def up(self) -> bool:
@@ -79,15 +77,15 @@ class Agent:
     @property
     def serves(self) -> bool:
         told = self.concluded
-        return self.machine.thinks and told is not None and told.phase is Phase.RUNNING and told.verdict in _WELL
+        return self.machine.thinks and not self.wedged and told is not None and told.phase is Phase.RUNNING and told.verdict in _WELL
 
     @property
     def reaches_table(self) -> bool:
-        return self.machine.thinks and self.up and not self.table_cuts and not self.world.table_down
+        return self.machine.thinks and self.up and not self.wedged and not self.table_cuts and not self.world.table_down
 
     @property
     def now_s(self) -> float:
-        return self._loop.time() if self._loop is not None else self.world.schedule.now_ms / 1000
+        return self.world.schedule.now_ms / 1000 + self._offset_s
 
     # --- what happens to it ----------------------------------------------------------------------------------------------
 
@@ -95,6 +93,7 @@ class Agent:
         if self.application.health.never_boots:
             return
         self.boots += 1
+        self._offset_s = self.world.chance.uniform(0, 100)
         self._live()
 
     def shut_down(self, off: Callable[[], None]) -> None:
@@ -102,10 +101,51 @@ class Agent:
         if self.cycle is None:
             off()
             return
-        knowledge = self.cycle.knowledge
-        knowledge.powering_off = knowledge.stop_asked = True
-        self._off = off
+        self.cycle.knowledge.powering_off |= not self.cycle.knowledge.stop_asked
+        self._asked_to_leave(off)
+
+    def killed(self) -> None:
+        """Its process alone is gone, whatever from: its service manager starts another one, unless the machine goes down."""
+        off = self._off
+        self._die()
+        self.world.say(self.machine.id, "its agent is gone")
+        self.world.watch.notice(self)
+        (off or self._again)()
+
+    def restarted(self) -> None:
+        """`systemctl restart`, as an upgrade does it: it leaves its applications running."""
+        if self.cycle is not None and not self.cycle.knowledge.stop_asked:
+            self._asked_to_leave(self._again)
+
+    def hangs(self) -> None:
+        """One part of it holds all others up; its service manager's watchdog ends that."""
+        self.wedged, lives = True, self.lives
+
+        def bitten() -> None:
+            if self.lives != lives or not self.wedged:
+                return
+            if self.machine.frozen:
+                self.world.schedule.later(1.0, bitten)
+            else:
+                self.killed()
+
+        self.world.schedule.later(WATCHDOG_S, bitten)
+
+    def _asked_to_leave(self, then: Callable[[], None]) -> None:
+        assert self.cycle is not None, "nobody is there to be asked"
+        self.cycle.knowledge.stop_asked = True
+        self._off = then
         self.changed()
+
+    def _again(self) -> None:
+        self._die()
+        boots = self.boots
+
+        def starts() -> None:
+            if boots == self.boots and self.machine.powered and self._loop is None and self.machine.state in ("pending", "running"):
+                self._live()
+
+        self.world.schedule.later(self.world.chance.uniform(*RESTART_S), starts)
 
     def lost_power(self) -> None:
         self.application.lost()
@@ -127,22 +167,24 @@ class Agent:
     # --- its life, as agent.daemon has it ----------------------------------------------------------------------------------
 
     def _live(self) -> None:
-        world, machine = self.world, self.machine
-        self._loop = loop = Loop(world.schedule, lambda: machine.thinks, world.chance.uniform(0, 100))
-        loop.enter(self._begin)
+        machine = self.machine
+        self.lives += 1
+        self._loop = loop = Loop(self.world.schedule, lambda: machine.thinks and not self.wedged, self._offset_s)
+        loop.enter(lambda: loop.begin(self._begin(loop)))
 
-    def _begin(self) -> None:
-        loop, machine, place = self._loop, self.machine, self.machine.place
-        assert loop is not None
+    async def _begin(self, loop: Loop) -> None:
+        machine, place = self.machine, self.machine.place
         log, table = cast("Log", Journal(self)), Reached(self)
         memory = Memory(instance=machine.id, given_up=self.given_up)
         settings = NodeSettings(deployable=place[0], assembly=self.assembly)
         disk, pulse = cast("Notebook", Disk(self, loop)), cast("Notifier", Pulse(self))
-        self.cycle = cycle = Cycle(settings, memory, notebook=disk, boot="b", log=log, notifier=pulse, clock=loop.time)
+        boot, nonce, wall = f"boot {self.boots}", f"b{self.lives}", lambda: self.world.schedule.now_ms / 1000
+        cycle = Cycle(settings, memory, notebook=disk, boot=boot, log=log, notifier=pulse, clock=loop.time)
         cycle.applications[self.assembly.applications[0].name] = cast("Supervised", self.application)
+        await take_over(cycle, self.notes, lost=False, boot=boot, log=log)
+        self.cycle = cycle
         identity = Identity(instance=machine.id, region="r", address=machine.address)
-        boot, wall = f"b{self.boots}", lambda: self.world.schedule.now_ms / 1000
-        reporter = Reporter(cycle, identity, table=table, bucket=table, log=log, boot=boot, agent="1", wall=wall)
+        reporter = Reporter(cycle, identity, table=table, bucket=table, log=log, boot=nonce, agent="1", wall=wall)
         cycle.step()
         if self.assembly.state.on_volume:
             volume = f"vol-{place[1]}"
@@ -187,6 +229,7 @@ class Agent:
         if self._loop is not None:
             self._loop.close()
         self._loop = self.cycle = self._noticed = self._off = None
+        self.wedged = False
 
     def stepped(self) -> None:
         """A cycle is complete."""
@@ -199,7 +242,7 @@ class Agent:
     def answers(self) -> tuple[str, str] | None:
         """What its HA port and its HTTP say, as core.recovery.outlook words them; None when nobody is there to say anything."""
         told = self.concluded
-        if told is None or not self.machine.thinks or self.probes_cuts:
+        if told is None or not self.machine.thinks or self.wedged or self.probes_cuts:
             return None
         line = ha_port.answer(
             "ping", ha_port.View(subject=ha_port.Told(told.verdict, told.reason), applications={}, status={})

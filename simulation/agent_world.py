@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from agent.notes import Notes
 from agent.ports import Identity, Unreachable
 from core import names
 from core.attributes import plain_item, typed_item
+from core.database import Engine, Whereabouts
 from core.items import parse_permit, report_item, request_item
 from core.records import Permit, Report, Request
 from simulation.loop import Loop, Unanswered
@@ -61,6 +64,14 @@ class Reached:
             raise Unanswered(Unreachable(f"{what}: no answer"), SILENCE_S)
 
 
+@dataclass
+class Found:
+    """agent.database_watch's Reached."""
+
+    engine: Engine
+    at: Whereabouts
+
+
 class Writing:
     """A future of the disk's."""
 
@@ -78,12 +89,13 @@ class Writing:
 
 
 class Disk:
-    """agent.notebook's: what is given up is there a moment later, unless the power goes before."""
+    """agent.notebook's: notes are in memory at once; what is given up is on the disk a moment later, unless the power goes before."""
 
     def __init__(self, agent: Agent, loop: Loop) -> None:
         self._agent, self._loop = agent, loop
 
-    def write(self, notes: object, *, now: bool) -> None: ...
+    def write(self, notes: Notes, *, now: bool) -> None:
+        self._agent.notes = notes
 
     def look(self) -> None: ...
 

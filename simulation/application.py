@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from agent.adoption import former_run, mark_of
 from agent.notes import Note
+from agent.runs import RunIdentity
+from agent.supervised import GONE
 from core.model import Verdict
 from core.node.decision import Hold, Seen
 from core.node.supervision import History
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 STOP_S = 1.0  # how long it takes to stop, where it does as it is told
 KILL_S = 0.05  # how long the kernel takes
 LOOP_S = 0.5  # how long one lives that ends at once
+PROBED_S = (0.2, 2.0)  # until one that was adopted has been asked
 
 
 @dataclass(slots=True)
@@ -35,9 +39,10 @@ class Application:
         self._agent, self._ready_s = agent, ready_s
         self.health = Health()
         self._seen = Seen()
+        self._ready_ms = 0  # when this run is up
         self._cut_off = False  # from its database: it was silent, and this run has not found it again
 
-    # --- as the cycle knows it ---------------------------------------------------------------------------------------------
+    # --- as the agent knows it ---------------------------------------------------------------------------------------------
 
     @property
     def alive(self) -> bool:
@@ -47,6 +52,10 @@ class Application:
     def run(self) -> int:
         return self._seen.run
 
+    @property
+    def pid(self) -> int | None:
+        return self.run if self.alive else None
+
     def seen(self) -> Seen:
         return self._seen
 
@@ -55,7 +64,25 @@ class Application:
 
     def note(self, *, counted: int, hold: Hold | None, history: History) -> Note:
         seen = self._seen
-        return Note(run=seen.run, epoch=seen.epoch, ready=seen.ready, counted=counted, hold=hold, history=history)
+        boot, mark = str(self._agent.boots), mark_of(self._agent.machine.id, self._name, seen.run)
+        identity = RunIdentity(pid=seen.run, start_ticks=seen.run, boot_id=boot, cgroup="", mark=mark) if seen.alive else None
+        return Note(run=seen.run, epoch=seen.epoch, identity=identity, ready=seen.ready, counted=counted, hold=hold, history=history)
+
+    def restore(self, note: Note | None, living: set[int], *, same_boot: bool, lost: bool) -> None:
+        """As agent.supervised does it for an agent that begins: what runs goes on, and is asked anew."""
+        former = former_run(note, living, instance=self._agent.machine.id, application=self._name, same_boot=same_boot, lost=lost)
+        if former.note is None:
+            assert not self.alive, "it runs, and nobody knows"
+            self._seen = Seen(run=former.run)
+        elif not self.alive:
+            ended = GONE if former.note.identity is not None else None
+            self._seen = Seen(run=former.run, epoch=former.note.epoch, ended=ended)
+        else:
+            run, ready, boots = former.run, former.note.ready, self._agent.boots
+            self._seen = Seen(run=run, epoch=former.note.epoch, alive=True, started_at_s=self._now_s, ready=ready, adopted=True)
+            world = self._agent.world
+            asked_s = max((self._ready_ms - world.schedule.now_ms) / 1000, world.chance.uniform(*PROBED_S))
+            world.schedule.later(asked_s, lambda: self._probe() if (boots, run) == (self._agent.boots, self.run) else None)
 
     def begin(self, epoch: int) -> None:
         assert not self.alive, "it runs already"
@@ -70,6 +97,7 @@ class Application:
         if self.health.ends_at_once:
             agent.world.schedule.later(LOOP_S, lambda: self._ends_if(boots, run))
         elif not self.health.never_ready:
+            self._ready_ms = agent.world.schedule.now_ms + int(self._ready_s * 1000)
             agent.world.schedule.later(self._ready_s, lambda: self._ready_if(boots, run))
         agent.changed()
 
@@ -79,13 +107,19 @@ class Application:
             return
         first, run = not self._seen.stopping, self._seen.run
         takes_s = max(KILL_S, grace_s if self.health.stubborn else min(grace_s, STOP_S))
+        waits, lives = self.health.stubborn and grace_s > 0, self._agent.lives  # for an agent that kills it in the end
         if first or grace_s == 0:
-            self._agent.world.schedule.later(takes_s, lambda: self._stopped(run))
+            later = self._agent.world.schedule.later
+            later(takes_s, lambda: self._stopped(run) if not waits or lives == self._agent.lives else None)
         if first:
             self._seen = replace(self._seen, stopping=True)
             self._agent.changed()
 
     # --- what happens to it ------------------------------------------------------------------------------------------------
+
+    @property
+    def _name(self) -> str:
+        return self._agent.assembly.applications[0].name
 
     @property
     def epoch(self) -> int:
@@ -127,7 +161,9 @@ class Application:
         return self._agent.now_s
 
     def _ready_if(self, boots: int, run: int) -> None:
-        if boots == self._agent.boots and run == self._seen.run and self._seen.alive and not self.health.failing and not self._cut_off:
+        """Whoever is not there to ask finds out later."""
+        same = boots == self._agent.boots and run == self._seen.run and self._agent.up
+        if same and self._seen.alive and not self.health.failing and not self._cut_off:
             verdict = Verdict.BUSY if self.health.busy else Verdict.HEALTHY
             self._seen = replace(self._seen, ready=True, verdict=verdict, healthy_since_s=self._now_s)
             self._agent.changed()
@@ -151,7 +187,7 @@ class Application:
         self.ends("stopped")
 
     def _probe(self) -> None:
-        if not self._seen.alive or not self._agent.machine.thinks:
+        if not self._seen.alive or not self._agent.machine.thinks or not self._agent.up:
             return
         if self.health.failing or self._cut_off:
             self._seen = replace(self._seen, verdict=Verdict.FAILING, reason="does not answer", healthy_since_s=None)

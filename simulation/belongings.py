@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from core import names
 from core.model import BALANCERS, Assembly, FrontKind
+from core.watching.register import DATABASE, VOLUMES
 from simulation.attachments import Attachments, Held
 from simulation.balancers import Balancers
 from simulation.databases import Database, Databases
@@ -52,6 +53,12 @@ class Belongings:
         volumes = {volume.removeprefix("vol-"): volume for volume in self.attachments.volumes}
         databases = {database.name: deployable for deployable, database in self.databases.all.items()}
         return {names.ENV_VOLUMES: json.dumps(volumes), names.ENV_DATABASES: json.dumps(databases)}
+
+    def registered(self, deployable: str, some: Iterable[Assembly]) -> Mapping[str, str]:
+        """What a deployable on a shared foundation tells of these beside its fronts (core.watching.register)."""
+        volumes = {model.name: f"vol-{model.name}" for model in some if f"vol-{model.name}" in self.attachments.volumes}
+        database = self.databases.all.get(deployable)
+        return {**({VOLUMES: json.dumps(volumes)} if volumes else {}), **({DATABASE: database.name} if database else {})}
 
     def front_holder(self, place: Place) -> str | None:
         """The instance that clients of the assembly get to."""

@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from core.recovery.intents import Kind
+from simulation import faults_agent as agents
 from simulation import faults_around as around
 from simulation import faults_nodes as nodes
 from simulation import faults_things as things
@@ -46,6 +47,10 @@ KINDS: dict[str, Callable[[History, Fault, Agent], Undo]] = {
     "database fails over": things.database_fails_over,
     "database silent": things.database_silent,
     "application does not stop": nodes.application_stubborn,
+    "agent dies": agents.happens(Agent.killed),
+    "agent dies again and again": agents.dies_again_and_again,
+    "agent is restarted": agents.happens(Agent.restarted),
+    "agent hangs": agents.happens(Agent.hangs),
     "slow calls": around.weather_of("slow"),
     "throttled calls": around.weather_of("throttled"),
     "answers lost": around.weather_of("lost"),

@@ -46,4 +46,5 @@ def variables(world: World) -> Mapping[str, str]:
         fronts = {m.name: world.has.made(m, (name, m.name)) for m in some}
         world.parameters.all[f"{path}/{name}/fleet"] = fleet_to_json(Deployable(name=name, assemblies=some, recovery=world.policy))
         world.parameters.all[f"{path}/{name}/fronts"] = json.dumps(fronts)
+        world.parameters.all |= {f"{path}/{name}/{kind}": text for kind, text in world.has.registered(name, some).items()}
     return {**names_of, names.ENV_FOUNDATION: "shared"}

@@ -16,7 +16,6 @@ from simulation.agent import Agent
 from simulation.application import Health
 from simulation.events import Post
 from simulation.faults import begin
-from simulation.foundation import OWN_MAX
 from simulation.groups import Group
 from simulation.machines import ALIVE, Machine, Pace
 from simulation.people import say
@@ -60,13 +59,13 @@ class History:
         pace = Pace(launch=draw(0.5, 4), run=draw(1, 6), boot=draw(2, 15), off=draw(0.5, 6), detect=draw(2, 60), event=draw(0.1, 2))
         traits = Counter(plan.traits)  # what is not named is 0
         database = None
-        if traits["database"] and plan.assemblies <= OWN_MAX:
+        if traits["database"]:
             database = Database(
                 engine=Engine.POSTGRES, version="16.4", instance="db.t4g.micro", multi_az=traits["database"] == 2, busy_budget_s=BUDGET_S
             )
         self.world = World(
             plan.seed, plan.assemblies, FRONTS[int(traits["front"])], tells=self.tells, pace=pace, database=database,
-            volumes=traits["volume"] > 0 and plan.assemblies <= OWN_MAX, tolerance=Tolerance(0 if traits["intolerant"] else 2, 3600.0),
+            volumes=traits["volume"] > 0, tolerance=Tolerance(0 if traits["intolerant"] else 2, 3600.0),
             post=Post(lost=traits["lost"], twice=traits["twice"], late=traits["late"]),
             on_disagreement=OnDisagreement.REPLACE if traits["disagreement"] else OnDisagreement.REPORT,
             policy=replace(DEFAULT, disagreement_s=75.0, fence_timeout_s=traits["proceed"] or None),

@@ -177,6 +177,11 @@ async def to_thread(act: Callable[..., Any], *arguments: Any) -> Any:
         raise silence.error from silence
 
 
+async def gather(*parts: Coroutine[Any, Any, Any]) -> list[Any]:
+    """One after the other: nobody here gathers any."""
+    return [await part for part in parts]
+
+
 class timeout:
     """By asyncio's own name. Nothing that is called within one takes long here."""
 

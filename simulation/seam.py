@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from agent import beat, cycle, database_watch, reporter, watchers
+from agent import beat, cycle, database_watch, reporter, succession, watchers
 from agent.keeping import on_volume
 from core.attributes import plain_item, typed_item
 from core.records import Look
@@ -149,9 +149,10 @@ def _patch() -> None:
         return
     patches: tuple[tuple[Any, str, Any], ...] = (
         (clients, "boto3", Boto3),
-        *((module, "asyncio", loop) for module in (beat, cycle, database_watch, on_volume, reporter, watchers)),
+        *((module, "asyncio", loop) for module in (beat, cycle, database_watch, on_volume, reporter, succession, watchers)),
         (on_volume, "Threads", loop.Threads),
         (cycle, "reap_orphans", lambda now_s: None),
+        (succession, "living_runs", lambda instance: current().living_runs(instance)),
         (clock, "now_ms", lambda: current().now_ms()),
         (clock, "sleep", lambda seconds: current().sleep(seconds)),
         (log, "print", lambda text, **_: current().heard(text)),

@@ -131,6 +131,11 @@ class World:
         assert isinstance(guest, Agent)
         return guest
 
+    def living_runs(self, instance: str) -> dict[str, set[int]]:
+        """As the marks in a machine's processes tell it (agent.adoption)."""
+        agent = self.agent_of(self.machines.all[instance])
+        return {agent.assembly.applications[0].name: {agent.application.run}} if agent.application.alive else {}
+
     def holder(self, place: tuple[str, str]) -> Agent | None:
         item = self.table.items.get(names.permit_pk(*place), {}).get(names.CURRENT)
         machine = self.machines.all.get(item["instance"]["S"]) if item else None

@@ -16,7 +16,7 @@ KEPT = {
     ),
     "the same, and the replacement was an operator's wish": Plan(
         16952, 3, 1.812,
-        (Fault("kill", 28.021886978296983, 111.60547303743238, 0), Fault("operator says replace", 30.191202324718848, 332.4678301176698, 1)),
+        (Fault("kill", 28.021886978296983, 111.60547303743238, 0), Fault("operator says replace", 30.191202324718848, 332.46783011767, 1)),
         CALM | {"latency": 0.05, "hidden": 6.0, "front": 4.0},
     ),
 }  # fmt: skip
