@@ -17,7 +17,7 @@ from core.recovery.snapshot import FreshLook, Front, View
 from core.report.notices import notice
 from core.watching.fleet import Watched
 from core.watching.wakes import BadEvent, Wake, recovery_wakes
-from lambdas import announcing, holding, interruption, isolation, repairs, rung_hands
+from lambdas import announcing, holding, interruption, isolation, repairs, rung_hands, volumes
 from lambdas.adapters import clock, environment, groups, instances, log, queues, register, table, topic, world
 from lambdas.adapters.clients import Lost, WorldFailed
 from lambdas.adapters.patience import Patience
@@ -32,13 +32,14 @@ HAND_OVER_GRACE_S = 30  # how late our own message may come before anybody else 
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, list[dict[str, str]]]:
-    """Alarm, stream of requests, EC2, Auto Scaling and spot events, own messages, tick.
+    """Alarm, stream of requests, EC2, EBS, Auto Scaling, spot and AWS Health events, own messages, tick.
 
     Of several records, those that failed are given back to their queue or stream; a failed event is
     raised, so that Lambda tries it again. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
     failed = []
     repairs.write_down(event)
+    volumes.hear(event)
     for wake in _wakes(event):
         try:
             _answer(wake, context)
@@ -80,7 +81,7 @@ def _whose(wake: Wake) -> Watched | None:
             log.say(ME, f"left alone: {error}")
             return None
     fleet = register.fleet()
-    owner = instances.owner(wake.instance) if wake.instance else None
+    owner = register.whose_volume(wake.volume) if wake.volume else instances.owner(wake.instance) if wake.instance else None
     if owner is not None:
         return next((w for w in fleet.assemblies if (w.deployable, w.name) == owner), None)
     for watched in fleet.assemblies:
@@ -139,7 +140,7 @@ class _Driver:
     def _step(self) -> bool:
         """One look and one step; False when there is nothing left to do here. Raises Lost, WorldFailed (Unknown too), BadRecord."""
         view = world.observe(self.watched, fresh=self.fresh, front=self.front, for_recovery=True)
-        if self.wake.announced and view.permit is not None and view.permit.instance == self.wake.instance:
+        if self.wake.announced and view.permit is not None and (self.wake.volume or view.permit.instance == self.wake.instance):
             view = replace(view, announced=self.wake.announced)
         if self._hold(view):
             return True

@@ -30,6 +30,7 @@ from stacks.joined import JoinedFoundation, Registration
 from stacks.network import NodeNetwork
 from stacks.reach import reach_of
 from stacks.volume import VolumeState, volume_for
+from stacks.volume_events import wake_for_volumes
 from stacks.wakes import Wakes
 
 
@@ -185,6 +186,9 @@ class DeployableStack(Stack):
             databases={database.identifier: deployable.name} if database is not None else None,
         )
         wakes = Wakes(self, "Wakes", reach=reach, foundation=foundation, functions=functions)
+        wake_for_volumes(
+            self, "VolumeEvents", volumes=volumes.values(), recover=functions.recover_assembly, dead_letters=foundation.dead_letters
+        )
         alarms = Alarms(self, "Alarms", reach=reach, foundation=foundation, functions=functions)
         if database is not None:
             wakes.record([database.identifier], functions.record_event())
@@ -215,6 +219,7 @@ class DeployableStack(Stack):
         )
         pairs = [(deployable.name, assembly.name) for assembly in deployable.assemblies]
         alarms = HealthyAlarms(self, "Alarms", pairs=pairs, recover=foundation.recover)
+        wake_for_volumes(self, "VolumeEvents", volumes=volumes.values(), recover=foundation.recover)
         # By this tag the functions there know what they may act on; a group hands it to its instances.
         Tags.of(self).add(names.TAG_FOUNDATION, str(deployable.foundation), include_resource_types=["AWS::AutoScaling::AutoScalingGroup"])
         return Ground(foundation.prober, (network, foundation, entry, alarms), entry)

@@ -1,5 +1,6 @@
-"""Rules for what EC2 says that it will do to a machine, days before: people are told and choose the hour; what serves is not touched.
+"""Rules for what only a person can answer: what EC2 says days before that it will do to a machine, and a volume in trouble.
 
+People are told, and choose the hour; what serves is not touched.
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-instances-status-check_sched.html: an event comes some two weeks ahead, and
 what EC2 stops or ends at last is noticed like any other end of a machine.
 """
@@ -11,6 +12,7 @@ from core.recovery.incident import State
 from core.recovery.steps import End, Open, Step
 
 SUPPRESSED = State.SUPPRESSED
+ANNOUNCED, VOLUME = "EC2 announces ", "the volume "  # how such a reason begins
 
 
 def news(case: Case) -> Step | None:
@@ -27,4 +29,7 @@ def told(case: Case) -> Step:
 
 
 def _words(case: Case) -> str:
-    return f"EC2 announces {case.view.announced} for {case.node}: replace it before that, at an hour of your choice (understudy replace)"
+    what = case.view.announced
+    if what.startswith("vol-"):
+        return f"{VOLUME}{what}; {case.node} keeps its state there"
+    return f"{ANNOUNCED}{what} for {case.node}: replace it before that, at an hour of your choice (understudy replace)"

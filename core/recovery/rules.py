@@ -83,7 +83,7 @@ RULES: tuple[Rule, ...] = (
          given=facts.BAD_INSIDE),
     Rule(NONE, "fails-outside", "looks from outside fail", "open one", opening.fails_outside, "it is looked at again", SUSPECTED,
          given=facts.FAILS_OUTSIDE),
-    Rule(NONE, "announced", "EC2 announces that it will stop, reboot or retire it", "open one", announced.news,
+    Rule(NONE, "announced", "EC2 announces an end of it, or its volume is in trouble", "open one", announced.news,
          "people choose the hour, and history is complete", SUSPECTED, given=facts.NEWS),
     Rule(NONE, "well", "else", "leave it", opening.well, "it is not suspected"),
 
@@ -109,7 +109,7 @@ RULES: tuple[Rule, ...] = (
          suspicion.agent_at_it, "the first rung is the agent's", given=facts.BOTH_SIGNALS),
     Rule(SUSPECTED, "two-signals", "its reports fail or are silent, looks have failed for so long, and so did the third", "confirm",
          suspicion.two_signals, "guard 3: one hiccup is not two signals", CONFIRMED, "looks_failing_s", given=facts.BOTH_SIGNALS),
-    Rule(SUSPECTED, "announced", "EC2 announces that it will stop, reboot or retire it", "end it, a person is needed", announced.told,
+    Rule(SUSPECTED, "announced", "EC2 announces an end of it, or its volume is in trouble", "end it, a person is needed", announced.told,
          "a node that serves is not touched for it", State.SUPPRESSED, given=facts.NEWS),
     Rule(SUSPECTED, "well-again", "it reports well and the third look is answered", "drop it", suspicion.well_again, "it is over",
          State.SUPPRESSED, given=facts.WELL),

@@ -91,7 +91,7 @@ class View:
     """Everything a decision may depend on. now_ms: the reader's wall clock. group: None when there is none.
 
     reports and requests: those that have not expired. unmet: why an assembly that has to serve before this one does not.
-    announced: what EC2 has just said that it will do to the permit's holder, and when.
+    announced: what EC2 has just said that it will do to the permit's holder, and when; or what became of its volume, by that one's name.
     intents: what operators ask for. suspended, launches: of the group; held: which of its processes we hold still, as it is recorded.
     leader: the incident whose rung takes this assembly along. rung and database: read while they matter to one.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from core.recovery.announced import ANNOUNCED, VOLUME
 from core.recovery.incident import Cause, Incident, State
 from core.recovery.intents import Kind
 from core.recovery.rung import leads
@@ -132,6 +133,16 @@ def _stuck(incident: Incident) -> str:
         )
     if incident.state is State.SUPPRESSED and incident.reason.startswith((f"{Kind.PAUSE}: ", f"{Kind.MAINTENANCE}: ")):
         return f"it is down, and left so because somebody asked for that (above). To have it replaced now: {go_on}"
+    if incident.state is State.SUPPRESSED and incident.reason.startswith(ANNOUNCED):
+        return (
+            "it serves, and nothing is done to it. Before the time that EC2 names, at an hour of your choice: "
+            f'understudy replace {incident.instance} --deployable {incident.deployable} --reason "..."'
+        )
+    if incident.state is State.SUPPRESSED and incident.reason.startswith(VOLUME):
+        return (
+            "it serves as yet, and another machine would not mend its volume. Look at the volume in EC2: its state, its events, its key. "
+            "One that is lost, or is never to be had again, is made anew from its latest snapshot."
+        )
     if incident.state is State.SUPPRESSED:
         return (
             "one side says that it is well and the other that it is not, so nobody was killed. If clients are served, look at what lies "

@@ -9,6 +9,7 @@ from typing import Any
 
 from core import names
 from core.report.history import repaired_machines
+from core.watching.volumes import EBS, volume_news
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
 _RECLAIMED = "EC2 Spot Instance Interruption Warning"
@@ -20,9 +21,10 @@ class BadEvent(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wake:
-    """who: the source, in a word. Either the assembly is named, or an instance or a group by which to find it.
+    """who: the source, in a word. Either the assembly is named, or an instance, a group or a volume by which to find it.
 
-    reclaimed: EC2 has said that it takes the instance back in two minutes. announced: what it says that it will do, and when.
+    reclaimed: EC2 has said that it takes the instance back in two minutes. announced: what a person is to be told of the instance, or of
+    the volume of whoever holds the permit.
     driver: the incident's present driver hands over to whoever brings this word back. watches: the driver that this call looks after.
     receipt: to tell a queue or stream which of several messages failed.
     """
@@ -33,6 +35,7 @@ class Wake:
     assembly: str = ""
     instance: str = ""
     group: str = ""
+    volume: str = ""
     reclaimed: bool = False
     announced: str = ""
     driver: str = ""
@@ -61,6 +64,9 @@ def recovery_wakes(event: Mapping[str, Any]) -> list[Wake]:
     if "alarmData" in event:
         return [_alarm(event)]
     source, kind = str(event.get("source", "")), str(event.get("detail-type", ""))
+    if kind == EBS or (source == "aws.health" and _map(event, "detail").get("service") == "EBS"):
+        news = volume_news(event)
+        return [Wake(who="ebs", why=one.words, volume=one.volume, announced=one.words if one.for_people else "") for one in news]
     if source == "aws.ec2":
         detail = _map(event, "detail")
         state = str(detail.get("state") or detail.get("instance-action") or "")

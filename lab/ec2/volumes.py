@@ -8,6 +8,7 @@ nobody's: whoever does not have it attached finds nothing there. lab/machines/di
 from __future__ import annotations
 
 import threading
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 
 from lab.ec2.lifecycle import Instances
 from lab.patching import take_over
-from lab.world import World
+from lab.world import ACCOUNT, REGION, World
 
 # https://docs.aws.amazon.com/ebs/latest/userguide/identify-nvme-ebs-device.html: the serial number is the id without its dash
 _LINK = "nvme-Amazon_Elastic_Block_Store_{serial}"
@@ -99,6 +100,14 @@ class Volumes:
         found.instance.block_device_mapping.pop(found.device, None)
         volume.attachment = None
         self._move(volume, self._world.lab_dir / "volumes")
+        self._tell(volume)
+
+    def _tell(self, volume: Any) -> None:
+        """https://docs.aws.amazon.com/ebs/latest/userguide/ebs-cloud-watch-events.html#detach-volume"""
+        if self._world.events is None:
+            return
+        detail = {"event": "detachVolume", "result": "detached", "cause": "", "request-id": str(uuid.uuid4())}
+        self._world.events.emit("aws.ec2", "EBS Volume Notification", detail, [f"arn:aws:ec2:{REGION}:{ACCOUNT}:volume/{volume.id}"])
 
     def _let_go(self, instance_id: str) -> None:
         """A terminated instance's volumes are detached; those made by themselves stay.

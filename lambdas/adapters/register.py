@@ -57,6 +57,12 @@ def volume_of(deployable: str, assembly: str) -> str | None:
     return environment.volume_of(assembly, _register().volumes.get(deployable, {}))
 
 
+def whose_volume(volume: str) -> tuple[str, str] | None:
+    """The (deployable, assembly) whose state is kept on it; None when it is nobody's here. Raises as volume_of does."""
+    named = ((watched.deployable, watched.name) for watched in fleet().assemblies)
+    return next((pair for pair in named if volume_of(*pair) == volume), None)
+
+
 def database_of(deployable: str) -> str | None:
     """The name of its database instance; None when it has none. Raises as volume_of does."""
     owners = environment.databases() if _foundation() is None else _register().databases

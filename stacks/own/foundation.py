@@ -38,6 +38,7 @@ from stacks.kept_state import state_rules
 from stacks.own.network import GivenNetwork
 from stacks.reach import reach_of
 from stacks.volume import VolumeState, volume_for
+from stacks.volume_events import wake_for_volumes
 from stacks.wakes import Wakes
 
 
@@ -150,6 +151,13 @@ class Foundation(Construct):
             prober=self._prober,
         )
         Wakes(self, "Wakes", reach=reach, foundation=self._kept, functions=functions)
+        wake_for_volumes(
+            self,
+            "VolumeEvents",
+            volumes=self._volumes.values(),
+            recover=functions.recover_assembly,
+            dead_letters=self._kept.dead_letters,
+        )
         Alarms(self, "Alarms", reach=reach, foundation=self._kept, functions=functions)
 
     # --- for whoever has a stack ------------------------------------------------------------------

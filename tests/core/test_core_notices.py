@@ -58,6 +58,10 @@ def test_an_end_says_how_long_it_took_and_what_each_part_of_that_was() -> None:
         (ended(State.EXHAUSTED, reason="meltdown: 6 of 20"), "find what those that failed have in common"),
         (ended(State.ESCALATED, tried=("i-1", "i-2", "i-3")), "mend the image or the release, and deploy"),
         (ended(State.ESCALATED), "look at it: nothing more is done by itself"),
+        (
+            ended(State.SUPPRESSED, reason="EC2 announces an end for i-0aaa: replace it"),
+            "at an hour of your choice: understudy replace i-0aaa",
+        ),
         (ended(State.SUPPRESSED, reason="only one signal: silent"), "look at what lies between the prober and the node"),
         (ended(State.SUPPRESSED, reason="pause: new switch (by ann); it is gone"), "left so because somebody asked for that"),
     ],
@@ -68,6 +72,15 @@ def test_an_end_that_needs_a_person_says_so_in_its_subject_and_what_to_look_at_f
     assert subject.startswith("[understudy] demo/counter: a person is needed: ")
     assert to_do in message
     assert "understudy re" in message, "the word by which it goes on"
+
+
+def test_of_a_volume_in_trouble_people_read_that_another_machine_would_not_help() -> None:
+    subject, message = notice(
+        ended(State.SUPPRESSED, reason="the volume vol-1 was deleted; i-0aaa keeps its state there"), "end", "so it is"
+    )
+
+    assert subject == "[understudy] demo/counter: a person is needed: the volume vol-1 was deleted; i-0aaa keeps ..."
+    assert "another machine would not mend its volume" in message.split("Why:")[0]
 
 
 @pytest.mark.parametrize(

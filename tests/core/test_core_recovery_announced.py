@@ -24,7 +24,15 @@ def test_what_ec2_announces_is_recorded_and_told_and_nobody_is_killed() -> None:
     assert RETIRED in ended.reason
     said = step(replace(view, incident=ended))
     assert isinstance(said, Tell)
-    assert "understudy replace" in "".join(notice(ended, said.what, said.reason))
+    assert "understudy replace" in notice(ended, said.what, said.reason)[1].split("Why:")[0], "it is what to do"
+
+
+def test_a_volume_in_trouble_is_told_by_its_name_and_the_node_that_serves_is_not_touched() -> None:
+    view = healthy_view(announced="vol-1 was deleted", fresh={OLD: fresh(Verdict.HEALTHY)})
+    ended = recorded(replace(view, incident=recorded(view)))
+
+    assert (ended.state, ended.escalated_to) == (State.SUPPRESSED, "person")
+    assert ended.reason == f"the volume vol-1 was deleted; {OLD} keeps its state there"
 
 
 def test_the_same_announcement_told_again_is_no_news_and_another_one_is() -> None:

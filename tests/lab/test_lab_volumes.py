@@ -119,6 +119,21 @@ def test_what_is_mounted_is_busy_until_it_is_not(b: Bench):
     assert (state(b, vol), devices(b, instance)) == ("available", [])
 
 
+def test_ebs_tells_of_what_was_detached_by_its_arn(b: Bench):
+    """https://docs.aws.amazon.com/ebs/latest/userguide/ebs-cloud-watch-events.html#detach-volume"""
+    instance, vol = b.running_instance(), volume(b)
+    attach(b, vol, instance)
+    b.clock.advance(4)
+    assert b.events.details("EBS Volume Notification") == []
+
+    b.ec2.detach_volume(VolumeId=vol, InstanceId=instance)
+    b.clock.advance(4)
+
+    ((source, detail, resources),) = ((s, d, r) for s, kind, d, r in b.events.sent if kind == "EBS Volume Notification")
+    assert (source, detail["event"], detail["result"]) == ("aws.ec2", "detachVolume", "detached")
+    assert resources == [f"arn:aws:ec2:us-east-1:123456789012:volume/{vol}"]
+
+
 @pytest.mark.lab
 def test_the_stand_ins_keep_to_the_programs_that_they_stand_for(in_space: None, tmp_path: Path) -> None:
     """blkid(8), mke2fs(8), e2fsck(8), mount(8): blank gives 2, a bad superblock 8 and 32, a replayed journal 1."""

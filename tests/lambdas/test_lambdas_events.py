@@ -44,6 +44,8 @@ PAGES = {
     "stream_request": STREAM,
     "sweep_batch": SQS,
     "volume_attach_failed": "https://docs.aws.amazon.com/ebs/latest/userguide/ebs-cloud-watch-events.html",
+    "volume_detached": "https://docs.aws.amazon.com/ebs/latest/userguide/ebs-cloud-watch-events.html",
+    "volume_lost": "https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html",
 }
 STRANGER = "i-0feedfacefeedface"  # an instance of somebody else's, in the same account
 Handler = Callable[[Mapping[str, Any], Any], Any]

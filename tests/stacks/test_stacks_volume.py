@@ -88,3 +88,30 @@ def test_who_takes_snapshots_deletes_none_but_its_own(template: Template) -> Non
         "ec2:DescribeSnapshots",
         "ec2:DescribeVolumes",
     }
+
+
+def test_recovery_alone_is_woken_by_what_ebs_says_of_this_volume_and_aws_health_of_any(template: Template) -> None:
+    """https://docs.aws.amazon.com/ebs/latest/userguide/ebs-cloud-watch-events.html"""
+    rules = {rule["EventPattern"]["detail-type"][0]: rule for rule in volume_rules(template)}
+    ours = rules["EBS Volume Notification"]
+
+    [made] = template.ids("AWS::EC2::Volume")
+    [arn] = ours["EventPattern"]["resources"]
+    assert json.dumps(arn).endswith(json.dumps([":volume/", {"Ref": made}])[1:-1] + "]]}")
+    assert ours["EventPattern"]["detail"]["event"] == ["attachVolume", "reattachVolume", "detachVolume", "deleteVolume"]
+    assert rules["AWS Health Event"]["EventPattern"]["detail"] == {"service": ["EBS"], "eventTypeCategory": ["issue"]}
+    for rule in rules.values():
+        [target] = rule["Targets"]
+        assert target["Arn"]["Fn::GetAtt"][0] == template.function("recover_assembly")
+        assert "DeadLetterConfig" in target
+    told = template.resources[template.function("recover_assembly")]["Properties"]["Environment"]["Variables"]
+    assert made in json.dumps(told[names.ENV_VOLUMES])
+
+
+def test_where_no_state_is_on_a_volume_nobody_listens_for_volumes(every: Path) -> None:
+    assert volume_rules(Template(json.loads((every / "understudy-demo.template.json").read_text()))) == []
+
+
+def volume_rules(template: Template) -> list[dict[str, Any]]:
+    patterns = [(rule, rule.get("EventPattern", {})) for rule in template.of("AWS::Events::Rule")]
+    return [rule for rule, asked in patterns if "EBS Volume" in str(asked) or asked.get("detail", {}).get("service") == ["EBS"]]
