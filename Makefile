@@ -94,8 +94,8 @@ $(STAMPS)/peers: bench/requirements.txt $(STAMPS)/venv
 	@mv .build/bench-peers.new .build/bench-peers
 	@touch $@
 
-drills: setup  ## every drill there is, a few hours; docs/drills.md gets what was seen
-	.venv/bin/understudy drill all --json .build/drills.json; held=$$?; \
+drills: setup  ## every drill there is, a few hours, or LABS=2 beside each other; docs/drills.md gets what was seen
+	.venv/bin/understudy drill all --labs $(or $(LABS),1) --json .build/drills.json --html .build/drills.html; held=$$?; \
 	if [ -s .build/drills.json ]; then $(PY) tools/drills_page.py .build/drills.json; fi; exit $$held
 
 heavy: setup  ## the tests that take many minutes

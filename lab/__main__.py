@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import secrets
 import signal
@@ -18,6 +19,7 @@ from lab.drills.scenes import DRILLS, in_playing_order
 
 ROOT = Path(__file__).resolve().parent.parent
 LABS = ROOT / ".lab"
+PAGE = LABS / "drills.html"  # of all drills, where no other file is named
 INSIDE = "--inside"
 _NO_READER = 128 + signal.SIGPIPE
 
@@ -107,6 +109,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _list()
     if args.verb == "drill" and args.delays:
         return _list_delays()
+    if args.verb == "drill" and args.names == ["all"]:
+        words += every_drill(args)
     if args.inside is not None:
         from lab import playing, standing
 
@@ -116,8 +120,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             # `understudy drill ... | head`: the reader has had enough. Keep Python from complaining at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return _NO_READER
-    if args.verb == "drill" and args.names == ["all"]:
-        args.names = [drill.name for drill in in_playing_order() if args.deployable is None or not drill.needs]
     wrong = _wrong(args)
     if wrong:
         return _refuse(wrong)
@@ -130,6 +132,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             return many_labs.play(evenings, args, LABS)
         words += ["--deployable", str(args.deployable)]
     return _outside(args, words)
+
+
+def every_drill(args: argparse.Namespace) -> list[str]:
+    """What `all` means: each drill that the deployable has what it needs for, and a page of them in any case. Gives the words for that."""
+    args.names = [drill.name for drill in in_playing_order() if args.deployable is None or not drill.needs]
+    if args.html is not None:
+        return []
+    args.html = PAGE
+    with contextlib.suppress(OSError):  # then the page is what cannot be written
+        LABS.mkdir(exist_ok=True)
+    return ["--html", str(PAGE)]
 
 
 def _wrong(args: argparse.Namespace) -> str:

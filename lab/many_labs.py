@@ -171,6 +171,8 @@ def play(evenings: Sequence[Evening], args: argparse.Namespace, labs: Path) -> i
     def keep(rows: Sequence[Row]) -> None:
         if args.json is not None:
             write_rows(_in_order(rows), args.json)
+        if args.html is not None:
+            write_html([result_of(row) for row in _in_order(rows)], args.html)
 
     labs.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="files-", dir=labs) as folder:
@@ -180,9 +182,9 @@ def play(evenings: Sequence[Evening], args: argparse.Namespace, labs: Path) -> i
     results = [result_of(row) for row in _in_order(many.rows)]
     if results:
         _say("\n" + report.summary(results))
-    if args.html is not None:
-        write_html(results, args.html)
     _say("\n" + report.verdict(results, wanted))
+    if results and args.html is not None:
+        _say(f"a timeline picture of each: {args.html}")
     return code
 
 

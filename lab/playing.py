@@ -70,6 +70,8 @@ def drill(args: argparse.Namespace, lab_dir: Path) -> int:
             if args.html is not None:
                 write_html(results, args.html)
             say("\n" + verdict(results, len(args.names)))
+            if args.html is not None:
+                say(f"a timeline picture of each: {args.html}")
             return 0 if all(result.held for result in results) else 1
     except (LabFailed, DeployFailed, LabGone) as error:
         if seen:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import __main__ as command
 from lab.drills.model import Result, exactly
 from lab.drills.programme import SETTINGS, Evening, Setting, plan
 from lab.drills.scenes import DRILLS, in_playing_order
@@ -91,6 +92,16 @@ def test_beside_other_labs_what_is_to_be_alone_has_labs_of_its_own_at_the_end() 
         (("kill-application",), True),
         (("meltdown",), True),
     ]
+
+
+def test_all_of_them_is_each_that_a_deployable_has_what_it_needs_for_and_always_a_page_of_them(tmp_path: Path) -> None:
+    everything = command.parser().parse_args(["drill", "all"])
+    mine = command.parser().parse_args(["drill", "all", "--deployable", "mine.yaml", "--html", str(tmp_path / "mine.html")])
+
+    assert command.every_drill(everything) == ["--html", str(command.PAGE)]
+    assert command.every_drill(mine) == []
+    assert (set(everything.names), everything.html) == (set(DRILLS), command.PAGE)
+    assert set(mine.names) == {drill.name for drill in DRILLS.values() if not drill.needs}
 
 
 @pytest.mark.parametrize("needs", list(SETTINGS))
