@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -99,6 +100,27 @@ def test_the_picture_shows_every_function_what_wakes_it_and_where_clients_go(tem
             assert given["Description"] in shown
     assert "Elastic IP" in shown
     assert "exactly one node" in shown
+
+
+def test_who_deploys_may_do_what_our_own_commands_ask_in_its_name() -> None:
+    may = [a for s in json.loads((deploy_policy.FOLDER / "deployer.json").read_text())["Statement"] for a in as_list(s["Action"])]
+    asked = {"diff": ("get_template", "cloudformation:GetTemplate"), "pin": ("get_parameters", "ssm:GetParameters")}
+
+    for command, (call, action) in asked.items():
+        assert f".{call}(" in (ROOT / f"cli/{command}.py").read_text()
+        assert action in may
+
+
+def test_with_the_pages_path_the_pages_commands_are_found_and_run() -> None:
+    page = deploy_page.PAGE.read_text()
+    (path,) = re.findall(r"^ *(export PATH=.*)$", page, re.MULTILINE)
+    (cdk,) = set(re.findall(r"(?:^ *|`)((?:npx )?cdk) [a-z]", page, re.MULTILINE))
+
+    command = f"{path}; command -v understudy && {cdk} --version"
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{ROOT}/.venv/bin/understudy\n")
 
 
 def test_the_commands_of_the_page_are_ours_or_well_known() -> None:
