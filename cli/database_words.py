@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from core.database import IAM_USER, Auth, Database
-from core.model import Deployable
+from core.model import Deployable, Egress
 
 
 def database_words(deployable: Deployable) -> Iterator[str]:
@@ -17,7 +17,7 @@ def database_words(deployable: Deployable) -> Iterator[str]:
     yield f"  database {database.name}: {engine}, for {' and '.join(users)} alone, over TLS alone"
     yield f"    {_WHEN_IT_FAILS[database.multi_az]}; any moment of the last {database.backups_days} days can be restored to another one"
     yield f"    {_PROOF[database.auth]}"
-    if deployable.foundation is not None and database.auth is Auth.SECRET:
+    if deployable.foundation is not None and database.auth is Auth.SECRET and deployable.network.egress is Egress.NONE:
         yield f"    the file of {deployable.foundation} must say `database_secrets: true`: nodes find no other way to the password"
     yield "    when the stack is removed it stays: its protection is taken off by hand, and then a last snapshot stays"
 

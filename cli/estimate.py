@@ -13,6 +13,7 @@ from core.estimate.estimating import NOT_COUNTED, estimate, estimate_foundation
 from core.estimate.lines import Estimate, Group, Line, Total
 from core.estimate.recovery_database import expected_of_database
 from core.estimate.recovery_times import Expected, expected
+from core.model import Egress
 from core.zonal import zone_words
 from spec.rates import Published, load_rates
 
@@ -44,6 +45,8 @@ def tell(file: Path, *, own_rates: Path | None, as_json: bool) -> int:
         rates += f", and where {own_rates} says nothing at those of {shipped.rates.region}, {shipped.rates.date}"
     print(f"{title}: a month of 730 hours in {published.rates.region}, in dollars, no free tier, at {rates}")
     print("\n".join(_money_words(costs)))
+    if deployable is not None and deployable.foundation and deployable.network.egress is Egress.NAT:
+        print(f"on another bill: the NAT gateways of {deployable.foundation}, whose file has its own estimate")
     if deployable is not None:
         print()
         print("\n".join(_times(times)))

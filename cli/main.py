@@ -190,7 +190,7 @@ def _on_the_lab(given: argparse.Namespace) -> list[str]:
     wanted = spec.load(given.deployable).foundation
     if wanted is None:
         return options
-    file = given.foundation or given.deployable.resolve().parent / "foundations" / f"{wanted}.yaml"
+    file = given.foundation or spec.file_beside(given.deployable, wanted)
     if not file.is_file():
         raise Trouble(f"{given.deployable} stands on the foundation {wanted}: give its file with --foundation FILE ({file} is not there)")
     found = spec.load_foundation(file).name

@@ -49,8 +49,9 @@ def _foundation(file: Path, foundation: SharedFoundation, *, as_json: bool) -> i
         print(json.dumps({"valid": True, "file": str(file), "warnings": [], "foundation": dataclasses.asdict(foundation)}, indent=2))
         return 0
     zones = "1 zone" if foundation.network.zones == 1 else f"{foundation.network.zones} zones"
+    way_out = spec.way_out_of(foundation.network)
     print(f"{file} is right. It says:\n")
-    print(f"foundation {foundation.name}, for deployables that say so: network {foundation.network.cidr} over {zones}, no way out")
+    print(f"foundation {foundation.name}, for deployables that say so: network {foundation.network.cidr} over {zones}, {way_out}")
     print(f"  told when the ladder ends, for all of them: {', '.join(foundation.notify) or 'nobody (notify is empty)'}")
     if foundation.dashboard:
         print("  one screen for all of them, with the verdicts of whatever is watched in this account and region")

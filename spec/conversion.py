@@ -8,8 +8,9 @@ from typing import Any
 
 from spec import unbuilt, xml
 from spec.document import Document
-from spec.load import check, read_raw
+from spec.load import check
 from spec.problems import KeyPath, Problem, SpecError, Warned, key_text
+from spec.reading import read_raw
 from spec.xml.printed import printed
 from spec.xml_form import mapped, notes_of
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from core.model import Deployable, Egress, FrontKind
+from core.model import Deployable, Egress, FrontKind, Network
 from spec.problems import Finding
+from spec.sharing import OWN
 
 SAID = (
     "how nodes reach beyond the table and the bucket: none; public_ip, an address of its own for each; or nat, a NAT gateway in each zone"
@@ -20,7 +21,8 @@ def check_egress(data: Any) -> Iterator[Finding]:
     """
     if not isinstance(data, dict):
         return
-    network = data.get("network")
+    network, foundation = data.get("network"), data.get("foundation", OWN)
+    another = "write network.egress: {}, or" if foundation == OWN else "stand on a foundation whose file says network.egress: {}, or"
     egress = network.get("egress", "none") if isinstance(network, dict) else "none"
     assemblies = data.get("assemblies")
     for index, assembly in enumerate(assemblies if isinstance(assemblies, list) else ()):
@@ -28,24 +30,29 @@ def check_egress(data: Any) -> Iterator[Finding]:
         if not isinstance(front, dict):
             continue
         if egress == "nat" and front.get("kind") == "elastic_ip":
-            remedy = "write network.egress: public_ip or none, or choose another front"
+            remedy = f"{another.format('public_ip or none')} choose another front"
             yield ("assemblies", index, "front", "kind"), "elastic_ip", "leads nowhere behind a NAT gateway (network.egress: nat)", remedy
         zone = front.get("zone")
         if egress != "public_ip" and isinstance(zone, dict) and zone.get("public") is True:
             path = ("assemblies", index, "front", "zone", "public")
-            remedy = "write network.egress: public_ip, or choose kind: elastic_ip, whose address stays"
+            remedy = f"{another.format('public_ip')} choose kind: elastic_ip, whose address stays"
             yield path, True, "needs nodes with public addresses of their own", remedy
 
 
 def way_out(deployable: Deployable) -> str:
     """In words, for whoever reads what the file means."""
-    match deployable.network.egress:
+    held = any(assembly.front.kind is FrontKind.ELASTIC_IP for assembly in deployable.assemblies)
+    # An address of its own is a way out too: prefix lists cannot be named without a look-up.
+    exception = ", except that the node with the Elastic IP reaches any address on port 443"
+    return way_out_of(deployable.network) + (exception if held and deployable.network.egress is Egress.NONE else "")
+
+
+def way_out_of(network: Network) -> str:
+    """The same of a network alone."""
+    match network.egress:
         case Egress.NAT:
-            many = deployable.network.zones
-            return f"out by {many} NAT gateway{'' if many == 1 else 's'}, one in each zone"
+            return f"out by {network.zones} NAT gateway{'' if network.zones == 1 else 's'}, one in each zone"
         case Egress.PUBLIC_IP:
             return "out by a public address of each node's own, which nobody can come in by but by its front"
         case Egress.NONE:
-            held = any(assembly.front.kind is FrontKind.ELASTIC_IP for assembly in deployable.assemblies)
-            # An address of its own is a way out too: prefix lists cannot be named without a look-up.
-            return "no way out" + (", except that the node with the Elastic IP reaches any address on port 443" if held else "")
+            return "no way out"

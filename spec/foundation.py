@@ -10,8 +10,8 @@ from pydantic import Field, ValidationError
 from core.model import Egress, Network, SharedFoundation
 from spec import document
 from spec.document import Document, Unreadable
-from spec.load import place, problem_of, read_raw
 from spec.problems import Problem, SpecError
+from spec.reading import place, problem_of, read_raw
 from spec.schema import NetworkSection
 from spec.section import Section
 from spec.sharing import OWN
@@ -54,7 +54,7 @@ def load_foundation(path: str | Path) -> SharedFoundation:
     except ValidationError as error:
         for details in error.errors(include_url=False):
             problems.append(problem_of(place(details, text.data), details, text, FoundationFile))
-    problems += (*_own_is_no_name(text), *_unbuilt(text))
+    problems += (*_own_is_no_name(text), *_in_the_way(text))
     if problems or file is None:
         raise SpecError(str(path), tuple(sorted(problems, key=lambda problem: problem.line or 0)))
     network = Network(cidr=file.network.cidr, zones=file.network.zones, egress=Egress(file.network.egress))
@@ -67,17 +67,21 @@ def load_foundation(path: str | Path) -> SharedFoundation:
     )
 
 
-def _unbuilt(text: Document) -> Iterator[Problem]:
-    network = text.data.get("network") if isinstance(text.data, dict) else None
-    egress = network.get("egress", "none") if isinstance(network, dict) else "none"
-    if egress in ("nat", "public_ip"):
-        where = ("network", "egress")
+def _in_the_way(text: Document) -> Iterator[Problem]:
+    """An endpoint answers to the service's name in all of the network: who has another way out would be led to it, and not let in.
+
+    https://docs.aws.amazon.com/vpc/latest/privatelink/manage-dns-names.html
+    """
+    said = text.data if isinstance(text.data, dict) else {}
+    network = said.get("network")
+    egress = network.get("egress") if isinstance(network, dict) else None
+    if said.get("database_secrets") is True and egress in (Egress.NAT.value, Egress.PUBLIC_IP.value):
         yield Problem(
-            key="network.egress",
-            value=str(egress),
-            line=text.line(where),
-            message="is not built yet on a shared foundation",
-            remedy="write egress: none, or let each deployable have its own foundation",
+            key="database_secrets",
+            value="true",
+            line=text.line(("database_secrets",)),
+            message=f"stands in the way of nodes that have one out of the network already (network.egress: {egress})",
+            remedy="leave it out, or write egress: none",
         )
 
 

@@ -26,6 +26,5 @@ def check_shared(data: Any) -> Iterator[Finding]:
             yield (key,), None, f"belongs to the foundation {foundation}", remedy
     network = data.get("network")
     network = network if isinstance(network, dict) else {}
-    for key in ("cidr", "egress"):
-        if key in network:
-            yield ("network", key), network[key], f"belongs to the foundation {foundation}", "leave it out: its file says it for all"
+    if "cidr" in network:
+        yield ("network", "cidr"), network["cidr"], f"belongs to the foundation {foundation}", "leave it out: its file says it for all"

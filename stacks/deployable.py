@@ -65,7 +65,7 @@ class DeployableStack(Stack):
             foundation = Foundation(self, "Foundation", reach_of(deployable))
         else:
             foundation = JoinedFoundation(self, "Foundation", deployable.foundation)
-            network = NodeNetwork(self, "Network", deployable.network, within=foundation.network(deployable.network))
+            network = NodeNetwork(self, "Network", deployable.network, within=foundation.network(deployable))
         database = self._database(deployable, network, foundation)
         if database is not None:
             database.make_user(users_bundle(staging / "users.zip", driver=database.needs_driver).path)

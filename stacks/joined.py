@@ -21,7 +21,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct, IDependable
 
 from core import names
-from core.model import Deployable, Network
+from core.model import Deployable, Egress
 from core.watching.fleet import check_parameter, fleet_to_json
 from core.watching.register import DATABASE, FLEET, FRONTS, VOLUMES
 from stacks import permissions as may
@@ -36,8 +36,14 @@ SECRETS = "database-secrets"  # the security group of the way to Secrets Manager
 ROLES = {"admit_node": "admit-role", "move_front": "front-role", "recover_assembly": "recover-role", "tick": "tick-role"}
 
 
-def subnet(index: int) -> str:
-    return f"subnet-{index + 1}"
+def subnet(index: int, egress: Egress) -> str:
+    """One of the nodes'. Its name says the way out: who takes the network for another one finds none."""
+    return f"subnet-{index + 1}" + ("" if egress is Egress.NONE else f"-{egress.value}")
+
+
+def gateway_subnet(index: int) -> str:
+    """One of the public subnets beside those of nodes behind gateways."""
+    return f"gateway-subnet-{index + 1}"
 
 
 class JoinedFoundation(Construct):
@@ -65,13 +71,18 @@ class JoinedFoundation(Construct):
         """The security group of its way to Secrets Manager. Without one CloudFormation refuses the deploy, by the parameter's name."""
         return self.find(SECRETS)
 
-    def network(self, network: Network) -> Within:
-        """As many of its zones as the deployable asks for."""
+    def network(self, deployable: Deployable) -> Within:
+        """As many of its zones as the deployable asks for, with the subnets that face the internet where it has such a balancer."""
+        network = deployable.network
+        facing = any(assembly.front.balancer is not None and not assembly.front.balancer.internal for assembly in deployable.assemblies)
+        gateways = range(network.zones) if facing and network.egress is Egress.NAT else ()
         return Within(
             vpc_id=self.find(VPC),
             cidr=self.find(CIDR),
             zones=zones_of(network),
-            subnet_ids=[self.find(subnet(index)) for index in range(network.zones)],
+            subnet_ids=[self.find(subnet(index, network.egress)) for index in range(network.zones)],
+            egress=network.egress,
+            gateway_subnet_ids=[self.find(gateway_subnet(index)) for index in gateways],
         )
 
 

@@ -13,23 +13,27 @@ from core.model import Egress, Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Within:
-    """A network that was made elsewhere."""
+    """A network that was made elsewhere. gateway_subnet_ids: where nodes are behind gateways, the public subnets beside theirs."""
 
     vpc_id: str
     cidr: str
     zones: list[str]
     subnet_ids: list[str]
+    egress: Egress
+    gateway_subnet_ids: list[str]
 
     def found(self, scope: Construct) -> ec2.IVpc:
         # What makes routes is the stack that made the subnets.
         Annotations.of(scope).acknowledge_warning("@aws-cdk/aws-ec2:noSubnetRouteTableId")
+        public, private = (self.gateway_subnet_ids, self.subnet_ids) if self.egress is Egress.NAT else (self.subnet_ids, [])
         return ec2.Vpc.from_vpc_attributes(
             scope,
             "Vpc",
             vpc_id=self.vpc_id,
             vpc_cidr_block=self.cidr,
             availability_zones=self.zones,
-            public_subnet_ids=self.subnet_ids,
+            public_subnet_ids=public or None,
+            private_subnet_ids=private or None,
         )
 
 

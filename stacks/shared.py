@@ -9,7 +9,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct, IDependable
 
 from core import names
-from core.model import SharedFoundation
+from core.model import Egress, SharedFoundation
 from stacks import access_logs, joined
 from stacks.alarms import Alarms
 from stacks.bundle import lambdas_bundle
@@ -66,8 +66,10 @@ class FoundationStack(Stack):
             joined.RECOVER: functions.recover_assembly.function_arn,
             **{name: role_of(functions.by_module[module]).role_name for module, name in joined.ROLES.items()},
         }
-        for index, subnet in enumerate(network.subnets):
-            told[joined.subnet(index)] = subnet.subnet_id
+        egress = foundation.network.egress
+        told |= {joined.subnet(index, egress): subnet.subnet_id for index, subnet in enumerate(network.subnets)}
+        if egress is Egress.NAT:
+            told |= {joined.gateway_subnet(index): subnet.subnet_id for index, subnet in enumerate(network.public_subnets)}
         access_logs.let_logs_in(parts.bucket, access_logs.ANY)
         last: list[IDependable] = [functions, wakes, alarms, parts]
         if foundation.database_secrets:

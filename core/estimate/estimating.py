@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.estimate.database import of_database, shared_way
 from core.estimate.detection import detection
-from core.estimate.egress import egress
+from core.estimate.egress import egress, gateways
 from core.estimate.lines import Estimate, Paid, Rates
 from core.estimate.ours import ours
 from core.estimate.yours import yours
@@ -28,5 +28,5 @@ def estimate_foundation(foundation: SharedFoundation, rates: Rates) -> Estimate:
     """What a shared foundation costs with nobody on it; each deployable adds its own."""
     given = foundation
     nobody = Deployable(name=given.name, assemblies=(), network=given.network, notify=given.notify, dashboard=given.dashboard)
-    lines = (*detection(nobody, rates), *ours(nobody, rates), *shared_way(foundation, rates))
+    lines = (*detection(nobody, rates), *ours(nobody, rates), *shared_way(foundation, rates), *gateways(foundation.network, rates))
     return Estimate(tuple(line for line in lines if line.paid is Paid.FOUNDATION), 0)

@@ -59,7 +59,6 @@ def test_a_deployable_has_its_own_when_it_says_so_or_nothing(tmp_path: Path) -> 
         ("notify: [a@example.com]", "notify"),
         ("dashboard: true", "dashboard"),
         ("network: {cidr: 10.1.0.0/16}", "network.cidr"),
-        ("network: {egress: none}", "network.egress"),
     ],
 )
 def test_what_a_foundation_settles_for_all_no_deployable_settles_for_itself(tmp_path: Path, line: str, key: str) -> None:
@@ -110,6 +109,7 @@ def test_a_name_that_would_be_a_foundations_stack_is_refused(tmp_path: Path) -> 
         ("foundation: shared\nnetwrk: {}\n", ("netwrk", "is no key of a foundation file")),
         ("foundation: Shared\n", ("foundation", "is not a name")),
         ("foundation: shared\nnetwork: {cidr: 8.8.8.0/24}\n", ("network.cidr", "")),
+        ("foundation: shared\nnetwork: {egress: nat}\ndatabase_secrets: true\n", ("database_secrets", "stands in the way")),
     ],
 )
 def test_a_wrong_foundation_is_refused_by_its_key(tmp_path: Path, text: str, problem: tuple[str, str]) -> None:
