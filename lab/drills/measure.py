@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lab.drills.pools import in_pool
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -98,11 +100,13 @@ _PARTS = re.compile(r"[\s,:#]+")
 
 def aws_spans(lines: Iterable[Mapping[str, Any]], gap: Gap, others: frozenset[str] = frozenset()) -> dict[str, list[Span]]:
     """AWS's own delays that overlap a gap and lie on the path that was taken, by name. others: the names of what other assemblies have."""
+    lines = list(lines)
+    of_a_pool = in_pool(lines)
     near = [line for line in lines if float(line.get("until", line["at"])) > gap.start and float(line["at"]) < gap.end]
     seen = [line for line in near if not is_of_others(line, others)]
     spans: dict[str, list[Span]] = {}
     for line in seen:
-        if line["kind"] == "delay" and line["name"] in _WAITED_FOR:
+        if line["kind"] == "delay" and line["name"] in _WAITED_FOR and not of_a_pool(line):
             spans.setdefault(str(line["name"]), []).append((float(line["at"]), _ended(line, seen)))
     evaluation = _tipped(seen)
     if evaluation is not None:

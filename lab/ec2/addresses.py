@@ -26,6 +26,8 @@ class Addresses:
         self._lent: dict[str, str] = {}  # instance -> the address that it has from its subnet, until it ends or gets an elastic one
         instances.on_gone.append(self._drop_all)
         instances.on_boot.append(self._restore)
+        instances.on_stop.append(self._stopped)
+        instances.on_start.append(self._started)
 
     def next_free(self, backend: Any) -> str:
         """An address of the block that nobody has; AddressLimitExceeded when all are taken."""
@@ -64,6 +66,19 @@ class Addresses:
             self._world.network.route(address, None)
         self._on_machine(instance_id, address, add=False)
         self._world.journal.say("ec2", f"{address} taken back from {instance_id}", address=address)
+
+    def _stopped(self, instance_id: str) -> None:
+        """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-instance-addressing.html: released when it is stopped."""
+        life = self._instances.find(instance_id)
+        with self._lock:
+            if instance_id in self._lent and life is not None:
+                self._take_back(instance_id)
+                life.moto.nics[0].public_ip = None
+
+    def _started(self, instance: Any) -> None:
+        """The same page: it gets another one when it is started, unless it has an elastic one."""
+        if instance.nics[0].public_ip is None:
+            self.lend(instance)
 
     def associate(self, backend: Any, eip: Any, *, instance: Any, eni: Any, reassociate: bool) -> str:
         """Give the address to an instance or interface; idempotent. Returns the association id.

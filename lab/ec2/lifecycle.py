@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from lab.ec2.states import CODES, GUEST_SHUTDOWN_S, TERMINATED_VISIBLE_S, may_follow
@@ -44,6 +45,8 @@ class Instances:
         self._lives: dict[str, Life] = {}
         self.on_boot: list[Callable[[str], None]] = []
         self.on_gone: list[Callable[[str], None]] = []
+        self.on_start: list[Callable[[Any], None]] = []  # given moto's instance: of a stopped one that is started
+        self.on_stop: list[Callable[[str], None]] = []
 
     def find(self, instance_id: str) -> Life | None:
         return self._lives.get(instance_id)
@@ -60,10 +63,16 @@ class Instances:
             self._power_up(life)
 
     def start(self, life: Life) -> None:
-        """StartInstances; nothing when it is pending or running already."""
+        """StartInstances; nothing when it is pending or running already.
+
+        Its launch time is the last one: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html (launchTime).
+        """
         with life.lock:
             if life.state == "stopped":
+                life.moto.launch_time = datetime.fromtimestamp(self._world.clock.now(), UTC)
                 self._power_up(life)
+                for act in self.on_start:
+                    act(life.moto)
 
     def stop(self, life: Life, *, skip_os_shutdown: bool, force: bool) -> None:
         """StopInstances; nothing when it is stopping or stopped already."""
@@ -195,3 +204,6 @@ class Instances:
                 if machines is not None:
                     machines.discard(life.id)
             self._enter(life, end)
+            if end == "stopped":
+                for act in self.on_stop:
+                    act(life.id)

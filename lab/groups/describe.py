@@ -56,6 +56,8 @@ def pool_row(pool: Pool) -> dict[str, Any]:
     row: dict[str, Any] = {"MinSize": pool.min_size, "PoolState": pool.state}
     if pool.prepared is not None:
         row["MaxGroupPreparedCapacity"] = pool.prepared
+    if pool.reuse is not None:
+        row["InstanceReusePolicy"] = {"ReuseOnScaleIn": pool.reuse}
     if pool.deleting:
         row["Status"] = "PendingDelete"
     return row

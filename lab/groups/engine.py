@@ -9,17 +9,16 @@ from dataclasses import replace
 from typing import Any
 
 from lab.groups import decide as d
-from lab.groups import warm, warm_hands
+from lab.groups import launching, warm, warm_hands
 from lab.groups.activities import Activity, History, activity_event, cause_text, lifecycle_event
-from lab.groups.ec2 import CannotLaunch, Ec2
-from lab.groups.model import EC2, GROUP, LIVE_STATES, POOL, Group, Launch, Member, Pool, Wait
+from lab.groups.ec2 import Ec2
+from lab.groups.model import EC2, GROUP, POOL, Group, Member, Wait
 from lab.world import World
 
 TICK_S = 0.2
 # "Amazon EC2 Auto Scaling waits a few minutes for AWS to fix the issue":
 # https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-health-checks.html
 IMPAIRED_PATIENCE_S = 300.0
-NAME_TAG = "aws:autoscaling:groupName"
 log = logging.getLogger("lab.groups")
 
 
@@ -137,10 +136,10 @@ class Groups:
 
     def _perform(self, name: str, step: warm.Step) -> None:
         match step:
-            case d.Begin(count, cause, into_pool):
-                self._begin(name, count, cause, into_pool=into_pool)
+            case d.Begin():
+                launching.begin(self, name, step)
             case d.Run(activity):
-                self._launch(name, activity)
+                launching.launch(self, name, activity)
             case d.Hold(instance_id, transition):
                 self._hold(name, instance_id, transition)
             case d.Expire(instance_id, hook, result):
@@ -170,82 +169,13 @@ class Groups:
                 del self.groups[name]
                 self.world.journal.say("group", f"{name} is deleted", group=name)
 
-    def _begin(self, name: str, count: int, cause: str, *, into_pool: bool) -> None:
-        group, clock, delay = self.groups[name], self.world.clock, self.world.delays["group_launch"]
-        now = clock.now()
-        due = now + clock.real(delay.seconds)
-        live = sum(member.state in LIVE_STATES for member in group.members)
-        text = cause_text(now, f"{cause}, increasing the capacity from {live} to {live + count}" if cause == d.GROW else cause)
-        text = f"{group.cause}  {text}" if group.cause and not into_pool else text
-        what, where = ("Launching a new EC2 instance into warm pool", POOL) if into_pool else ("Launching a new EC2 instance", GROUP)
-        launches = []
-        for _ in range(count):
-            activity = self.history.add(Activity(name, group.arn, what, text, now, "Launch", destination=where))
-            launches.append(Launch(activity=activity.id, due_at=due, into_pool=into_pool))
-            if not into_pool:  # nobody waits for the pool: it is no part of any gap
-                self.world.journal.delay("group_launch", name, start=now, end=due, source=delay.source)
-        self.put(replace(group, launches=(*group.launches, *launches), cause=group.cause if into_pool else ""))
-        self.world.journal.say("group", f"decides to launch {count}: {cause}", group=name)
-
-    def _launch(self, name: str, activity_id: str) -> None:
-        """From the warm pool, or try zone after zone and type after type until EC2 agrees."""
-        group, activity = self.groups[name], self.history.find(name, activity_id)
-        assert activity is not None
-        into_pool = activity.destination == POOL
-        group = replace(group, launches=tuple(launch for launch in group.launches if launch.activity != activity_id))
-        if not into_pool and warm_hands.draw(self, group, activity):
-            return
-        tags = {str(tag["Key"]): str(tag.get("Value", "")) for tag in group.tags if tag.get("PropagateAtLaunch")}
-        message = "No subnet to launch in."
-        for subnet, zone in d.zone_order(group):
-            for instance_type in group.overrides or (None,):
-                try:
-                    made = self.ec2.launch(
-                        group.template, subnet=subnet, instance_type=instance_type, spot=group.spot, tags={**tags, NAME_TAG: name}
-                    )
-                except CannotLaunch as error:
-                    message = f"{error} Launching EC2 instance failed."
-                    self.world.journal.say("group", f"cannot launch {instance_type or 'it'} in {zone}: {error}", group=name)
-                    continue
-                activity.description += f": {made.instance_id}"
-                activity.instance_id, activity.subnet, activity.zone, activity.status, activity.progress = (
-                    made.instance_id,
-                    subnet,
-                    zone,
-                    "PreInService",
-                    30,
-                )
-                member = Member(
-                    instance_id=made.instance_id,
-                    subnet_id=subnet,
-                    zone=zone,
-                    instance_type=made.instance_type,
-                    template=made.template,
-                    state="Warmed:Pending" if into_pool else "Pending",
-                    activity=activity.id,
-                    ec2_since=self.world.clock.now(),
-                    protected=bool(group.settings.get("NewInstancesProtectedFromScaleIn", False)),
-                )
-                pool = replace(group.pool, failures=0) if into_pool and group.pool else group.pool
-                self.put(replace(group, members=(*group.members, member), failures=group.failures if into_pool else 0, pool=pool))
-                self.world.journal.say("group", f"launches {made.instance_id} in {zone}", group=name, instance=made.instance_id)
-                return
-        self._launch_failed(group, activity, message)
-
-    def _launch_failed(self, group: Group, activity: Activity, message: str) -> None:
-        source = group.pool if activity.destination == POOL and group.pool else group
-        failures = source.failures + 1
-        after = {"failures": failures, "next_launch_at": self.world.clock.now() + self.world.clock.real(d.launch_pause_s(failures))}
-        self.put(replace(group, pool=replace(source, **after)) if isinstance(source, Pool) else replace(group, **after))
-        self.close(group.name, activity.id, "Failed", message)
-
     def _ended_early(self, name: str, instance_id: str) -> None:
         """It ended before it ran: the launch failed, no hook saw it, another one is tried."""
         group, member = self.groups[name], self.groups[name].member(instance_id)
         assert member is not None
         activity = self.history.find(name, member.activity)
         if activity is not None:
-            self._launch_failed(group, activity, "Instance became unhealthy while waiting for instance to be in InService state.")
+            launching.failed(self, group, activity, "Instance became unhealthy while waiting for instance to be in InService state.")
         self.change(name, instance_id, activity="", healthy=False)
         self.retire(name, instance_id, d.GONE, replaced=True, skip_hooks=True)
 

@@ -127,6 +127,7 @@ class Pool:
     min_size: int = 0
     prepared: int | None = None
     state: str = "Stopped"
+    reuse: bool | None = None  # ReuseOnScaleIn as it was given; never true here
     deleting: bool = False
     failures: int = 0  # launches into it that failed in a row
     next_launch_at: float = 0.0

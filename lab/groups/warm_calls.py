@@ -50,9 +50,10 @@ def _asked(given: Mapping[str, Any], old: Pool) -> Pool:
         prepared = None if wanted == -1 else wanted
     if state == "Hibernated":
         raise refuse("the lab's warm pools do not hibernate: use Stopped or Running")
-    if str((given.get("InstanceReusePolicy") or {}).get("ReuseOnScaleIn", False)).lower() == "true":
+    reuse = (given.get("InstanceReusePolicy") or {}).get("ReuseOnScaleIn")
+    if str(reuse).lower() == "true":
         raise refuse("the lab's warm pools take nobody back: ReuseOnScaleIn must be false")
-    return replace(old, state=state, min_size=least, prepared=prepared)
+    return replace(old, state=state, min_size=least, prepared=prepared, reuse=old.reuse if reuse is None else False)
 
 
 def _constraint(value: object, name: str, text: str) -> str:

@@ -56,6 +56,7 @@ class FakeMachines:
     def __init__(self) -> None:
         self.on: dict[str, MachineSpec] = {}
         self.hung: set[str] = set()
+        self.discarded: list[str] = []  # whose disk is gone
         self.calls: list[tuple[Any, ...]] = []
         self.cut = threading.Event()
 
@@ -77,7 +78,7 @@ class FakeMachines:
         self.cut.set()
 
     def discard(self, instance_id: str) -> None:
-        self.calls.append(("discard", instance_id))
+        self.discarded.append(instance_id)
 
     def is_on(self, instance_id: str) -> bool:
         return instance_id in self.on

@@ -300,3 +300,24 @@ def test_the_publishers_parameters_hold_an_image_for_either_architecture(b: Benc
         (image,) = b.ec2.describe_images(ImageIds=[held["Value"]])["Images"]
 
         assert (image["Architecture"], image["RootDeviceName"], held["DataType"]) == (architecture, device, "aws:ec2:image")
+
+
+def test_a_disk_is_kept_until_its_instance_is_terminated(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Stop_Start.html."""
+    instance = b.running_instance()
+    b.ec2.stop_instances(InstanceIds=[instance])
+    b.settle()
+    assert (b.state(instance), b.machines.discarded) == ("stopped", [])
+    b.ec2.terminate_instances(InstanceIds=[instance])
+    b.settle()
+    assert (b.state(instance), b.machines.discarded) == ("terminated", [instance])
+
+
+def test_a_start_renews_the_launch_time(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html: "the time that the instance was last launched"."""
+    instance = b.running_instance()
+    b.ec2.stop_instances(InstanceIds=[instance])
+    b.settle()
+    b.clock.advance(3600)
+    b.ec2.start_instances(InstanceIds=[instance])
+    assert b.instance(instance)["LaunchTime"].timestamp() == b.clock.now()

@@ -143,3 +143,18 @@ def test_an_elastic_address_takes_the_place_of_the_lent_one(b: Bench):
 
     assert b.instance(instance)["PublicIpAddress"] == elastic["PublicIp"]
     assert b.network.routes[lent] is None
+
+
+def test_a_lent_address_goes_at_the_stop_and_another_comes_at_the_start(b: Bench):
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-instance-addressing.html: released when it is stopped."""
+    instance = lending(b)
+    first = b.instance(instance)["PublicIpAddress"]
+    b.ec2.stop_instances(InstanceIds=[instance])
+    b.settle()
+    assert "PublicIpAddress" not in b.instance(instance)
+    assert b.network.routes[first] is None
+    b.ec2.start_instances(InstanceIds=[instance])
+    b.clock.advance(30)
+    told = b.instance(instance)
+    assert b.network.routes[told["PublicIpAddress"]] == told["PrivateIpAddress"]
+    assert ("add_address", instance, told["PublicIpAddress"]) in b.machines.calls

@@ -15,7 +15,7 @@ from tests.lab.groups_bench import LAUNCH_HOOK, TERMINATE_HOOK, Bench, bench, se
 
 GUIDE = "https://docs.aws.amazon.com/autoscaling/ec2/userguide"
 HOOKS = {"LifecycleHookSpecificationList": [LAUNCH_HOOK, TERMINATE_HOOK]}
-OF_ONE = {"PoolState": "Stopped", "MinSize": 1, "MaxGroupPreparedCapacity": 2}
+OF_ONE = {"PoolState": "Stopped", "MinSize": 1, "MaxGroupPreparedCapacity": 1, "InstanceReusePolicy": {"ReuseOnScaleIn": False}}
 LAUNCH, END = "EC2 Instance-launch Lifecycle Action", "EC2 Instance-terminate Lifecycle Action"
 
 
