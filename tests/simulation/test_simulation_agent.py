@@ -4,47 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from core.records import Phase
-from simulation.fault import Fault
-from simulation.history import History
-from simulation.plan import Plan, plan_of
-from tests.simulation.calm import CALM, served
-
-# Two of the first twenty thousand broke a promise: their agent, made up then, ordered the same stop again and again within one moment.
-KEPT = {
-    "a machine is frozen while it leaves, and thaws past its application's grace": Plan(
-        18082, 1, 2.25, (Fault("instance refresh", 78.209, 5.968, 0), Fault("pause", 81.417, 106.323, 0)), CALM | {"front": 1.0}
-    ),
-    "a bad version is taken back while its node is frozen": Plan(
-        19094, 3, 2.98,
-        (
-            Fault("deploy of a bad version", 79.802, 70.8, 0), Fault("zone loss", 122.112, 116.122, 1), Fault("pause", 159.664, 51.042, 0),
-            Fault("table out for functions", 163.052, 40.206, 0),
-        ),
-        CALM | {"twice": 0.5, "skew": 3.0, "hidden": 6.0},
-    ),
-}  # fmt: skip
-
-
-def test_what_wakes_from_a_pause_as_it_is_killed_was_not_well_until_then() -> None:
-    """A node that is paused tells nothing of itself, so that the watch took it for well since before."""
-    assert History(plan_of(2226)).live().broken == ""
-
-
-@pytest.mark.parametrize("plan", KEPT.values(), ids=KEPT)
-def test_a_history_that_broke_a_promise_once_keeps_it(plan: Plan) -> None:
-    assert History(plan).live().broken == ""
-
-
-def test_a_replacement_that_dies_while_it_is_verified_is_counted_once() -> None:
-    """Its last report goes on saying that it runs; it was taken up again for that, and given up, as a boot loop of three."""
-    history = History(plan_of(31098))
-    history.live()
-
-    lost = [note.what for one in history.world.watch.ended.values() for note in one.notes if "did not live" in note.what]
-    assert lost == []
+from simulation.agent import WATCHDOG_S
+from tests.simulation.calm import served
 
 
 def test_the_cycle_rests_between_two_orders_to_one_that_does_not_end() -> None:
@@ -121,3 +83,66 @@ def test_an_application_that_does_not_stop_has_its_whole_grace_and_is_then_kille
     world.schedule.run(world.schedule.now_ms + 20_000)
 
     assert not agent.application.alive
+
+
+# --- its process alone -----------------------------------------------------------------------------------
+
+
+def test_an_application_outlives_its_agent_and_is_adopted_by_the_next_one() -> None:
+    world, agent = served()
+    agent.killed()
+    world.schedule.run(world.schedule.now_ms + 1000)
+    assert (agent.up, agent.answers(), agent.serves, agent.runs) == (False, None, False, 1)
+
+    world.schedule.run(world.schedule.now_ms + 10_000)
+
+    assert agent.serves
+    assert (agent.lives, agent.application.run, agent.application.seen().adopted) == (2, 1, True)
+    assert world.watch.outcomes == []
+
+
+def test_an_agent_that_is_restarted_leaves_its_application_running() -> None:
+    world, agent = served()
+    agent.restarted()
+
+    world.schedule.run(world.schedule.now_ms + 10_000)
+
+    assert agent.serves
+    assert (agent.lives, agent.application.run, agent.given_up) == (2, 1, 0)
+
+
+def test_what_ended_while_no_agent_was_there_is_a_failure_and_is_started_again() -> None:
+    world, agent = served()
+    agent.killed()
+    agent.application.ends("killed by signal 9")
+
+    world.schedule.run(world.schedule.now_ms + 20_000)
+
+    assert agent.serves
+    assert agent.cycle is not None
+    assert (agent.application.run, len(agent.cycle.memory.histories["app"].failed_at_s)) == (2, 1)
+
+
+def test_an_agent_that_hangs_answers_nobody_until_the_watchdog_ends_it() -> None:
+    world, agent = served()
+    agent.hangs()
+    reported_ms = agent.reported_ms
+    world.schedule.run(world.schedule.now_ms + int(WATCHDOG_S * 1000) - 500)
+    assert (agent.lives, agent.reported_ms, agent.answers(), agent.application.alive) == (1, reported_ms, None, True)
+
+    world.schedule.run(world.schedule.now_ms + 10_000)
+
+    assert (agent.lives, agent.serves, agent.application.run) == (2, True, 1)
+
+
+def test_an_agent_that_dies_while_its_machine_goes_down_is_not_started_again_and_holds_nothing_up() -> None:
+    world, agent = served()
+    world.functions.down = True
+    agent.application.health = replace(agent.application.health, stubborn=True)
+    world.machines.terminate(agent.machine, skip_os=False)
+    assert agent.up
+
+    agent.killed()
+    world.schedule.run(world.schedule.now_ms + 10_000)
+
+    assert (agent.lives, agent.machine.state, agent.application.alive) == (1, "terminated", False)

@@ -1,4 +1,4 @@
-"""Histories that found something in what is shipped, kept as they were: a seed's history changes with each new kind of fault."""
+"""Histories that found something, kept as they were: what a seed's history is changes with each new kind of fault."""
 
 from __future__ import annotations
 
@@ -10,6 +10,28 @@ from simulation.plan import Plan
 from tests.simulation.calm import CALM
 
 KEPT = {
+    # Their agent, made up then, ordered the same stop again and again within one moment.
+    "a machine is frozen while it leaves, and thaws past its application's grace": Plan(
+        18082, 1, 2.25, (Fault("instance refresh", 78.209, 5.968, 0), Fault("pause", 81.417, 106.323, 0)), CALM | {"front": 1.0}
+    ),
+    "a bad version is taken back while its node is frozen": Plan(
+        19094, 3, 2.98,
+        (
+            Fault("deploy of a bad version", 79.802, 70.8, 0), Fault("zone loss", 122.112, 116.122, 1), Fault("pause", 159.664, 51.042, 0),
+            Fault("table out for functions", 163.052, 40.206, 0),
+        ),
+        CALM | {"twice": 0.5, "skew": 3.0, "hidden": 6.0},
+    ),
+    # A node that is paused tells nothing of itself, so that the watch took it for well since before.
+    "what wakes from a pause as it is killed was not well until then": Plan(
+        2226, 2, 1.556,
+        (
+            Fault("monitor outage", 13.567601675793924, 12.349543213154707, 1),
+            Fault("retire_node or move_front dies", 40.8022431649286, 98.18646208616356, 1),
+            Fault("pause", 67.06748585502208, 50.257898120346454, 1),
+        ),
+        CALM | {"latency": 0.05, "lost": 1.0, "twice": 0.5, "stale": 0.5, "hidden": 6.0, "disagreement": 1.0},
+    ),
     "an interface is torn from the new node by a call that came late for the old one": Plan(
         19575, 1, 2.854, (Fault("interface is not let go", 17.379764192873647, 95.15928963757376, 0),),
         CALM | {"latency": 0.05, "twice": 0.5, "stale": 0.5, "front": 4.0, "disagreement": 1.0},
@@ -26,6 +48,16 @@ KEPT_HEAVY = {
         CALM | {"latency": 0.05, "lost": 0.3, "late": 0.4, "skew": 3.0, "stale": 0.5, "hidden": 6.0, "intolerant": 1.0},
     ),
 }  # fmt: skip
+DIES_TWICE = Plan(
+    31098, 1, 2.843,
+    (
+        Fault("dies while it boots", 18.68081425507155, 79.76207911339615, 0), Fault("application fails", 27.774147902396, 100.44156, 0),
+        Fault("stop", 55.35943898745334, 38.54209394305195, 0), Fault("stop", 102.68234169088525, 13.025647526443759, 0),
+        Fault("application never ready on the next", 65.17932200762682, 109.69641530369464, 0),
+        Fault("partition node from all", 143.33745623699377, 106.1349688052863, 0),
+    ),
+    CALM | {"latency": 0.05, "front": 3.0, "disagreement": 1.0},
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("plan", KEPT.values(), ids=KEPT)
@@ -37,3 +69,12 @@ def test_a_history_that_broke_a_promise_once_keeps_it(plan: Plan) -> None:
 @pytest.mark.parametrize("plan", KEPT_HEAVY.values(), ids=KEPT_HEAVY)
 def test_a_large_history_that_broke_a_promise_once_keeps_it(plan: Plan) -> None:
     assert History(plan).live().broken == ""
+
+
+def test_a_replacement_that_dies_while_it_is_verified_is_counted_once() -> None:
+    """Its last report goes on saying that it runs; it was taken up again for that, and given up, as a boot loop of three."""
+    history = History(DIES_TWICE)
+    history.live()
+
+    lost = [note.what for one in history.world.watch.ended.values() for note in one.notes if "did not live" in note.what]
+    assert lost == []
