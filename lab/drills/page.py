@@ -8,7 +8,7 @@ from html import escape
 
 from lab.drills.drill import Drill
 from lab.drills.model import Promise, Result
-from lab.drills.picture import draw
+from lab.drills.picture import NAMES, WIDTH, draw
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --ink: #1b1f24; --soft: #5d6772; --line: #dfe3e8; --panel: #f6f7f9;
@@ -28,8 +28,8 @@ th { color: var(--soft); font-weight: 500; }
 th:first-child, td:first-child { padding-right: 18px; white-space: nowrap; width: 1%; }
 th.number, td.number { font-variant-numeric: tabular-nums; text-align: right; white-space: nowrap; }
 body > .scroll table { min-width: 860px; }
-.picture { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; margin: 14px 0; overflow-x: auto; }
-svg { display: block; min-width: 860px; width: 100%; height: auto; }
+.picture { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; display: flex; margin: 14px 0; overflow-x: auto; }
+svg { display: block; height: auto; } svg.names { background: var(--panel); left: 0; position: sticky; z-index: 1; }
 svg text { fill: var(--soft); font: 10.5px system-ui, sans-serif; } svg text.lane { fill: var(--ink); font-size: 11.5px; }
 svg text.ongap { fill: var(--paper); font-weight: 600; } svg text.said { fill: var(--soft); }
 svg line.tick, svg line.row { stroke: var(--line); } svg line.zero { stroke: var(--fault); stroke-dasharray: 4 3; }
@@ -39,6 +39,11 @@ svg .delay { opacity: .6; } svg .served { fill: var(--served); } svg .gap { fill
   width: 9px; } .key i.bar { border-radius: 2px; width: 18px; }
 details { margin: 8px 0; } summary { cursor: pointer; color: var(--soft); } code { font: 13px ui-monospace, monospace; }
 """
+_DRAWN_MIN = 860  # pixels: a picture that is narrower cannot be read; it is scrolled then, and the names of its lanes stay
+_STYLE += "".join(
+    f"svg.{part} {{ flex: 0 0 max({100 * width / WIDTH:.4f}%, {_DRAWN_MIN * width / WIDTH:.2f}px); }}\n"
+    for part, width in (("names", NAMES), ("lanes", WIDTH - NAMES))
+)
 _NUMBERS = ("client's gap, s", "AWS, s", "ours, s", "measured", "limit", "s")  # columns, set to the right
 _KEY = (
     ("fault", "dot", "what the drill does"),
@@ -50,13 +55,15 @@ _KEY = (
 
 
 def page(results: Sequence[Result], drills: Mapping[str, Drill], *, at: float) -> str:
-    """at: when they were played, seconds since the Unix epoch."""
+    """at: when it is written, seconds since the Unix epoch."""
     held = sum(result.held for result in results)
     when = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    began = sorted(str(result.circumstances["at"]) for result in results if "at" in result.circumstances)
+    played = "" if not began else f"on {began[0]}" if began[0] == began[-1] else f"between {began[0]} and {began[-1]}"
     key = "".join(f'<span><i class="{shape}" style="background: var(--{kind})"></i>{words}</span>' for kind, shape, words in _KEY)
     parts = [
         f"<h1>Drills: {held} of {len(results)} held</h1>",
-        f'<p class="soft">Played on {when} against the template that goes to AWS, on the local cloud. '
+        f'<p class="soft">Played {played} against the template that goes to AWS, on the local cloud. '
         "Times are seconds since the fault.</p>",
         _summary(results),
         f'<p class="soft key">{key}</p>',

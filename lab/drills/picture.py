@@ -11,6 +11,7 @@ from lab.drills import labels
 from lab.drills.model import Moment, Result, Span
 
 WIDTH, _LEFT, _RIGHT = 1080, 150, 20  # of the drawing, in its own units; the page scales it
+NAMES = _LEFT - 8  # so far go the lanes' names
 _ROW, _BAR, _DOT, _AXIS = 24, 12, 4, 26
 _SHARED_S = 1.0  # a gap that is shorter is nobody's wait
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
@@ -37,13 +38,17 @@ def span_s(result: Result) -> tuple[float, float]:
 
 
 def draw(result: Result) -> str:
-    """An SVG element without any colour of its own: the page's style sheet gives it those."""
+    """Two SVG elements beside each other, the lanes' names and the lanes, so that the names can stay while the lanes are scrolled.
+
+    Without any colour of their own: the page's style sheet gives them those.
+    """
     start, end = span_s(result)
     lanes = _lanes(result.timeline)
     names = sorted(lanes, key=partial(_place, {moment.about for moment in result.timeline}))
     delays = list(dict.fromkeys(span.name for span in sorted(result.spans, key=lambda span: span.start_s)))
     shared = result.gap is not None and result.gap.end_s - result.gap.start_s >= _SHARED_S
-    height = 2 * _AXIS + _ROW * (1 + shared + len(names) + len(delays))
+    rows = ["client", *(["whose time"] if shared else []), *names, *(f"AWS: {name.replace('_', ' ')}" for name in delays)]
+    height = 2 * _AXIS + _ROW * len(rows)
     axis = _Axis(start, end)
     parts = [*_grid(axis, height), *_client(result, axis, _AXIS)]
     y = _AXIS + _ROW
@@ -56,8 +61,12 @@ def draw(result: Result) -> str:
     for name in delays:
         parts += _delay(name, [span for span in result.spans if span.name == name], axis, y)
         y += _ROW
+    told = "".join(_text(_LEFT - 10, _AXIS + _ROW * row + 16, name, "lane", "end") for row, name in enumerate(rows))
     title = escape(f"timeline of {result.drill}")
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{title}">{"".join(parts)}</svg>'
+    return (
+        f'<svg class="names" viewBox="0 0 {NAMES} {height}" aria-hidden="true">{told}</svg>'
+        f'<svg class="lanes" viewBox="{NAMES} 0 {WIDTH - NAMES} {height}" role="img" aria-label="{title}">{"".join(parts)}</svg>'
+    )
 
 
 class _Axis:
@@ -125,13 +134,11 @@ def _grid(axis: _Axis, height: float) -> list[str]:
 
 
 def _client(result: Result, axis: _Axis, y: float) -> list[str]:
-    name = _text(_LEFT - 10, y + 16, "client", "lane", "end")
     gap = result.gap
     if gap is None:
-        return [name, _bar(axis, y, axis.start, 0.0, "served", "served"), _bar(axis, y, 0.0, axis.end, "gap", "never answered again")]
+        return [_bar(axis, y, axis.start, 0.0, "served", "served"), _bar(axis, y, 0.0, axis.end, "gap", "never answered again")]
     told = f"not served for {gap.end_s - gap.start_s:.2f} s"
     parts = [
-        name,
         _bar(axis, y, axis.start, gap.start_s, "served", "served"),
         _bar(axis, y, gap.end_s, axis.end, "served", "served"),
         _bar(axis, y, gap.start_s, gap.end_s, "gap", told),
@@ -145,7 +152,7 @@ def _whose(result: Result, axis: _Axis, y: float) -> list[str]:
     gap = result.gap
     assert gap is not None
     title = f"ours: {result.ours_s or 0.0:.2f} s"
-    parts = [_text(_LEFT - 10, y + 16, "whose time", "lane", "end"), _bar(axis, y, gap.start_s, gap.end_s, "ours", title)]
+    parts = [_bar(axis, y, gap.start_s, gap.end_s, "ours", title)]
     for share in result.aws_shares:
         parts.append(_bar(axis, y, share.start_s, share.end_s, "theirs", f"AWS's: {share.end_s - share.start_s:.2f} s"))
     words = f"AWS's {result.aws_s:.1f} s, ours {result.ours_s or 0.0:.1f} s"
@@ -161,10 +168,7 @@ def _whose(result: Result, axis: _Axis, y: float) -> list[str]:
 
 def _lane(name: str, moments: Sequence[Moment], axis: _Axis, y: float) -> list[str]:
     middle = y + _ROW / 2
-    parts = [
-        _text(_LEFT - 10, y + 16, name, "lane", "end"),
-        f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{middle:g}" y2="{middle:g}" class="row"/>',
-    ]
+    parts = [f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{middle:g}" y2="{middle:g}" class="row"/>']
     for moment in moments:
         said = moment.what if name == moment.who else f"{moment.who}: {moment.what}"
         about = f"{moment.about}: " if moment.about not in ("", name) else ""
@@ -177,5 +181,4 @@ def _lane(name: str, moments: Sequence[Moment], axis: _Axis, y: float) -> list[s
 
 def _delay(name: str, spans: Sequence[Span], axis: _Axis, y: float) -> list[str]:
     words = name.replace("_", " ")
-    told = [_bar(axis, y, s.start_s, s.end_s, "delay", f"AWS: {words} of {s.subject}, {s.end_s - s.start_s:.1f} s") for s in spans]
-    return [_text(_LEFT - 10, y + 16, f"AWS: {words}", "lane", "end"), *told]
+    return [_bar(axis, y, s.start_s, s.end_s, "delay", f"AWS: {words} of {s.subject}, {s.end_s - s.start_s:.1f} s") for s in spans]

@@ -39,7 +39,7 @@ _SVG = "{http://www.w3.org/2000/svg}"
 
 
 def drawn(result: Result) -> ElementTree.Element:
-    return ElementTree.fromstring(draw(result).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))  # noqa: S314 - our own text
+    return ElementTree.fromstring(f'<p xmlns="http://www.w3.org/2000/svg">{draw(result)}</p>')  # noqa: S314 - our own text
 
 
 def kinds(svg: ElementTree.Element, tag: str) -> list[str]:
@@ -147,7 +147,8 @@ def test_the_page_says_what_held_and_what_did_not_and_needs_no_other_file() -> N
     text = page([RESULT, replace(RESULT, promises=RESULT.promises[:1])], DRILLS, at=1_800_000_000.0)
 
     assert "<h1>Drills: 1 of 2 held</h1>" in text
-    assert "2027-01-15 08:00 UTC" in text
+    assert "<title>Drills, 2027-01-15 08:00 UTC</title>" in text
+    assert "Played on 2026-11-21 22:00 UTC against" in text
     assert "two &lt;nodes&gt; &amp; more" in text
     assert "suspected i-0abc.. &lt;b&gt;" in text
     assert DRILLS["kill-instance"].promise in text
@@ -183,6 +184,12 @@ def test_the_same_words_of_two_assemblies_are_both_told_and_those_of_one_once() 
     ]
 
     assert [moment.about for moment in moments(lines, since=100.0, until=200.0, owners=owners)] == ["a", "b"]
+
+
+def test_the_page_says_when_the_first_and_the_last_of_its_drills_began() -> None:
+    later = replace(RESULT, circumstances={**RESULT.circumstances, "at": "2026-11-21 23:30 UTC"})
+
+    assert "Played between 2026-11-21 22:00 UTC and 2026-11-21 23:30 UTC against" in page([later, RESULT], DRILLS, at=1.0)
 
 
 def test_delays_that_were_told_of_become_spans_counted_from_the_fault() -> None:
