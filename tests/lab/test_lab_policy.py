@@ -238,6 +238,16 @@ class TestAsks:
         with pytest.raises(UnknownCall, match="DeleteLoadBalancer"):
             asks(ApiCall("elasticloadbalancing", "DeleteLoadBalancer", {}), FixedDirectory())
 
+    def test_a_warm_pool_is_changed_as_its_group_and_described_without_one(self) -> None:
+        """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2autoscaling.html"""
+        arn, tags = FixedDirectory().group("g")
+        for operation in ("PutWarmPool", "DeleteWarmPool"):
+            (ask,) = asks(ApiCall("autoscaling", operation, {"AutoScalingGroupName": "g"}), FixedDirectory())
+            assert (ask.action, ask.resource) == (f"autoscaling:{operation}", arn)
+            assert ask.context["autoscaling:resourcetag/k"] == (tags["k"],)
+        (ask,) = asks(ApiCall("autoscaling", "DescribeWarmPool", {"AutoScalingGroupName": "g"}), FixedDirectory())
+        assert (ask.action, ask.resource) == ("autoscaling:DescribeWarmPool", "*")
+
     def test_every_reader_is_for_a_service_name_that_signs_requests(self) -> None:
         assert {
             "dynamodb",

@@ -11,6 +11,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 import lab.groups
+from lab.groups import warm
+from lab.groups.model import Pool
 from tests.lab.groups_bench import LAUNCH_HOOK, TERMINATE_HOOK, Bench, bench, session
 
 GUIDE = "https://docs.aws.amazon.com/autoscaling/ec2/userguide"
@@ -302,59 +304,66 @@ def test_a_group_deleted_by_force_takes_its_pool_along(b: Bench):
     assert (b.state(serving), b.state(pooled)) == ("terminated", "terminated")
 
 
-@pytest.mark.parametrize(
-    ("asked", "words"),
-    [
-        pytest.param({"PoolState": "Frozen"}, "failed to satisfy constraint: Member must satisfy enum value set", id="no such state"),
-        pytest.param({"MinSize": -1}, "greater than or equal to 0", id="less than none"),
-        pytest.param({"MaxGroupPreparedCapacity": -2}, "greater than or equal to -1", id="no such capacity"),
-        pytest.param({"PoolState": "Hibernated"}, "the lab's warm pools do not hibernate", id="hibernation"),
-        pytest.param({"InstanceReusePolicy": {"ReuseOnScaleIn": True}}, "ReuseOnScaleIn", id="reuse"),
-    ],
-)
-def test_what_a_pool_cannot_be_is_refused(b: Bench, asked: dict[str, Any], words: str):
+def test_what_a_pool_cannot_be_is_refused(b: Bench):
     """API_PutWarmPool.html, valid values and ranges; the last two are the lab's own limits."""
     b.create_group()
     unchecked = session().client("autoscaling", config=Config(parameter_validation=False))
-    with pytest.raises(ClientError, match=words):
-        unchecked.put_warm_pool(AutoScalingGroupName="g", **asked)
+    for asked, words in (
+        ({"PoolState": "Frozen"}, "failed to satisfy constraint: Member must satisfy enum value set"),
+        ({"MinSize": -1}, "greater than or equal to 0"),
+        ({"MaxGroupPreparedCapacity": -2}, "greater than or equal to -1"),
+        ({"PoolState": "Hibernated"}, "the lab's warm pools do not hibernate"),
+        ({"InstanceReusePolicy": {"ReuseOnScaleIn": True}}, "ReuseOnScaleIn"),
+    ):
+        with pytest.raises(ClientError, match=words):
+            unchecked.put_warm_pool(AutoScalingGroupName="g", **asked)
     assert "WarmPoolConfiguration" not in b.group()
 
 
-@pytest.mark.parametrize("spot", [True, False])
-def test_spot_has_no_pool_and_several_types_have(b: Bench, spot: bool):
+def test_several_types_have_a_pool_and_spot_has_none(b: Bench):
     """ec2-auto-scaling-warm-pools.html, "Limitations"; whats-new/2025/11/ec2-auto-scaling-warm-pool-mixed-instances-policies."""
     source = {
         "LaunchTemplateSpecification": {"LaunchTemplateId": b.template(), "Version": "1"},
         "Overrides": [{"InstanceType": "t4g.medium"}],
     }
-    shares = {"OnDemandBaseCapacity": 0, "OnDemandPercentageAboveBaseCapacity": 0 if spot else 100}
-    b.create_group(MixedInstancesPolicy={"LaunchTemplate": source, "InstancesDistribution": shares})
-    if not spot:
-        put(b)
-        b.tick(3)
-        assert b.asg.describe_warm_pool(AutoScalingGroupName="g")["Instances"][0]["InstanceType"] == "t4g.medium"
-        return
+    mixed = {"LaunchTemplate": source, "InstancesDistribution": {"OnDemandBaseCapacity": 0, "OnDemandPercentageAboveBaseCapacity": 100}}
+    spot = {**mixed, "InstancesDistribution": {"OnDemandBaseCapacity": 0, "OnDemandPercentageAboveBaseCapacity": 0}}
+    b.create_group(MixedInstancesPolicy=mixed)
+    put(b)
+    b.tick(3)
+    assert b.asg.describe_warm_pool(AutoScalingGroupName="g")["Instances"][0]["InstanceType"] == "t4g.medium"
     with pytest.raises(ClientError, match="Spot Instances"):
-        put(b)
+        b.asg.update_auto_scaling_group(AutoScalingGroupName="g", MixedInstancesPolicy=spot)
+    b.create_group(AutoScalingGroupName="other", MixedInstancesPolicy=spot)
+    with pytest.raises(ClientError, match="Spot Instances"):
+        b.asg.put_warm_pool(AutoScalingGroupName="other", **OF_ONE)
 
 
 @pytest.mark.parametrize(
     ("asked", "largest", "expected"),
     [
         pytest.param({}, 3, 2, id="what the group may have and does not want"),
-        pytest.param({"MaxGroupPreparedCapacity": 2}, 5, 1, id="a capacity of its own"),
-        pytest.param({"MaxGroupPreparedCapacity": 0}, 5, 0, id="less than is desired"),
-        pytest.param({"MaxGroupPreparedCapacity": 0, "MinSize": 1}, 5, 1, id="less than is desired, and a least size"),
-        pytest.param({"MaxGroupPreparedCapacity": 2, "MinSize": 2}, 5, 2, id="an absolute size"),
+        pytest.param({"prepared": 2}, 5, 1, id="a capacity of its own"),
+        pytest.param({"prepared": 0}, 5, 0, id="less than is desired"),
+        pytest.param({"prepared": 0, "min_size": 1}, 5, 1, id="less than is desired, and a least size"),
+        pytest.param({"prepared": 2, "min_size": 2}, 5, 2, id="an absolute size"),
+        pytest.param({"min_size": 2, "deleting": True}, 5, 0, id="none, for it is to go"),
     ],
 )
-def test_the_size_of_a_pool(b: Bench, asked: dict[str, Any], largest: int, expected: int):
+def test_the_size_of_a_pool(asked: dict[str, Any], largest: int, expected: int):
     """API_PutWarmPool.html, MaxGroupPreparedCapacity; examples-warm-pools-aws-cli.html."""
-    b.create_group(MaxSize=largest)
-    put(b, PoolState="Stopped", **asked)
+    assert warm.size(Pool(**asked), largest=largest, desired=1) == expected
+
+
+def test_a_pool_follows_its_size_up_and_down(b: Bench):
+    """API_PutWarmPool.html: "to remove a value that you previously set, include the property but specify -1"; the rest stays."""
+    b.create_group(MaxSize=3)
+    put(b, MaxGroupPreparedCapacity=2)
     b.tick(3)
-    assert len(b.pool()) == expected
-    b.asg.put_warm_pool(AutoScalingGroupName="g", MaxGroupPreparedCapacity=-1)
+    assert len(b.pool()) == 1
+    put(b, MaxGroupPreparedCapacity=-1)
     b.tick(3)
-    assert len(b.pool()) == max(asked.get("MinSize", 0), largest - 1)
+    assert len(b.pool()) == 2
+    put(b, MaxGroupPreparedCapacity=0)
+    b.tick(10)
+    assert b.pool() == {}
