@@ -248,3 +248,31 @@ def test_what_the_lab_does_not_imitate_of_a_policy_is_refused_by_name(aws: Emula
     status, why = aws.create("strange", template("one", MinInstancesInService=1))
 
     assert (status, "MinInstancesInService 0 only" in why) == ("CREATE_FAILED", True)
+
+
+@pytest.mark.heavy
+def test_a_rolling_update_leaves_the_pool_as_it_was_and_may_take_the_former_version_from_it(aws: Emulator) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-autoscaling-warmpool.html.
+
+    "CloudFormation replaces InService instances only. Instances in the warm pool are not replaced."
+    """
+    pool = {"AutoScalingGroupName": {"Ref": "Group"}, "MinSize": 1, "MaxGroupPreparedCapacity": 1}
+    more = {"Pool": {"Type": "AWS::AutoScaling::WarmPool", "Properties": pool}}
+    stack, _ = standing(aws, "pooled", more=more)
+    name, asg = stack.group()["AutoScalingGroupName"], aws.api("autoscaling")
+
+    def pooled(state: str) -> str | None:
+        rows = asg.describe_warm_pool(AutoScalingGroupName=name)["Instances"]
+        return next((row["InstanceId"] for row in rows if row["LifecycleState"] == state), None)
+
+    spare = str(eventually(lambda: pooled("Warmed:Pending:Wait"), "a spare is prepared"))
+    stack.answer(spare, "CONTINUE")
+    eventually(lambda: pooled("Warmed:Stopped") == spare, "the spare is stopped")
+
+    stack.update(template("two", more=more))
+    assert (stack.waiting(), stack.version_of(spare)) == (spare, "one")
+    stack.admit()
+
+    stack.ends("UPDATE_COMPLETE")
+    fresh = str(eventually(lambda: pooled("Warmed:Pending:Wait"), "another spare is prepared"))
+    assert stack.version_of(fresh) == "two"
