@@ -72,6 +72,7 @@ def _opened(view: View, before: Incident, step: Open, woken_by: str) -> Incident
         failed_ms=step.failed_ms,
         opened_ms=now_ms,
         state_ms=now_ms,
+        part_over=before.ladder or before.part_over,
     )
     return noted(incident, now_ms, woken_by, f"suspected {step.instance} (epoch {incident.epoch}): {step.reason}")
 

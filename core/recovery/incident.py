@@ -67,6 +67,7 @@ class Incident:
     without OS shutdown, 2 forced. escalated_to: the rung that was reached ("" while it is the assembly).
     proceeded_ms: when it went on though EC2 had not confirmed the end of the old node.
     ladder, leader: of the deployable's rung, the id of the incident that leads it (its own, when it does) and that one's assembly.
+    part_over: the rung in which this assembly's part had come to its end when this one was opened.
     called_ms: when sisters were last called. retiring_ms: when a healthy node was told to go. rebooted_ms: the database.
     database: what the node last said against its database.
     """
@@ -102,6 +103,7 @@ class Incident:
     tried: tuple[str, ...] = ()
     ladder: str = ""
     leader: str = ""
+    part_over: str = ""
     database: str = ""
     called_ms: int = 0
     retiring_ms: int = 0
@@ -181,6 +183,8 @@ def incident_item(incident: Incident, *, sk: str = names.OPEN) -> dict[str, Any]
         item[name] = list(getattr(incident, name))
     if incident.ladder:
         item |= {name: getattr(incident, name) for name in (*_RUNG_TEXTS, *_RUNG_NUMBERS)}
+    if incident.part_over:
+        item["part_over"] = incident.part_over
     for name, seconds in incident.durations().items():
         # For whoever reads the table; never read back. 0 for a phase that was not reached.
         item[name.removesuffix("_s") + "_ms"] = round((seconds or 0) * 1000)
@@ -212,6 +216,7 @@ def parse_incident(item: Mapping[str, Any]) -> Incident:
             state=State(str(item.get("state"))),
             cause=Cause(str(item.get("cause"))),
             evidence_done=item.get("evidence_done") is True,
+            part_over=str(item.get("part_over", "")),
             notes=tuple(Note(int(n["at_ms"]), str(n["who"]), str(n["what"])) for n in item.get("notes", ())),
             **fields,
         )

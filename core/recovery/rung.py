@@ -87,7 +87,9 @@ def is_open(incident: Incident | None) -> bool:
 
 def has_stopped(incident: Incident | None, ladder: str) -> bool:
     """Nothing of it runs any more, or nothing will be done about it."""
-    return incident is not None and incident.ladder == ladder and (incident.isolated_ms > 0 or incident.state in ENDED)
+    if incident is None or incident.part_over == ladder:
+        return incident is not None
+    return incident.ladder == ladder and (incident.isolated_ms > 0 or incident.state in ENDED)
 
 
 # --- what is seen of the others -------------------------------------------------------------------------------------------
@@ -139,9 +141,9 @@ def seen_of(incident: Incident, after: Iterable[str], sisters: Mapping[str, Sist
 
 
 def _part(sister: Sister | None, ladder: str) -> Incident | None:
-    """A sister's part of this rung."""
+    """A sister's part of this rung, or what has befallen it since."""
     found = None if sister is None else sister.incident
-    return found if found is not None and found.ladder == ladder else None
+    return found if found is not None and ladder in (found.ladder, found.part_over) else None
 
 
 def _amiss(part: Incident | None) -> str:

@@ -46,7 +46,7 @@ def _leader(watched: Watched, incident: Incident | None, budget: Budget, now_ms:
         return _incident(watched.deployable, incident.leader, incident.ladder) if follows(incident) else None
     since_ms = now_ms - watched.policy.incident_s * 1000  # an older one is over: every incident ends in that time
     call = call_for(budget, watched.deployable, watched.name, since_ms=since_ms)
-    if call is None or (incident is not None and incident.ladder == call.incident):
+    if call is None or (incident is not None and call.incident in (incident.ladder, incident.part_over)):
         return None
     return _incident(watched.deployable, call.assembly, call.incident)
 

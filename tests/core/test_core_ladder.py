@@ -182,6 +182,30 @@ def test_it_is_not_taken_along_twice_by_one_rung_nor_by_one_that_is_over() -> No
     assert next_step(over, POLICY, woken_by="tick").rule == "well"
 
 
+def test_what_befalls_the_new_node_of_one_that_was_taken_along_is_its_own_affair() -> None:
+    """Found by history 13666: a node that the rung had made fell silent, and was ended as one that is only taken along."""
+    served = replace(along(State.RECOVERED), incident=part("gateway", State.RECOVERED, ended_ms=NOW, told=("open", "end")))
+    gone = replace(served, leader=None, machines={OLD: machine(OLD, "terminated"), NEW: machine(NEW, "terminated")})
+
+    opened = recorded(gone)
+    assert (opened.state, opened.ladder, opened.part_over) == (State.SUSPECTED, "", ID)
+    assert parse_incident(incident_item(opened)) == opened
+    ended = replace(opened, state=State.RECOVERED, ended_ms=NOW, told=("open", "end"))
+    again = recorded(replace(gone, incident=ended, permit=replace(permit("gateway"), instance=NEW, epoch=2)))
+    assert (again.instance, again.ladder, again.part_over) == (NEW, "", ID), "and that of the one after it"
+
+
+def test_the_leading_one_counts_it_as_stopped_waits_for_its_end_and_judges_by_it() -> None:
+    own = {"ladder": "", "leader": "", "part_over": ID}
+    seen = leading(gateway=part("gateway", State.VERIFYING, **own), report=part("report", State.ISOLATING)).rung
+    assert (seen.deaf, seen.running, seen.open, seen.bad[:9]) == ((), ("report",), ("gateway", "report"), "gateway: ")
+
+    done = part("report", State.RECOVERED)
+    assert isinstance(step(verifying(part("gateway", State.VERIFYING, **own), done)), Wait)
+    assert recorded(verifying(part("gateway", State.RECOVERED, **own), done)).state is State.RECOVERED
+    assert recorded(verifying(part("gateway", State.ESCALATED, reason="boot loop", **own), done)).state is State.ESCALATED
+
+
 def test_those_that_start_later_stop_first_and_then_it_goes_offline_in_its_own_time() -> None:
     waiting = along(State.ISOLATING)
     assert step(knowing(waiting, counter=waiting.leader, report=part("report", State.ISOLATING))) == Wait(

@@ -41,6 +41,11 @@ KEPT = {
         (Fault("kill", 28.021886978296983, 111.60547303743238, 0), Fault("operator says replace", 30.191202324718848, 332.46783011767, 1)),
         CALM | {"latency": 0.05, "hidden": 6.0, "front": 4.0},
     ),
+    "what befalls a node that a rung has made is its own affair, while the rung goes on": Plan(
+        13666, 2, 1.164,
+        (Fault("stop", 12.963856158200523, 17.259190525693537, 1), Fault("all hang at once", 44.68013129784417, 57.723013951991724, 1)),
+        CALM | {"hidden": 6.0, "front": 3.0, "intolerant": 1.0},
+    ),
 }  # fmt: skip
 KEPT_HEAVY = {
     "launches whose events are lost are let in, though the minute is not enough for two hundred": Plan(
