@@ -13,7 +13,7 @@ from typing import Any
 import spec
 from cli import convert, diff, estimate, operators, pin, programs
 from cli.programs import ROOT, Trouble
-from cli.validate import losses, say_problems, validate
+from cli.validate import losses, say_problems, validate, validate_all
 from core.model import NAME
 
 DEMO = ROOT / "deployables" / "demo.yaml"
@@ -38,6 +38,7 @@ a first round:
 
 _VALIDATE = """\
 Check a deployable file. Prints what it means, or every error at once with its line and remedy (exit status 2).
+Several files, of foundations too, are checked as what one account is to hold: no name twice, no networks that overlap.
 """
 _CONVERT = """\
 Print the YAML of a deployable that is written in XML (Pacemaker Cloud's form, checked against spec/xml/deployable.xsd).
@@ -121,9 +122,9 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    example = "example:\n  understudy validate deployables/demo.yaml\n"
+    example = "examples:\n  understudy validate deployables/demo.yaml\n  understudy validate ledger.yaml scheduler.yaml\n"
     command = _verb(commands, "validate", "check a deployable file and say what it means", _VALIDATE, example)
-    command.add_argument("file", type=Path, metavar="FILE", help="the deployable file, YAML or XML")
+    command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="the deployable file, YAML or XML; or several")
     command.add_argument("--json", action="store_true", help="print the model, or the problems, as JSON")
 
     convert.add_options(_verb(commands, "convert", "print the YAML of a deployable written in XML", _CONVERT, _CONVERT_MORE))
@@ -241,7 +242,9 @@ def _run(given: argparse.Namespace) -> int:
         return told
     match given.command:
         case "validate":
-            return validate(given.file, as_json=given.json)
+            if len(given.files) > 1:
+                return validate_all(given.files, as_json=given.json)
+            return validate(given.files[0], as_json=given.json)
         case "convert":
             return convert.convert(given.file, convert.choices_of(given), as_json=given.json)
         case "schema":

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import spec
@@ -42,6 +42,27 @@ def validate(file: Path, *, as_json: bool) -> int:
         print(f"{file} is right. It says:\n")
         print("\n".join(summary(loaded.deployable)))
     return 0
+
+
+def validate_all(files: Sequence[Path], *, as_json: bool) -> int:
+    """Files that one account is to hold: each by itself, then together; whether they are right, and not what they say."""
+    right: list[Path] = []
+    told = []
+    for file in files:
+        problems: tuple[spec.Problem, ...] = ()
+        try:
+            spec.check_together(file, right)
+            right.append(file)
+        except spec.SpecError as error:
+            problems = error.problems
+            if not as_json:
+                say_problems(error)
+        if not problems and not as_json:
+            print(f"{file} is right")
+        told.append({"valid": not problems, "file": str(file), "problems": [dataclasses.asdict(problem) for problem in problems]})
+    if as_json:
+        print(json.dumps(told, indent=2))
+    return 0 if len(right) == len(files) else 2
 
 
 def _foundation(file: Path, foundation: SharedFoundation, *, as_json: bool) -> int:

@@ -10,6 +10,7 @@ from spec.problems import Problem, SpecError, Warned
 from spec.quantities import size_text
 from spec.schema import json_schema
 from spec.standing import file_beside
+from spec.together import check_together
 from spec.values import architecture_of, duration_text
 from spec.xml import Choices
 
@@ -22,6 +23,7 @@ __all__ = [
     "Warned",
     "architecture_of",
     "capacity_words",
+    "check_together",
     "convert",
     "duration_text",
     "file_beside",

@@ -68,6 +68,7 @@ def check_keys(front: BalancerKeys, kind: str, ports: list[int]) -> None:
         return
     if front.target_port is not None and len(set(ports)) < len(ports):
         raise wrong("lists a port twice", "list each port once")
+    _check_clients(front.clients)
     rules = (len(ports) + front.redirect) * len(front.clients)
     if rules > RULES_MAX:
         remedy = "name fewer ports, or fewer and wider networks"
@@ -76,6 +77,19 @@ def check_keys(front: BalancerKeys, kind: str, ports: list[int]) -> None:
         _check_nlb(front, [key for key in _ONLY_ALB if key in front.model_fields_set])
     else:
         _check_alb(front, ports)
+
+
+def _check_clients(clients: list[str]) -> None:
+    """A security group takes no rule twice, and of two networks that overlap one says nothing that the other does not.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AuthorizeSecurityGroupIngress.html
+    """
+    networks = [ipaddress.IPv4Network(client) for client in clients]
+    for index, network in enumerate(networks):
+        other = next((other for other in networks[:index] if other.overlaps(network)), None)
+        if other is not None:
+            wider = min(network, other, key=lambda one: one.prefixlen)
+            raise wrong(f"lets in clients from networks that overlap: {other} and {network}", f"keep the wider one, {wider}")
 
 
 def _check_nlb(front: BalancerKeys, given: list[str]) -> None:

@@ -67,6 +67,9 @@ def problem_of(where: KeyPath, details: ErrorDetails, text: Document, file: type
             message, remedy, value = "is missing", f"add it: {_about(where, file)}", None
         case "extra_forbidden":
             message, remedy = f"is no key of a {_KIND[file is DeployableFile]} file", _nearest(where, file)
+        case "model_type" if (section := _section_at(where, file)) is not file:
+            message = "is not a section with keys of its own"
+            remedy = f"write {{KEY: VALUE, ...}}; there are: {', '.join(sorted(keys_of(section)))}"
         case _:
             message, remedy = f"is wrong: {details['msg'][:1].lower()}{details['msg'][1:]}", _about(where, file)
     return Problem(key=key_text(where), value=value, line=text.line(where), message=message, remedy=remedy)

@@ -167,3 +167,17 @@ def test_a_reader_who_has_had_enough_is_no_error(tmp_path: Path) -> None:
     done = subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.stdout, done.stderr) == ("{\n", "")
+
+
+def test_validate_checks_several_files_as_what_one_account_is_to_hold(tmp_path: Path) -> None:
+    shared, tenant = ROOT / "deployables/foundations/shared.yaml", ROOT / "deployables/tenant.yaml"
+
+    good = understudy("validate", shared, tenant, cwd=tmp_path)
+    bad = understudy("validate", DEMO, ROOT / "deployables/web.yaml", "--json", cwd=tmp_path)
+
+    assert (good.returncode, good.stdout) == (0, f"{shared} is right\n{tenant} is right\n")
+    assert bad.returncode == 2
+    assert [(one["valid"], [problem["key"] for problem in one["problems"]]) for one in json.loads(bad.stdout)] == [
+        (True, []),
+        (False, ["network.cidr"]),
+    ]

@@ -144,7 +144,7 @@ def test_an_empty_list_of_something_not_built_asks_for_nothing(problems: Problem
         ("probe", "{tcp: '127.0.0.1:1', every: 1s, timeout: 2s}", "assemblies[0].applications[0].probes[0]", "at most every"),
         ("probe", "{tcp: '127.0.0.1:1', rise: 0}", "assemblies[0].applications[0].probes[0].rise", "greater than or equal to 1"),
         ("second", "{name: ledger, run: {exec: [/bin/other]}}", "assemblies[0].applications[1].name", "is used by two"),
-        ("second", "just text", "assemblies[0].applications[1]", "dictionary"),
+        ("second", "just text", "assemblies[0].applications[1]", "is not a section with keys of its own"),
     ],
 )
 def test_a_wrong_value_is_one_problem_at_its_key(place: str, text: str, key: str, words: str, problems: Problems) -> None:
