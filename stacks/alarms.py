@@ -11,11 +11,13 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from core import names
 from stacks.foundation import Foundation
 from stacks.functions import Functions
+from stacks.handlers import PROBE_NODES, TICK
 from stacks.reach import Reach
 
 MINUTE = Duration.minutes(1)
@@ -101,7 +103,11 @@ def _below_one(
 
 
 class OwnFunctions(Construct):
-    """What people are told of our own functions: one alarm a kind, over a sum.
+    """What people are told of our own functions: one alarm a kind, over a sum, and one message for all of them.
+
+    An account that has no room left makes functions fail, throttles them and lets steps wait: three alarms of one trouble. A
+    composite alarm tells of the first, and of no further one until all have ended. Silence and lost work are not under it: the
+    one must be heard in any case, and the other stands for days, until somebody has emptied the dead letters.
 
     None tells of anything but its ringing, and no data is good: a first deployment, which has none, pages nobody. In a sum a
     function that was not called counts as 0: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
@@ -110,10 +116,12 @@ class OwnFunctions(Construct):
     def __init__(self, scope: Construct, id_: str, *, name: str, foundation: Foundation, functions: Functions) -> None:
         super().__init__(scope, id_)
         self.all: list[cloudwatch.Alarm] = []
-        self._name, self._people = name, actions.SnsAction(foundation.topic)
+        self._name = name
         # One failing minute is no news: what failed is tried again, and what is given up is lost work, which is told of at once.
         # What was invoked at a minute's end is counted there late, so that the newest minute alone would not do either.
-        every = {module: function.metric_errors(period=MINUTE) for module, function in functions.by_module.items()}
+        # Where `tick` or `probe_nodes` fails there are no sweeps, and of that the silence tells.
+        acting = {module: function for module, function in functions.by_module.items() if module not in (TICK.module, PROBE_NODES.module)}
+        every = {module: function.metric_errors(period=MINUTE) for module, function in acting.items()}
         self._alarm("Errors", "functions of Understudy fail again and again; read their logs", _sum(every, "Errors"), bad=2, of=5)
         # All draw on the account's one pool, and a throttle says that it was empty. The prober is called most and so meets
         # that first; recovery is where it hurts. Four more would say nothing new.
@@ -127,6 +135,22 @@ class OwnFunctions(Construct):
         # The queue of sweeps needs none: when nobody takes sweeps, they fall silent.
         oldest = foundation.recover_queue.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="Maximum")
         self._alarm("Waiting", "a step of a recovery waits to be taken", oldest, bad=1, of=1, least=STEP_AGE.to_seconds())
+        self._people(foundation.topic)
+
+    def _people(self, topic: sns.ITopic) -> None:
+        """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create_Composite_Alarm.html
+
+        Below CDK's own construct, which would give it a name of CDK's making; and without an action for its end: a new one is
+        evaluated at once and acts by what it finds, so that each first deployment would be told of.
+        """
+        rings = [f'ALARM("{alarm.alarm_arn}")' for alarm in self.all]
+        cloudwatch.CfnCompositeAlarm(
+            self,
+            "People",
+            alarm_description=f"{self._name}: Understudy's own functions are in trouble; which of its alarms ring says how",
+            alarm_rule=" OR ".join(rings),
+            alarm_actions=[topic.topic_arn],
+        )
 
     def _alarm(self, id_: str, text: str, metric: cloudwatch.IMetric, *, bad: int, of: int, least: float = 1) -> None:
         """Rings when the metric is `least` or more in `bad` minutes out of the last `of`."""
@@ -141,7 +165,6 @@ class OwnFunctions(Construct):
             datapoints_to_alarm=bad,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        alarm.add_alarm_action(self._people)
         self.all.append(alarm)
 
 

@@ -99,6 +99,16 @@ class Foundation(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
+        # Rules of this account alone: one of another account reaches a topic only in the name of a role, which is not let in here
+        # (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-cross-account.html).
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="RulesMayPublish",
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+            )
+        )
         for address in notify:
             topic.add_subscription(subscriptions.EmailSubscription(address))
         return topic

@@ -31,8 +31,9 @@ def topic_key(scope: Construct, id_: str, deployable: str) -> kms.Key:
     """One's own, for AWS's own key for topics lets no alarm publish.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html; what a publisher needs:
-    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html. No rule of EventBridge publishes to the topic, so none is
-    let in. Not rotated: what it encrypts lies there for seconds, and each of the first two rotations costs a dollar a month more.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html. "Adding the aws:SourceAccount and aws:SourceArn to a AWS KMS
+    policy is not supported for EventBridge-to-encrypted topics", says that page, so rules are let in without. Not rotated: what it
+    encrypts lies there for seconds, and each of the first two rotations costs a dollar a month more.
     """
     account = [iam.AccountRootPrincipal()]
     return kms.Key(
@@ -57,6 +58,12 @@ def topic_key(scope: Construct, id_: str, deployable: str) -> kms.Key:
                     actions=["kms:Decrypt", "kms:GenerateDataKey*"],
                     resources=["*"],
                     conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                ),
+                iam.PolicyStatement(
+                    sid="RulesMayPublish",
+                    principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                    actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                    resources=["*"],
                 ),
             ]
         ),

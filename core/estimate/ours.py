@@ -12,7 +12,7 @@ from core.estimate.lines import HOURS_A_MONTH, MINUTES_A_MONTH, Group, Line, Pai
 from core.model import Deployable
 
 # Metrics that alarms for people read, each paid for; docs/decisions/alarms-and-their-price.md.
-ALARMS = {"silent sweeps": 1, "lost work": 1, "functions' errors": 6, "throttles": 2, "waiting steps": 1}
+ALARMS = {"silent sweeps": 1, "lost work": 1, "functions' errors": 4, "throttles": 2, "waiting steps": 1}
 REPLACEMENTS_A_MONTH = 4  # assumed, and generous: what is paid for by the incident must not look free
 # What one replacement takes of the functions that act, by the timeline of `understudy drill kill-instance` with AWS's own waits.
 ACTING_S = 115.0  # recover_assembly 60, admit_node 45, retire_node 5, move_front 5
@@ -43,6 +43,8 @@ def _watcher(_: Deployable, pricing: Pricing) -> Iterator[Line]:
     """Silence of the sweeps. They are the foundation's, so that one metric and one alarm speak for all that is on it."""
     yield pricing.line("metrics", "Sweeps", 1, "cloudwatch_metric", "1: completed sweeps")
     yield pricing.line("alarms", "of our own", sum(ALARMS.values()), "cloudwatch_alarm", _metrics_read())
+    how = "1: people hear once of functions in trouble, however many of those ring"
+    yield pricing.line("alarms", "for people", 1, "cloudwatch_alarm_composite", how)
 
 
 def _metrics_read() -> str:

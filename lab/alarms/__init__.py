@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import moto.cloudwatch.models as cloudwatch_models
+from moto.cloudwatch.exceptions import InvalidParameterValue
 from moto.cloudwatch.responses import CloudWatchResponse
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 
+from lab.alarms.composite import children
 from lab.alarms.engine import AlarmEngine
+from lab.alarms.expression import Unsupported
 from lab.patching import original_of, replace
 from lab.world import World
 
@@ -37,7 +40,7 @@ def stop(world: World) -> None:
 
 def _patch(engine: AlarmEngine) -> None:
     """Patch points with contract tests: CloudWatchBackend.put_metric_alarm and set_alarm_state, and the
-    DescribeAlarmHistory that moto lacks."""
+    DescribeAlarmHistory and PutCompositeAlarm that moto lacks."""
     backend = cloudwatch_models.CloudWatchBackend
     original = original_of(backend, "put_metric_alarm")
     checked = original_of(backend, "set_alarm_state")
@@ -73,6 +76,25 @@ def _patch(engine: AlarmEngine) -> None:
         ]
         return ActionResult({"AlarmHistoryItems": wanted[:limit]})
 
+    def put_composite_alarm(self: Any) -> ActionResult:
+        """Evaluated at once, and the actions of what is found are run: API_PutCompositeAlarm. Its rule is read before it is kept."""
+        given = self._get_param
+        rule = given("AlarmRule")
+        try:
+            children(rule)
+        except Unsupported as error:
+            raise InvalidParameterValue(f"AlarmRule: {error}") from error
+        self.cloudwatch_backend.put_metric_alarm(
+            name=given("AlarmName"), rule=rule, description=given("AlarmDescription"), actions_enabled=given("ActionsEnabled"),
+            alarm_actions=given("AlarmActions", []), ok_actions=given("OKActions", []),
+            insufficient_data_actions=given("InsufficientDataActions", []), tags=given("Tags", []),
+            namespace=None, metric_name=None, comparison_operator=None, evaluation_periods=None, period=None, threshold=None,
+            statistic=None, dimensions=[],
+        )  # fmt: skip
+        engine.compose()
+        return EmptyResult()
+
     replace(backend, "put_metric_alarm", put_metric_alarm)
     replace(backend, "set_alarm_state", set_alarm_state)
     CloudWatchResponse.describe_alarm_history = describe_alarm_history  # type: ignore[attr-defined]  # moto lacks it
+    CloudWatchResponse.put_composite_alarm = put_composite_alarm  # type: ignore[attr-defined]  # moto lacks it

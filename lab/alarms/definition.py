@@ -70,9 +70,7 @@ class Watched:
 
 
 def read(alarm: Any) -> tuple[Definition, Watched]:
-    """Of moto's Alarm. Raises Unsupported, or ValueError for numbers that AWS refuses as well."""
-    if alarm.rule is not None:
-        raise Unsupported("composite alarms are not evaluated")
+    """Of moto's Alarm on metrics. Raises Unsupported, or ValueError for numbers that AWS refuses as well."""
     watched, period = _single(alarm) if not alarm.metric_data_queries else _from_queries(alarm)
     n = int(alarm.evaluation_periods)
     definition = Definition(

@@ -16,10 +16,11 @@ from moto.awslambda.exceptions import UnknownFunctionException
 from moto.backends import get_backend
 from moto.core.exceptions import ServiceException
 
+from lab.alarms.composite import children, holds
 from lab.alarms.definition import MetricQuery, Unsupported, Watched, read
 from lab.alarms.evaluate import Definition, State, evaluate, windows
 from lab.alarms.expression import Points
-from lab.alarms.payloads import Change, Moment, for_bus, for_function, for_topic, reason_data, stamp
+from lab.alarms.payloads import Change, Composed, Moment, composed_data, for_bus, for_function, for_topic, reason_data, stamp
 from lab.functions.engine import Denied, FunctionEngine
 from lab.functions.guard import guarded
 from lab.messaging.send import ALARMS, Undeliverable, to_topic
@@ -63,13 +64,58 @@ class AlarmEngine:
 
     def look(self, boundary: float) -> None:
         """Evaluate every alarm whose step ends at this boundary (Unix time)."""
-        for alarm in list(get_backend("cloudwatch")[ACCOUNT][REGION].alarms.values()):
+        for alarm in _alarms():
+            if alarm.rule is not None:
+                continue
             try:
                 definition, watched = read(alarm)
                 if self._is_due(alarm.alarm_arn, boundary / self._world.clock.real(definition.step_s)):
                     self._evaluate(alarm, definition, watched, boundary)
             except Unsupported as error:
                 self._say_once(alarm.name, str(error))
+        self.compose()
+
+    def compose(self) -> None:
+        """Composite alarms have no periods: they follow those that their rule asks about, other composite ones included.
+
+        https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create_Composite_Alarm.html
+        """
+        alarms = _alarms()
+        for _ in alarms:  # at most as often as one can wait for another
+            states = {key: alarm.state_value for alarm in alarms for key in (alarm.name, alarm.alarm_arn)}
+            for alarm in (one for one in alarms if one.rule is not None):
+                try:
+                    value = "ALARM" if holds(alarm.rule, states) else "OK"
+                except Unsupported as error:
+                    self._say_once(alarm.name, str(error))
+                    continue
+                if value != alarm.state_value:
+                    self._composed(alarm, value)
+                    break
+            else:
+                return
+
+    def _composed(self, alarm: Any, value: str) -> None:
+        asked = children(alarm.rule)
+        ringing = tuple(
+            (one.alarm_arn, one.state_value, _unix(one.state_updated_timestamp))
+            for one in _alarms()
+            if (one.name in asked or one.alarm_arn in asked) and one.state_value == "ALARM"
+        )
+        reason = f"{ringing[0][0]} transitioned to ALARM at {stamp(ringing[0][2])}" if ringing else "none of its alarms rings any more"
+        data = composed_data(ringing)
+        old = self._set(alarm, value, reason, data)
+        change = Composed(
+            name=alarm.name,
+            arn=alarm.alarm_arn,
+            description=alarm.description,
+            rule=alarm.rule,
+            children=ringing,
+            actions=_actions(alarm),
+            old=old,
+            new=Moment(value, reason, data, self._world.clock.now()),
+        )
+        self._tell(alarm, change)
 
     def _is_due(self, arn: str, steps: float) -> bool:
         """Once a step, at its boundary; later only when the machine was too slow to look there."""
@@ -97,15 +143,10 @@ class AlarmEngine:
 
     def transition(self, alarm: Any, value: str, reason: str, data: str | None) -> None:
         """Set a state; when it differs, run the actions of the new one. Also what SetAlarmState does."""
-        with self._lock:
-            old = Moment(alarm.state_value, alarm.state_reason, alarm.state_reason_data, _unix(alarm.state_updated_timestamp))
-            now = self._world.clock.now()
-            alarm.state_value, alarm.state_reason, alarm.state_reason_data = value, reason, data or ""
-            alarm.state_updated_timestamp = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
+        old = self._set(alarm, value, reason, data)
         if old.value == value:
             return
         definition, watched = read(alarm)
-        actions = {"OK": alarm.ok_actions, "ALARM": alarm.alarm_actions, "INSUFFICIENT_DATA": alarm.insufficient_data_actions}
         change = Change(
             name=alarm.name,
             arn=alarm.alarm_arn,
@@ -113,18 +154,33 @@ class AlarmEngine:
             watched=watched,
             definition=definition,
             updated_at=_unix(alarm.configuration_updated_timestamp),
-            actions={state: list(arns or []) for state, arns in actions.items()},
+            actions=_actions(alarm),
             old=old,
-            new=Moment(value, reason, data, now),
+            new=Moment(value, reason, data, self._world.clock.now()),
         )
-        self._world.journal.say("alarm", f"{alarm.name}: {old.value} -> {value}: {reason}", alarm=alarm.name, state=value, old=old.value)
+        self._tell(alarm, change)
+        self.compose()
+
+    def _set(self, alarm: Any, value: str, reason: str, data: str | None) -> Moment:
+        """Gives the state before."""
+        with self._lock:
+            old = Moment(alarm.state_value, alarm.state_reason, alarm.state_reason_data, _unix(alarm.state_updated_timestamp))
+            now = self._world.clock.now()
+            alarm.state_value, alarm.state_reason, alarm.state_reason_data = value, reason, data or ""
+            alarm.state_updated_timestamp = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
+        return old
+
+    def _tell(self, alarm: Any, change: Change | Composed) -> None:
+        """The journal, the history, the event bus, and the actions of the new state."""
+        old, new = change.old.value, change.new
+        self._world.journal.say("alarm", f"{alarm.name}: {old} -> {new.value}: {new.reason}", alarm=alarm.name, state=new.value, old=old)
         history = {"version": "1.0", "oldState": _plain(change.old), "newState": _plain(change.new)}
-        self._remember(alarm, "StateUpdate", f"Alarm updated from {old.value} to {value}", history)
+        self._remember(alarm, "StateUpdate", f"Alarm updated from {old} to {new.value}", history)
         assert self._world.events is not None
         self._world.events.emit("aws.cloudwatch", "CloudWatch Alarm State Change", for_bus(change), [alarm.alarm_arn])
         self._act(alarm, change)
 
-    def _act(self, alarm: Any, change: Change) -> None:
+    def _act(self, alarm: Any, change: Change | Composed) -> None:
         for action in change.actions[change.new.value]:
             if not alarm.actions_enabled:
                 self._remember(alarm, "Action", f"Actions are disabled: {action} was not run", {})
@@ -137,7 +193,7 @@ class AlarmEngine:
             self._remember(alarm, "Action", said, {"actionState": "Failed" if problem else "Succeeded"})
             self._world.journal.say("alarm", f"{alarm.name}: {said}", alarm=alarm.name, action=action)
 
-    def _run(self, action: str, change: Change) -> str | None:
+    def _run(self, action: str, change: Change | Composed) -> str | None:
         """What went wrong, or None."""
         kind = action.split(":")[2]
         try:
@@ -158,7 +214,7 @@ class AlarmEngine:
     def _remember(self, alarm: Any, kind: str, summary: str, data: dict[str, Any]) -> None:
         entry = {
             "AlarmName": alarm.name,
-            "AlarmType": "MetricAlarm",
+            "AlarmType": "MetricAlarm" if alarm.rule is None else "CompositeAlarm",
             "Timestamp": datetime.fromtimestamp(self._world.clock.now(), UTC).replace(tzinfo=None),
             "HistoryItemType": kind,
             "HistorySummary": summary,
@@ -170,6 +226,15 @@ class AlarmEngine:
         if self._said.get(name) != text:
             self._said[name] = text
             self._world.journal.say("alarm", f"{name} is not evaluated: {text}", alarm=name)
+
+
+def _alarms() -> list[Any]:
+    return list(get_backend("cloudwatch")[ACCOUNT][REGION].alarms.values())
+
+
+def _actions(alarm: Any) -> dict[str, list[str]]:
+    found = {"OK": alarm.ok_actions, "ALARM": alarm.alarm_actions, "INSUFFICIENT_DATA": alarm.insufficient_data_actions}
+    return {state: list(arns or []) for state, arns in found.items()}
 
 
 def _plain(moment: Moment) -> dict[str, Any]:

@@ -45,6 +45,20 @@ class Change:
     new: Moment
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """One transition of a composite alarm. children: (ARN, state, since when) of those that its rule asks about and that are in ALARM."""
+
+    name: str
+    arn: str
+    description: str | None
+    rule: str
+    children: tuple[tuple[str, str, float], ...]
+    actions: dict[str, list[str]]
+    old: Moment
+    new: Moment
+
+
 def stamp(at: float) -> str:
     """2023-08-04T12:36:15.490+0000"""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
@@ -67,7 +81,14 @@ def reason_data(watched: Watched, definition: Definition, points: list[tuple[flo
     return json.dumps(data)
 
 
-def for_function(change: Change) -> dict[str, Any]:
+def composed_data(children: tuple[tuple[str, str, float], ...]) -> str:
+    """The reason's data of a composite alarm."""
+    return json.dumps(
+        {"triggeringAlarms": [{"arn": arn, "state": {"value": value, "timestamp": stamp(at)}} for arn, value, at in children]}
+    )
+
+
+def for_function(change: Change | Composed) -> dict[str, Any]:
     return {
         "source": "aws.cloudwatch",
         "alarmArn": change.arn,
@@ -78,13 +99,39 @@ def for_function(change: Change) -> dict[str, Any]:
     }
 
 
-def for_bus(change: Change) -> dict[str, Any]:
+def for_bus(change: Change | Composed) -> dict[str, Any]:
     """The detail of a `CloudWatch Alarm State Change` event."""
     return _detail(change)
 
 
-def for_topic(change: Change) -> tuple[str, str]:
+def for_topic(change: Change | Composed) -> tuple[str, str]:
     """(subject, message) of a notification; the subject is cut at SNS's 100 characters."""
+    message = {
+        "AlarmName": change.name,
+        "AlarmDescription": change.description,
+        "AWSAccountId": ACCOUNT,
+        "NewStateValue": change.new.value,
+        "NewStateReason": change.new.reason,
+        "StateChangeTime": stamp(change.new.at),
+        "Region": REGION_NAME,
+        "AlarmArn": change.arn,
+        "OldStateValue": change.old.value,
+        "OKActions": change.actions.get("OK", []),
+        "AlarmActions": change.actions.get("ALARM", []),
+        "InsufficientDataActions": change.actions.get("INSUFFICIENT_DATA", []),
+        **(_of_rule(change) if isinstance(change, Composed) else _of_metrics(change)),
+    }
+    subject = f'{change.new.value}: "{change.name}" in {REGION_NAME}'
+    return subject[:100], json.dumps(message)
+
+
+def _of_rule(change: Composed) -> dict[str, Any]:
+    """As people publish what they received of a composite alarm."""
+    told = [{"Arn": arn, "State": {"Value": value, "Timestamp": stamp(at)}} for arn, value, at in change.children]
+    return {"AlarmRule": change.rule, "TriggeringChildren": told}
+
+
+def _of_metrics(change: Change) -> dict[str, Any]:
     definition, metric = change.definition, change.watched.metric
     trigger = {
         **({} if metric is None else _trigger_of(metric)),
@@ -97,24 +144,7 @@ def for_topic(change: Change) -> tuple[str, str]:
         "EvaluateLowSampleCountPercentile": "",
         **({"Metrics": [_told(query, definition) for query in change.watched.queries]} if metric is None else {}),
     }
-    message = {
-        "AlarmName": change.name,
-        "AlarmDescription": change.description,
-        "AWSAccountId": ACCOUNT,
-        "AlarmConfigurationUpdatedTimestamp": stamp(change.updated_at),
-        "NewStateValue": change.new.value,
-        "NewStateReason": change.new.reason,
-        "StateChangeTime": stamp(change.new.at),
-        "Region": REGION_NAME,
-        "AlarmArn": change.arn,
-        "OldStateValue": change.old.value,
-        "OKActions": change.actions.get("OK", []),
-        "AlarmActions": change.actions.get("ALARM", []),
-        "InsufficientDataActions": change.actions.get("INSUFFICIENT_DATA", []),
-        "Trigger": trigger,
-    }
-    subject = f'{change.new.value}: "{change.name}" in {REGION_NAME}'
-    return subject[:100], json.dumps(message)
+    return {"AlarmConfigurationUpdatedTimestamp": stamp(change.updated_at), "Trigger": trigger}
 
 
 def _trigger_of(metric: MetricQuery) -> dict[str, Any]:
@@ -142,11 +172,8 @@ def _told(query: Query, definition: Definition) -> dict[str, Any]:
     return {"Id": query.id, **label, "MetricStat": stat, "ReturnData": query.returned}
 
 
-def _detail(change: Change) -> dict[str, Any]:
-    single = change.watched.metric is not None
-    identity = str(uuid.uuid5(uuid.NAMESPACE_URL, change.arn))  # an alarm on one metric gave it no id of its own
-    metrics = [_configured(query, identity if single else query.id, change.definition) for query in change.watched.queries]
-    configuration: dict[str, Any] = {"metrics": metrics}
+def _detail(change: Change | Composed) -> dict[str, Any]:
+    configuration = {"alarmRule": change.rule} if isinstance(change, Composed) else _metrics_of(change)
     if change.description:
         configuration["description"] = change.description
     return {
@@ -155,6 +182,12 @@ def _detail(change: Change) -> dict[str, Any]:
         "previousState": _state(change.old),
         "configuration": configuration,
     }
+
+
+def _metrics_of(change: Change) -> dict[str, Any]:
+    single = change.watched.metric is not None
+    identity = str(uuid.uuid5(uuid.NAMESPACE_URL, change.arn))  # an alarm on one metric gave it no id of its own
+    return {"metrics": [_configured(query, identity if single else query.id, change.definition) for query in change.watched.queries]}
 
 
 def _configured(query: Query, identity: str, definition: Definition) -> dict[str, Any]:

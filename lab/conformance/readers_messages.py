@@ -88,6 +88,14 @@ def alarm(read: Read) -> Live:
     return Live({**found, "Tags": tags}, {"Arn": found["AlarmArn"]})
 
 
+@reader("AWS::CloudWatch::CompositeAlarm")
+def composite_alarm(read: Read) -> Live:
+    cloudwatch, name = read.api("cloudwatch"), read.physical_id
+    found: dict[str, Any] = only(cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"], name)
+    tags = cloudwatch.list_tags_for_resource(ResourceARN=found["AlarmArn"])["Tags"]
+    return Live({**found, "Tags": tags}, {"Arn": found["AlarmArn"]})
+
+
 @reader("AWS::CloudWatch::Dashboard")
 def dashboard(read: Read) -> Live:
     found = read.api("cloudwatch").get_dashboard(DashboardName=read.physical_id)

@@ -353,6 +353,16 @@ WATCHING = {
             },
         ],
     ),
+    "Composed": a(
+        "AWS::CloudWatch::CompositeAlarm",
+        ActionsEnabled=True,
+        AlarmActions=[{"Ref": "Topic"}],
+        AlarmDescription="either rings",
+        AlarmRule={"Fn::Join": ["", ['ALARM("', att("Alarm"), '") OR ALARM("', att("Maths"), '")']]},
+        InsufficientDataActions=[{"Ref": "Topic"}],
+        OKActions=[{"Ref": "Topic"}],
+        Tags=TAGS,
+    ),
     "Board": a("AWS::CloudWatch::Dashboard", DashboardName="lab", DashboardBody='{"widgets": []}'),
 }
 EVERYTHING = NETWORK | DATA | PEOPLE | MESSAGES | FUNCTIONS | WATCHING

@@ -41,6 +41,7 @@ FREE = {
 # What is paid for by use, or held to its quantity below: the part of the estimate that speaks for it.
 COUNTED = {
     "AWS::CloudWatch::Alarm": "alarms",
+    "AWS::CloudWatch::CompositeAlarm": "alarms",
     "AWS::CloudWatch::Dashboard": "dashboard",
     "AWS::DynamoDB::Table": "table",
     "AWS::EC2::EIP": "public address",
@@ -82,6 +83,7 @@ def test_alarms_are_counted_by_the_metrics_that_they_read(template: Template) ->
 
     assert sum(map(metrics_of, quick)) == counted("alarms", "cloudwatch_alarm_high_resolution")
     assert sum(metrics_of(alarm) for alarm in alarms if alarm not in quick) == counted("alarms", "cloudwatch_alarm")
+    assert len(template.of("AWS::CloudWatch::CompositeAlarm")) == counted("alarms", "cloudwatch_alarm_composite")
 
 
 def test_metrics_of_our_own_are_counted_once_for_each_set_of_dimensions(template: Template) -> None:

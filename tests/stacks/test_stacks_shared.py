@@ -215,7 +215,7 @@ def test_each_stack_is_paid_for_as_its_estimate_says(foundation: Template, tenan
     for template in (foundation, tenant):
         types = {resource["Type"] for resource in template.resources.values()}
         assert types <= FREE | set(COUNTED)
-        alarms = sum(map(metrics_of, template.of("AWS::CloudWatch::Alarm")))
+        alarms = sum(map(metrics_of, template.of("AWS::CloudWatch::Alarm"))) + len(template.of("AWS::CloudWatch::CompositeAlarm"))
         assert alarms == sum(line.quantity for line in lines[id(template)] if line.part == "alarms")
 
 

@@ -218,8 +218,11 @@ def _summed(alarm: dict[str, Any]) -> set[str]:
     return {dimension["Value"]["Ref"] for stat in metrics.values() for dimension in stat["Metric"]["Dimensions"]}
 
 
-def test_one_alarm_adds_up_the_errors_of_all_functions(template: Template) -> None:
-    assert _summed(_on(template, "Errors")) == set(template.ids("AWS::Lambda::Function"))
+def test_one_alarm_adds_up_the_errors_of_all_functions_whose_failing_is_not_silence(template: Template) -> None:
+    """Where the clock or the prober fails there are no sweeps."""
+    sweeping = {template.function("tick"), template.function("probe_nodes")}
+
+    assert _summed(_on(template, "Errors")) == set(template.ids("AWS::Lambda::Function")) - sweeping
 
 
 def test_throttles_are_told_of_where_they_are_met_first_and_where_they_hurt(template: Template) -> None:
@@ -244,13 +247,30 @@ def test_a_step_that_waits_is_told_of_before_it_is_lost(template: Template) -> N
 @pytest.mark.parametrize("metric", ["Errors", "Throttles", "ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"])
 def test_what_people_are_told_of_our_own_parts_pages_nobody_at_a_first_deployment(template: Template, metric: str) -> None:
     alarm = _on(template, metric)
-    (topic,) = template.ids("AWS::SNS::Topic")
 
-    assert alarm["AlarmActions"] == [{"Ref": topic}]
     assert not {"OKActions", "InsufficientDataActions"} & alarm.keys()
     assert alarm["TreatMissingData"] == "notBreaching", "there is no data yet"
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
     assert alarm["Threshold"] >= 1
+
+
+def test_people_hear_once_of_functions_in_trouble_and_of_silence_and_lost_work_in_any_case(template: Template) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create_Composite_Alarm.html"""
+    (topic,) = template.ids("AWS::SNS::Topic")
+    people = template.only("AWS::CloudWatch::CompositeAlarm")
+    parts = people["AlarmRule"]["Fn::Join"][1]
+    under = {
+        json.dumps(template.resources[part["Fn::GetAtt"][0]]["Properties"], sort_keys=True) for part in parts if isinstance(part, dict)
+    }
+    told = [_on(template, metric) for metric in ("Errors", "Throttles", "ApproximateAgeOfOldestMessage")]
+
+    assert under == {json.dumps(alarm, sort_keys=True) for alarm in told}
+    assert "".join(part for part in parts if isinstance(part, str)) == 'ALARM("") OR ALARM("") OR ALARM("")'
+    assert people["AlarmActions"] == [{"Ref": topic}]
+    assert not {"AlarmName", "OKActions", "InsufficientDataActions"} & people.keys(), "a new one acts by what it finds at once"
+    assert not any("AlarmActions" in alarm for alarm in told), "each would be told of twice"
+    for alone in (_on(template, names.METRIC_SWEEPS), _on(template, "ApproximateNumberOfMessagesVisible")):
+        assert alone["AlarmActions"] == [{"Ref": topic}]
 
 
 def test_no_alarm_reads_more_metrics_than_aws_lets_it(template: Template) -> None:
@@ -263,7 +283,7 @@ def test_no_alarm_reads_more_metrics_than_aws_lets_it(template: Template) -> Non
 def test_every_alarm_says_whose_it_is_and_what_it_means(template: Template) -> None:
     assert all(
         alarm["AlarmDescription"].startswith("demo") and len(alarm["AlarmDescription"]) > 20
-        for alarm in template.of("AWS::CloudWatch::Alarm")
+        for alarm in (*template.of("AWS::CloudWatch::Alarm"), *template.of("AWS::CloudWatch::CompositeAlarm"))
     )
 
 
@@ -278,6 +298,17 @@ def test_alarms_may_publish_to_the_topic_and_through_its_key_and_in_this_account
         (alarms,) = (s for s in statements if s["Principal"] == {"Service": "cloudwatch.amazonaws.com"})
         assert set(as_list(alarms["Action"])) == actions
         assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_a_rule_of_yours_may_tell_the_same_people(template: Template) -> None:
+    """A condition on its source would never hold at the key: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html,
+    and tests/lab/test_lab_topic_key.py, where such a key delivers nothing."""
+    of_topic = template.only("AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    of_key = template.only("AWS::KMS::Key")["KeyPolicy"]["Statement"]
+    for statements, actions in ((of_topic, {"sns:Publish"}), (of_key, {"kms:Decrypt", "kms:GenerateDataKey*"})):
+        (rules,) = (s for s in statements if s["Principal"] == {"Service": "events.amazonaws.com"})
+        assert set(as_list(rules["Action"])) == actions
+        assert "Condition" not in rules
 
 
 def test_there_are_no_custom_resources_and_no_fixed_names(template: Template) -> None:

@@ -31,6 +31,20 @@ def alarm(request: Request) -> Made:
     return Made(name, {"Arn": regional_arn("cloudwatch", f"alarm:{name}")}, lambda: cloudwatch.delete_alarms(AlarmNames=[name]))
 
 
+_COMPOSITE = ("ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmRule", "InsufficientDataActions", "OKActions")
+
+
+@resource("AWS::CloudWatch::CompositeAlarm", name="AlarmName", attributes=("Arn",), again=True)
+def composite_alarm(request: Request) -> Made:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudwatch-compositealarm.html"""
+    cloudwatch, name = request.api("cloudwatch"), request.name
+    given: dict[str, Any] = request.props.pick(*_COMPOSITE)
+    if tags := request.props.tags():
+        given["Tags"] = tags
+    cloudwatch.put_composite_alarm(AlarmName=name, **given)
+    return Made(name, {"Arn": regional_arn("cloudwatch", f"alarm:{name}")}, lambda: cloudwatch.delete_alarms(AlarmNames=[name]))
+
+
 @resource("AWS::CloudWatch::Dashboard", name="DashboardName", again=True)
 def dashboard(request: Request) -> Made:
     cloudwatch, body = request.api("cloudwatch"), request.props.need("DashboardBody")
