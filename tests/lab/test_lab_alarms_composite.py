@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from lab.alarms import engine_of
 from lab.alarms.composite import children, holds
 from lab.alarms.expression import Unsupported
+from lab.emulator.fixups import alarms
 from lab.world import ACCOUNT, REGION, World
 from tests.lab.lab_worlds import events, small_world
 
@@ -26,6 +27,7 @@ ARN = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:"
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with small_world(tmp_path, started=False) as made:
+        alarms.install()
         yield made
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.synth import MANY, write_deployable
 from lab.policy.conditions import KNOWN_KEYS
 from tests.stacks.acknowledged import ACKNOWLEDGED, PAGE, Acknowledged, written
-from tests.stacks.conftest import ROOT, Template, as_list
+from tests.stacks.conftest import ROOT, Synth, Template, as_list
 from tests.stacks.test_stacks_permissions import NOT_TO_BE_NARROWED, NOT_TO_BE_NARROWED_ELSEWHERE
 
 CONTROL = "bad-on-purpose"
@@ -140,3 +141,18 @@ def test_every_disk_of_every_node_is_encrypted(templates: Mapping[str, Template]
         disks = [disk["Ebs"]["Encrypted"] for node in launched for disk in node["LaunchTemplateData"]["BlockDeviceMappings"]]
         assert len(disks) >= len(launched), name
         assert all(disks), name
+
+
+@pytest.mark.heavy  # some seconds
+def test_twenty_assemblies_fit_in_one_stack(synth: Synth, tmp_path: Path) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html; a file may have no more of them."""
+    done = synth(tmp_path / "out", write_deployable(tmp_path, MANY))
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "out").glob("understudy-*.template.json")
+    template = json.loads(path.read_text())
+
+    assert [kind["Type"] for kind in template["Resources"].values()].count("AWS::AutoScaling::AutoScalingGroup") == MANY == 20
+    assert len(template["Resources"]) <= 500
+    assert path.stat().st_size <= 1_000_000
+    assert len(template["Outputs"]) <= 200
+    assert len(template.get("Parameters", {})) <= 200

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from lab.emulator.fixups import buckets, functions, images, lifecycles, network, roles
+from lab.emulator.fixups import alarms, buckets, functions, images, lifecycles, network, roles
 from lab.world import World
 
 
 def install(world: World) -> None:
+    alarms.install()
     buckets.install()
     functions.install()
     images.install()
