@@ -25,7 +25,7 @@ from tests.stacks.test_stacks_every_deployable import templates
 __all__ = ["templates"]  # a fixture
 
 FILE = "understudy-kept"  # the demo, with state on S3
-PSEUDO = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT}
+PSEUDO = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::StackId": "the-stack"}
 ARNS = {"AWS::DynamoDB::Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/", "AWS::S3::Bucket": "arn:aws:s3:::"}
 TABLE, BUCKET = "the-table", "the-bucket"
 NAMED = {"AWS::DynamoDB::Table": TABLE, "AWS::S3::Bucket": BUCKET}
@@ -53,6 +53,8 @@ def as_deployed(template: Template, value: Any) -> Any:
         case {"Fn::GetAtt": [name, _]}:
             kind = template.resources[name]["Type"]
             return ARNS.get(kind, "arn:aws:other:::") + NAMED.get(kind, name)
+        case {"Fn::Sub": text}:
+            return text  # the bucket of what is published, which no call here is about
         case {"Fn::Join": [between, parts]}:
             return between.join(as_deployed(template, part) for part in parts)
         case dict():
