@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from core.policy import Policy
 from core.recovery.case import Case
-from core.recovery.incident import Incident, State
+from core.recovery.incident import Cause, Incident, State
 from core.recovery.snapshot import View
 from core.recovery.steps import End, Move, Spend, Step, Tell
 
 ESCALATED, EXHAUSTED, ISOLATING, SUPPRESSED = State.ESCALATED, State.EXHAUSTED, State.ISOLATING, State.SUPPRESSED
+OPERATOR = Cause.OPERATOR
 DEPLOYABLE, PERSON = "deployable", "person"
 PAY = Spend()
 WITHIN_BUDGET = Move(ISOLATING, "within the budget: isolating")
@@ -100,9 +101,12 @@ def tolerance_spent(view: View, incident: Incident) -> str | None:
 
 
 def _past_tolerance(view: View, incident: Incident) -> int | None:
-    """How many replacements this one makes, when they are more than tolerated. After a rung the count begins afresh."""
+    """How many replacements this one makes, when they are more than tolerated. After a rung the count begins afresh.
+
+    What an operator wants is no failure, whatever there was before: it takes nobody else along.
+    """
     tolerance, budget = view.watched.tolerance, view.budget
-    if tolerance.failures is None:
+    if tolerance.failures is None or incident.cause is OPERATOR:
         return None
     since_ms = view.now_ms - tolerance.window_s * 1000
     last = budget.last_rung(incident.deployable)

@@ -101,7 +101,11 @@ def test_once_it_is_paid_for_all_goes_on() -> None:
 
 
 def test_a_whole_deployable_is_not_waited_for() -> None:
-    assert step(limping(budget=spent(2))) == Spend(), "its third replacement within the hour is the deployable's rung"
+    waits = limping(budget=spent(2))
+    assert waits.incident is not None
+    often = replace(waits, incident=replace(waits.incident, cause=Cause.DISAGREEMENT))
+
+    assert step(often) == Spend(), "its third replacement within the hour is the deployable's rung"
 
 
 def test_people_are_told_after_a_while_and_it_goes_on_to_wait() -> None:

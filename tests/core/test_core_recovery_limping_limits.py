@@ -49,12 +49,19 @@ def test_any_time_but_none_at_all_holds_it_back() -> None:
 
 @pytest.mark.parametrize(
     "away",
-    [{"looks": {OLD: looks("hhhhhh", silent_s=31)}}, {"members": PENDING}, {"members": RETIRING}, {"members": {}}, {"budget": spent(2)}]
+    [{"looks": {OLD: looks("hhhhhh", silent_s=31)}}, {"members": PENDING}, {"members": RETIRING}, {"members": {}}]
     + [{"machines": {OLD: machine(OLD, state)}} for state in ("stopping", "stopped", "terminated")],
 )
-def test_what_does_not_serve_or_goes_with_its_whole_deployable_is_not_held_back(away: dict[str, Any]) -> None:
+def test_what_does_not_serve_is_not_held_back(away: dict[str, Any]) -> None:
     assert holds_back(limping())
     assert not holds_back(limping(**away))
+
+
+def test_what_fails_once_too_often_goes_with_its_whole_deployable_and_what_an_operator_wants_does_not() -> None:
+    often = limping(budget=spent(2))
+
+    assert not holds_back(because(often, Cause.DISAGREEMENT))
+    assert holds_back(because(often, Cause.OPERATOR))
 
 
 def test_past_every_rung_it_is_held_back_all_the_same() -> None:

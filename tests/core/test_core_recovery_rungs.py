@@ -93,6 +93,15 @@ def test_a_rung_that_did_not_help_is_not_climbed_again_for_a_while() -> None:
     assert rung_of(view_of(), CONFIRMED, POLICY) == ""
 
 
+def test_what_an_operator_wants_is_no_failure_however_many_there_were_before() -> None:
+    wanted = replace(CONFIRMED, cause=Cause.OPERATOR)
+
+    assert rung_of(view_of(*TWICE), wanted, POLICY) == ""
+    assert tolerance_spent(view_of(*TWICE), wanted) is None
+    assert confirmed(budget(*TWICE, MINE), incident=wanted).rule == "go-on"
+    assert confirmed(budget(*others(6), *TWICE), incident=wanted).rule != "rung-unpaid"
+
+
 def test_after_a_rung_the_count_begins_afresh() -> None:
     at_ms = NOW - 2000
     before, with_it, later = entry(at_ms - 1, incident="b"), entry(at_ms, incident="w"), entry(at_ms + 1, incident="l")
