@@ -7,6 +7,7 @@ import time
 from lab.drills.cloud import wait_for
 from lab.drills.doubt import Doubt
 from lab.drills.machine_scenes import replaced
+from lab.drills.measure import Gap
 from lab.drills.model import Outcome, at_most, exactly
 from lab.drills.stage import CALLS_A_PERSON, Situation, Stage
 from lab.drills.variants import DISAGREEMENT_S, FENCE_TIMEOUT_S
@@ -52,10 +53,12 @@ def disagreement_replace(stage: Stage, before: Situation, limit_s: float) -> Out
     opened_at = float(record.get("opened_ms", 0)) / 1000
     told = [when for when, _ in stage.told_people(at)]
     waited_s = asked - opened_at if asked is not None and record else None
+    # It serves on until another one has booted, and that time is AWS's.
+    ours_s = stage.split(Gap(opened_at, asked))[1] if asked is not None and record else None
     promises = (
         *(promise for promise in outcome.promises if promise.limit != _PATIENT),
         exactly("people were told before it was done", int(bool(told) and asked is not None and told[0] < asked), 1),
         exactly("the chosen time was waited out first", int(waited_s is not None and waited_s >= DISAGREEMENT_S), 1),
-        at_most("from the first doubt to the kill", waited_s, limit_s, "s"),
+        at_most("from the first doubt to the kill, less AWS's own", ours_s, limit_s, "s"),
     )
     return Outcome(promises, outcome.incident, outcome.until)

@@ -17,7 +17,7 @@ class Drill:
     what fails often wait on purpose; None: it does not matter. needs: what a deployable must have, beside an address; most need
     nothing, and are played on the demo. broken_by: sabotages that it finds out. await_turn: waits for the moment at
     which its fault shows what it is to show. alone: no other lab is to run beside it: it allows a fraction of a second, or starts so
-    many processes that every other lab would be slow.
+    many processes that every other lab would be slow. replaces: how many times recovery enters its node as replaced.
     """
 
     name: str
@@ -31,3 +31,4 @@ class Drill:
     broken_by: tuple[str, ...] = ()
     await_turn: Callable[[Stage], None] | None = None
     alone: bool = False
+    replaces: int = 0

@@ -14,9 +14,9 @@ from lab.drills.variants import fleet, hasty, two_in_order, two_sizes, vary
 ROOT = Path(__file__).resolve().parent.parent.parent
 _EXAMPLES = ROOT / "deployables"
 Files = tuple[Path, Path | None]  # the deployable's, and that of the foundation which it shares
-# Drills: of four in playing order two at most replace a machine, and a third replacement within the hour would be one that the demo's
-# tolerance no longer absorbs, which is another drill's matter. What is remembered of earlier failures stays small, too.
-_PER_LAB = 4
+# Drills: what is remembered of earlier failures stays small. A third replacement within the hour would be one that the demo's tolerance no
+# longer absorbs, which is another drill's matter.
+_PER_LAB, _REPLACED_PER_LAB = 4, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,20 @@ def plan(names: Sequence[str], labs: int = 1) -> tuple[Evening, ...]:
         setting = SETTINGS[drill.needs]
         by_lab.setdefault((labs > 1 and drill.alone, setting.name), (setting, []))[1].append(name)
     return tuple(
-        Evening(setting, tuple(mine[first : first + _PER_LAB]), alone)
+        Evening(setting, some, alone)
         for (alone, _), (setting, mine) in sorted(by_lab.items(), key=lambda lab: lab[0][0])
-        for first in range(0, len(mine), _PER_LAB)
+        for some in _cut(mine)
     )
+
+
+def _cut(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """As many in a row as one lab can take."""
+    labs: list[tuple[str, ...]] = []
+    for name in names:
+        last = labs[-1] if labs else ()
+        replaced = sum(DRILLS[one].replaces for one in (*last, name))
+        if last and len(last) < _PER_LAB and replaced <= _REPLACED_PER_LAB:
+            labs[-1] = (*last, name)
+        else:
+            labs.append((name,))
+    return labs

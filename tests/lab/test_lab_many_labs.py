@@ -83,6 +83,13 @@ def test_drills_that_need_the_same_share_a_lab_in_their_order() -> None:
     ]
 
 
+def test_no_lab_sees_more_replacements_than_its_assemblies_absorb_unless_one_drill_makes_them_all() -> None:
+    for evening in plan([drill.name for drill in in_playing_order()]):
+        replaced = sum(DRILLS[name].replaces for name in evening.names)
+
+        assert len(evening.names) == 1 or (replaced <= 2 and len(evening.names) <= 4), evening.names
+
+
 def test_beside_other_labs_what_is_to_be_alone_has_labs_of_its_own_at_the_end() -> None:
     evenings = plan(["kill-application", "kill-instance", "meltdown", "no-capacity"], labs=2)
 

@@ -63,6 +63,7 @@ DRILLS: tuple[Drill, ...] = (
         flap,
         penalty_max=NONE,
         broken_by=("no-tolerance",),
+        replaces=1,
     ),
     Drill(
         "update",
@@ -70,5 +71,6 @@ DRILLS: tuple[Drill, ...] = (
         "the deploy succeeds and one machine takes the other's place by the same hooks; that is recorded, and nobody is called",
         15.0,
         update,
+        replaces=1,
     ),
 )

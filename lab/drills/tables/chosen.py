@@ -16,6 +16,7 @@ DRILLS: tuple[Drill, ...] = (
         fence_proceed,
         needs=HASTY,
         broken_by=("recover-role",),
+        replaces=1,
     ),
     Drill(
         "disagreement-replace",
@@ -25,5 +26,6 @@ DRILLS: tuple[Drill, ...] = (
         disagreement_replace,
         needs=HASTY,
         broken_by=("recover-role",),
+        replaces=1,
     ),
 )

@@ -22,6 +22,7 @@ DRILLS: tuple[Drill, ...] = (
         "Auto Scaling is held: nobody replaces it until the operator resumes, and then it is replaced",
         75.0,
         pause_holds_auto_scaling,
+        replaces=1,
     ),
     Drill(
         "zone-loss",
@@ -30,6 +31,7 @@ DRILLS: tuple[Drill, ...] = (
         60.0,
         zone_loss,
         needs=TWO_SIZES,
+        replaces=1,
     ),
     Drill(
         "no-capacity",
@@ -38,6 +40,7 @@ DRILLS: tuple[Drill, ...] = (
         15.0,
         no_capacity,
         needs=TWO_SIZES,
+        replaces=1,
     ),
     Drill(
         "limping-no-capacity",
@@ -45,6 +48,7 @@ DRILLS: tuple[Drill, ...] = (
         "it serves on until another one has booted, and only then it is ended",
         15.0,
         limping_no_capacity,
+        replaces=1,
     ),
     Drill(
         "crash-loop-release",
@@ -54,6 +58,7 @@ DRILLS: tuple[Drill, ...] = (
         crash_loop_release,
         needs=TWO_SIZES,
         broken_by=("no-signal",),
+        replaces=1,
     ),
     Drill(
         "boot-loop",
@@ -62,6 +67,7 @@ DRILLS: tuple[Drill, ...] = (
         180.0,
         boot_loop,
         needs=TWO_SIZES,
+        replaces=1,
     ),
     Drill(
         "crash-loop",
@@ -70,6 +76,7 @@ DRILLS: tuple[Drill, ...] = (
         420.0,
         crash_loop,
         needs=TWO_SIZES,
+        replaces=3,
     ),
     Drill(
         "escalate-to-deployable",

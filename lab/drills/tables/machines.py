@@ -15,6 +15,7 @@ DRILLS: tuple[Drill, ...] = (
         15.0,
         kill_instance,
         broken_by=("recover-code", "recover-role", "recover-hangs"),
+        replaces=1,
     ),
     Drill(
         "freeze-instance",
@@ -24,6 +25,7 @@ DRILLS: tuple[Drill, ...] = (
         freeze_instance,
         broken_by=("recover-role", "alarm-action"),
         await_turn=wait_alarms_turn,
+        replaces=1,
     ),
     Drill(
         "lost-events",
@@ -31,6 +33,7 @@ DRILLS: tuple[Drill, ...] = (
         "the sweep alone finds out and recovers, only later",
         180.0,
         lost_events,
+        replaces=1,
     ),
     Drill(
         "second-node",

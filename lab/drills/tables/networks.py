@@ -37,5 +37,6 @@ DRILLS: tuple[Drill, ...] = (
         60.0,
         partition_all,
         broken_by=("recover-role", "recover-code"),
+        replaces=1,
     ),
 )

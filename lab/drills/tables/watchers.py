@@ -21,6 +21,7 @@ DRILLS: tuple[Drill, ...] = (
         75.0,  # freeze-instance's, and each hop two seconds late
         duplicate_events,
         broken_by=("recover-believes", "recover-role"),
+        replaces=1,
     ),
     Drill(
         "lambda-crash",
@@ -29,6 +30,7 @@ DRILLS: tuple[Drill, ...] = (
         300.0,
         lambda_crash,
         broken_by=("one-try", "recover-role"),
+        replaces=1,
     ),
     Drill(
         "fence-unconfirmed",
@@ -36,6 +38,7 @@ DRILLS: tuple[Drill, ...] = (
         "nobody else is let in and people are paged; once EC2 says so, the recovery goes on",
         390.0,
         fence_unconfirmed,
+        replaces=1,
     ),
     Drill(
         "shadow",

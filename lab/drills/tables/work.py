@@ -14,6 +14,7 @@ DRILLS: tuple[Drill, ...] = (
         15.0,
         kill_while_writing,
         needs="a database",
+        replaces=1,
     ),
     Drill(
         "database-failover",
@@ -31,5 +32,6 @@ DRILLS: tuple[Drill, ...] = (
         15.0,
         resume_work,
         needs="jobs, as deployables/scheduler.yaml has",
+        replaces=1,
     ),
 )
