@@ -201,9 +201,9 @@ class Instances:
                 for act in self.on_gone:
                     act(life.id)
                 self._bury(life.moto)
-                if machines is not None:
-                    machines.discard(life.id)
             self._enter(life, end)
             if end == "stopped":
                 for act in self.on_stop:
                     act(life.id)
+        if end == "terminated" and machines is not None:
+            machines.discard(life.id)
