@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +25,7 @@ REPORT_KEPT_S = 600  # the report's expiry: a node silent for so long is told of
 REQUEST_KEPT_S = 3600
 _WORST_FIRST = (Verdict.FAILING, Verdict.UNKNOWN, Verdict.BUSY, Verdict.HEALTHY)
 EVIDENCE_S_MAX = 5.0
+FAILING_EVERY_S = 30.0  # who finds it failing may end the machine within that: what the agent saw last is in the bucket by then
 
 
 class Reporter:
@@ -37,12 +39,15 @@ class Reporter:
         self._seq = 0
         self._trouble = Once(log, "report")
         self._evidence_for: set[str] = set()  # reasons for which the journal was kept already
+        self._kept_s = -math.inf  # when that was done last, on the cycle's clock
 
     async def run(self) -> None:
         while True:
             self._cycle.told.clear()
             stored = await self.report() and await self._requests()
             await self._evidence_when_leaving()
+            if stored:
+                await self._evidence_when_failing()
             wait_s = until_beat_s(EVERY_S, asyncio.get_running_loop().time(), after_s=AFTER_LOOP_S) if stored else RETRY_S
             await set_within(self._cycle.told, wait_s)
 
@@ -97,8 +102,14 @@ class Reporter:
             self._evidence_for.add("released")
             await self.keep_journal()
 
+    async def _evidence_when_failing(self) -> None:
+        """At once, and now and then while it lasts: the machine may be ended by others, who cannot ask it for its journal."""
+        if self._cycle.concluded.verdict is Verdict.FAILING and self._cycle.clock() - self._kept_s >= FAILING_EVERY_S:
+            await self.keep_journal()
+
     async def keep_journal(self) -> None:
         """Put the last lines of the log into the bucket; best effort, within EVIDENCE_S_MAX."""
+        self._kept_s = self._cycle.clock()
         settings = self._cycle.settings
         key = names.evidence_key(settings.deployable, settings.assembly.name, self._identity.instance, "journal.jsonl")
         try:

@@ -123,6 +123,24 @@ def test_an_agent_that_is_told_to_stop_leaves_its_applications_running_and_says_
     assert not life.bucket.objects
 
 
+def test_what_an_agent_saw_last_is_in_the_bucket_while_it_fails_though_it_asks_for_no_other_machine(tmp_path: Path) -> None:
+    """Whoever ends the machine for its signals cannot ask it for its journal. Kept once, and again only after half a minute."""
+    life = Life(tmp_path, sleeper(run=Run(exec=("/bin/false",)), tolerance=Tolerance(failures=None, window_s=60.0)))
+    life.table.write_permit(permit())
+    puts: list[tuple[str, bytes]] = []
+
+    async def story() -> None:
+        life.bucket.put = lambda key, body: puts.append((key, body))  # type: ignore[method-assign]
+        await life.eventually(lambda: puts and life.events().count("start") > 1)
+
+    life.run(story)
+    (kept,) = puts[:1]
+    assert kept[0] == f"evidence/demo/counter/{INSTANCE}/journal.jsonl"
+    assert b'"start"' in kept[1]
+    assert len(puts) == 1
+    assert [sk for _, sk in life.table.items if sk.startswith("REQUEST#")] == []
+
+
 @pytest.mark.parametrize(("machine", "phase"), [(GoingDown.COMES_BACK, Phase.STOPPING), (GoingDown.FOR_GOOD, Phase.RELEASED)])
 def test_a_machine_that_goes_down_stops_its_applications_and_releases_its_permit_only_when_it_does_not_come_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: GoingDown, phase: Phase
