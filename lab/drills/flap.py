@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from itertools import pairwise
 
+from lab.drills import until_kill
 from lab.drills.machine_scenes import replaced
 from lab.drills.model import Outcome, at_most, exactly
 from lab.drills.node import Node
@@ -46,7 +47,8 @@ def flap(stage: Stage, before: Situation, limit_s: float) -> Outcome:
         exactly("incidents so far", len(still.ended - before.ended), 0),
         exactly("the node asked for it", int("asks" in str(record.get("reason", ""))), 1),
     )
-    return Outcome((*promises, *outcome.promises), outcome.incident, outcome.until)
+    kill = until_kill.after_request(stage, before.holder, since=at)
+    return Outcome((*promises, *outcome.promises), outcome.incident, outcome.until, kill)
 
 
 def _rises(numbers: list[float]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from lab.drills import measure
+from lab.drills import measure, until_kill
 from lab.drills.cloud import summary_of, wait_for
 from lab.drills.model import Outcome, at_most, exactly
 from lab.drills.stage import CALL_S, Situation, Stage
@@ -72,7 +72,8 @@ def freeze_instance(stage: Stage, before: Situation, limit_s: float) -> Outcome:
         exactly("the alarm noticed it", int(bool(record) and by_alarm), 1),
         exactly("evidence kept before the kill", int(evidence), 1),
     )
-    return Outcome((*outcome.promises, *more), outcome.incident, outcome.until)
+    kill = until_kill.after_silence(stage, before.holder, since=at)
+    return Outcome((*outcome.promises, *more), outcome.incident, outcome.until, kill)
 
 
 _IN_FLIGHT_S = 3.0  # several times what an event takes: those sent before the fault are no part of it

@@ -76,12 +76,27 @@ class IncidentSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Kill:
+    """From a sign of failure to the call that ends the machine, in seconds: AWS's own delays (they may overlap), and the rest."""
+
+    sign: str
+    aws_s: float
+    ours_s: float
+    aws_delays: tuple[tuple[str, float], ...]
+
+    def json(self) -> dict[str, Any]:
+        delays = {name: round(seconds, 3) for name, seconds in self.aws_delays}
+        return {"sign": self.sign, "aws_s": round(self.aws_s, 3), "ours_s": round(self.ours_s, 3), "aws_delays": delays}
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a scene found out beyond what every drill measures."""
+    """What a scene found out beyond what every drill measures. kill: where it is measured."""
 
     promises: tuple[Promise, ...]
     incident: IncidentSummary | None
     until: float
+    kill: Kill | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +118,7 @@ class Result:
     ours_s: float | None = None
     aws_delays: tuple[tuple[str, float], ...] = field(default=())
     incident: IncidentSummary | None = None
+    kill: Kill | None = None
     circumstances: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -124,5 +140,6 @@ class Result:
             "ours_s": None if self.ours_s is None else round(self.ours_s, 3),
             "aws_delays": {name: round(seconds, 3) for name, seconds in self.aws_delays},
             "incident": self.incident.json() if self.incident else None,
+            "kill": self.kill.json() if self.kill else None,
             "circumstances": dict(self.circumstances),
         }

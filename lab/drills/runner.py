@@ -77,6 +77,7 @@ def play(drill: Drill, stage: Stage, say: Say) -> Result:
         ours_s=ours,
         aws_delays=each,
         incident=outcome.incident,
+        kill=outcome.kill,
         circumstances=here(since, stage.time_scale, assembly=stage.slot.assembly, lab=str(stage.journal.parent)),
     )
     say(report.promises(result))
