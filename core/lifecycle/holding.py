@@ -85,6 +85,8 @@ def stopped_by(view: View, policy: Policy) -> Incident | None:
         return None
     if view.held.incident == last.id and view.held.launches != view.launches:
         return None
+    if view.intents.shadow is not None and view.held.incident != last.id:
+        return None  # nothing is done in that mode: no hold is begun
     if last.state is State.EXHAUSTED:
         return last if view.now_ms - last.ended_ms <= policy.budget_window_s * 1000 else None
     return last if last.state is State.ESCALATED and len(last.tried) >= policy.boot_loop else None

@@ -180,3 +180,17 @@ def test_the_record_reads_back_and_a_bad_one_is_refused() -> None:
         parse_held({**held_item(held, "demo", "counter"), "version": 2})
     with pytest.raises(BadRecord, match="KeyError"):
         parse_held({"pk": "INCIDENT#demo#counter", "sk": "HOLD", "version": 1})
+
+
+@pytest.mark.parametrize(
+    "stopped", [ended(State.EXHAUSTED), ended(State.ESCALATED, tried=("i-1", "i-2", "i-3"))], ids=["spent", "boot-loop"]
+)
+def test_shadow_mode_begins_no_hold_and_ends_none(stopped: Incident) -> None:
+    """All is decided and nothing done: what Auto Scaling would do it goes on doing. A hold from before is no work of the mode's."""
+    shadow = Standing(shadow=asked(Kind.SHADOW, "counter", deployable="demo", reason="trial", who="ann", now_ms=NOW, for_s=3600))
+    view = healthy_view(incident=stopped)
+
+    assert change(replace(view, intents=shadow), POLICY) is None
+    held, done = settled(view)
+    assert done == ["suspend AZRebalance HealthCheck Launch ReplaceUnhealthy"]
+    assert change(replace(held, intents=shadow), POLICY) is None
