@@ -146,6 +146,36 @@ def test_a_node_reaches_the_services_of_its_gateway_endpoints_only(subnet: Any) 
     assert origin.why_unreachable("10.77.1.9", "") is not None
 
 
+def test_behind_a_nat_gateway_a_node_reaches_every_service(subnet: Any) -> None:
+    """https://docs.aws.amazon.com/vpc/latest/userguide/vpc-nat-gateway.html"""
+    ec2: Any = get_backend("ec2")[ACCOUNT][REGION]
+    [table] = [table for table in ec2.route_tables.values() if subnet.id in {link.get("SubnetId") for link in table.associations}]
+    gateway = ec2.create_nat_gateway(subnet_id=subnet.id, allocation_id=ec2.allocate_address("vpc").allocation_id)
+    ec2.create_route(table.id, "0.0.0.0/0", nat_gateway_id=gateway.id)
+
+    assert origin.why_unreachable("10.77.1.9", "secretsmanager") is None
+    assert origin.why_unreachable("10.77.1.9", "") is not None, "the lab itself is not on the internet"
+
+    gateway.state = "deleted"
+    assert origin.why_unreachable("10.77.1.9", "secretsmanager") is not None
+
+
+def test_by_an_internet_gateway_only_a_node_with_a_public_address_gets_out(subnet: Any) -> None:
+    """https://docs.aws.amazon.com/vpc/latest/userguide/VPC_Internet_Gateway.html"""
+    ec2: Any = get_backend("ec2")[ACCOUNT][REGION]
+    [table] = [table for table in ec2.route_tables.values() if subnet.id in {link.get("SubnetId") for link in table.associations}]
+    gateway = ec2.create_internet_gateway()
+    ec2.attach_internet_gateway(gateway.id, subnet.vpc_id)
+    ec2.create_route(table.id, "0.0.0.0/0", gateway_id=gateway.id)
+    interface = ec2.create_network_interface(subnet, "10.77.1.9")
+
+    assert origin.why_unreachable("10.77.1.9", "secretsmanager") is not None
+
+    interface.public_ip = "198.51.100.7"
+    assert origin.why_unreachable("10.77.1.9", "secretsmanager") is None
+    assert origin.why_unreachable("10.77.1.10", "secretsmanager") is not None
+
+
 def test_callers_outside_the_vpc_reach_everything(subnet: Any) -> None:
     assert origin.why_unreachable("127.0.0.1", "ec2") is None
     assert origin.why_unreachable("100.64.0.1", "ec2") is None
