@@ -176,7 +176,12 @@ def test_the_application_goes_on_while_the_bucket_is_gone_and_people_are_told(fl
         written = fleet.seen("written")
         eventually("more numbers", lambda: fleet.seen("written") > written)
         assert get(deployable.assembly("counter").http_port, "/readyz")[0] == 200
-        assert "its state is not saved" in fleet.cloud.item(f"REPORT#i-{os.getpid()}-1")["applications"]["writer"]["reason"]  # type: ignore[index]
+
+        def reported() -> bool:
+            report = fleet.cloud.item(f"REPORT#i-{os.getpid()}-1")
+            return report is not None and "its state is not saved" in report["applications"]["writer"]["reason"]
+
+        eventually("the report that says so too", reported)
 
 
 @pytest.mark.heavy
