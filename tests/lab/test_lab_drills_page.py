@@ -75,6 +75,12 @@ def test_each_who_has_a_lane_ours_above_awss_and_each_delay_a_row() -> None:
     assert kinds(svg, "circle") == ["fault", "ours", "theirs"]
 
 
+def test_machines_have_their_lanes_in_the_order_in_which_they_come() -> None:
+    came = (Moment(1.0, "i-0fff..", "machine off"), Moment(20.0, "i-0aaa..", "machine on"), Moment(25.0, "agent", "i-0aaa.. is up"))
+
+    assert [text for text in lanes(replace(RESULT, timeline=came)) if text and text.startswith("i-")] == ["i-0fff..", "i-0aaa.."]
+
+
 def of_assemblies(*names: str) -> Result:
     """Each has a machine that hangs, an agent that says something, and an incident."""
     moments = [
