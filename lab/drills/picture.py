@@ -109,7 +109,17 @@ def _is_machine(who: str) -> bool:
 def _place(assemblies: Container[str], lane: str) -> tuple[int, int, str]:
     """Ours first, then each assembly's, single machines' as they come, and AWS's; small-9 before small-10."""
     order = ("drill", *_OURS)
-    place = order.index(lane) if lane in order else 200 + _AWS.index(lane) if lane in _AWS else 100 if lane in assemblies else 150
+    place = (
+        order.index(lane)
+        if lane in order
+        else 200 + _AWS.index(lane)
+        if lane in _AWS
+        else 100
+        if lane in assemblies
+        else 110
+        if _is_machine(lane)
+        else 150
+    )
     return (place, len(lane), lane) if place == 100 else (place, 0, "")
 
 
