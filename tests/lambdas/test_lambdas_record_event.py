@@ -51,14 +51,14 @@ def test_what_is_no_event_of_a_database_of_ours_is_refused(event: dict[str, Any]
         database_entry(event, OWNERS)
 
 
-def test_the_handler_writes_that_item(monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[dict[str, Any]] = []
-    monkeypatch.setattr(table, "put", written.append)
+def test_the_handler_writes_that_item_once_however_often_it_is_told(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(names.ENV_DATABASES, json.dumps(OWNERS))
     environment.databases.cache_clear()
 
-    assert record_event.handler(EVENT, None) == {"recorded": "RDS-EVENT-0049"}
-    assert written == [entry_item(database_entry(EVENT, OWNERS))]
+    for _ in range(2):
+        assert record_event.handler(EVENT, cloud.context()) == {"recorded": "RDS-EVENT-0049"}
+
+    assert table.query(names.history_pk("ledger")) == [entry_item(database_entry(EVENT, OWNERS))]
     environment.databases.cache_clear()
 
 
