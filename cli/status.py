@@ -134,7 +134,7 @@ def words(assembly: Assembly, now_ms: int) -> Iterator[str]:
     if assembly.front:
         yielded.append(("front", f"{assembly.front}: {assembly.front_holder}"))
     yielded += [("incident", line) for line in _of_incident(assembly.incident, now_ms)]
-    if assembly.held.processes:
+    if assembly.held.stands:
         yielded.append(("held still", f"Auto Scaling's {', '.join(assembly.held.processes)}: {assembly.held.reason}"))
     yielded += [("asked for", intent_words(intent, now_ms)) for intent in assembly.intents]
     yield from rows(yielded)

@@ -3,13 +3,15 @@
 Its own checks would replace a node while an operator wants nothing replaced; they cannot be taken out of a group, but suspended.
 https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-suspend-resume-processes.html
 What was suspended by somebody else (CloudFormation in an update, an operator in the console) is theirs: only what is recorded as
-ours is resumed. It is recorded before it is suspended and until it is resumed, so that whoever dies in between is made good.
+ours is resumed. It is recorded before it is suspended, until it is resumed, and for LANDS_S at least: whoever dies in between is made
+good, and so is what a slow call suspends after another one has resumed it. What CloudFormation suspends so soon after a pause of less
+than LANDS_S is taken for ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core import names
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 REASON_CHARS_MAX = 400
+LANDS_S = 90.0  # a call lives for a minute (stacks.handlers), and what it asked for last may land after it
+OVER = "over: "
 HOLD = "HOLD"  # sort key, beside the assembly's incidents
 # Nobody marks a node unhealthy, replaces one that is, or moves one to another zone.
 PAUSED = ("AZRebalance", "HealthCheck", "ReplaceUnhealthy")
@@ -46,6 +50,11 @@ class Held:
     incident: str = ""
     launches: str = ""
     lifted: str = ""
+
+    @property
+    def stands(self) -> bool:
+        """Something speaks for it still; else it is kept for what may land late."""
+        return bool(self.processes) and not self.reason.startswith(OVER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +121,17 @@ def change(view: View, policy: Policy) -> Hold | Release | None:
     if missing:
         return Hold(_record(view, policy, held | missing, why), tuple(sorted(missing)))
     over = held - set(processes)
-    if over:
-        reason = why or f"over: {view.held.reason.removeprefix('over: ')}"
-        return Release(tuple(sorted(over & suspended)), _record(view, policy, held & set(processes), reason))
-    return None
+    return _release(view, policy, over, why or f"{OVER}{view.held.reason.removeprefix(OVER)}") if over else None
+
+
+def _release(view: View, policy: Policy, over: set[str], why: str) -> Release | None:
+    """None when they have been resumed, and are recorded only for what may land late."""
+    due = tuple(sorted(over & set(view.suspended)))
+    if view.now_ms - view.held.at_ms >= LANDS_S * 1000:
+        return Release(due, _record(view, policy, set(view.held.processes) - over, why))
+    record = replace(_record(view, policy, set(view.held.processes), why), at_ms=view.held.at_ms)
+    known = replace(view.held, revision=record.revision) == record
+    return None if known and not due else Release(due, record)
 
 
 def _record(view: View, policy: Policy, processes: set[str], reason: str) -> Held:

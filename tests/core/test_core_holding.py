@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.items import BadRecord
-from core.lifecycle.holding import PAUSED, SPENT, Held, Hold, Release, change, held_item, parse_held, told
+from core.lifecycle.holding import LANDS_S, PAUSED, SPENT, Held, Hold, Release, change, held_item, parse_held, told
 from core.policy import Policy
 from core.records import Permit
 from core.recovery.incident import Cause, Incident, State
@@ -28,6 +28,11 @@ def pause(kind: Kind = Kind.PAUSE) -> Intent:
 
 def paused_view(**changes: Any) -> View:
     return healthy_view(intents=Standing(paused=pause()), **changes)
+
+
+def later(view: View, **changes: Any) -> View:
+    """When nobody who began to suspend something is at it any more."""
+    return replace(view, now_ms=view.now_ms + int(LANDS_S * 1000), **changes)
 
 
 def ended(state: State, *, tried: tuple[str, ...] = (), ended_ms: int = NOW - 60_000) -> Incident:
@@ -63,9 +68,22 @@ def test_a_pause_suspends_the_checks_and_their_end_resumes_them() -> None:
     assert done == ["suspend AZRebalance HealthCheck ReplaceUnhealthy"]
     assert held.held.reason == "pause: new switch (by ann)"
 
-    free, done = settled(replace(held, intents=Standing()))
+    free, done = settled(later(held, intents=Standing()))
     assert done == ["resume AZRebalance HealthCheck ReplaceUnhealthy"]
     assert (free.suspended, free.held.processes, free.held.reason) == ((), (), "over: pause: new switch (by ann)")
+
+
+def test_what_is_suspended_by_a_call_that_was_slow_after_the_pause_is_over_is_resumed_too() -> None:
+    """Found by history 14386: recorded, resumed by another call, and then suspended; for nobody, so that it stayed so."""
+    held, _ = settled(paused_view())
+    over, _ = settled(replace(held, intents=Standing()))
+    assert (over.suspended, over.held.processes, over.held.stands) == ((), PAUSED, False)
+
+    landed = replace(over, suspended=PAUSED)
+    assert settled(landed)[1] == ["resume AZRebalance HealthCheck ReplaceUnhealthy"]
+    assert settled(later(landed))[0].held.processes == ()
+    free, done = settled(later(over))
+    assert (free.held.processes, done) == ((), ["resume "]), "nobody can be so late: what is suspended from now on is somebody else's"
 
 
 def test_a_maintenance_holds_the_same_and_is_said_as_such() -> None:
@@ -96,10 +114,10 @@ def test_who_dies_between_the_record_and_the_deed_is_made_good_either_way() -> N
     assert isinstance(order, Hold)
     recorded_only = paused_view(held=order.record)
     assert settled(recorded_only)[0].suspended == PAUSED
-    assert settled(replace(recorded_only, intents=Standing()))[0].held.processes == ()
+    assert settled(later(recorded_only, intents=Standing()))[0].held.processes == ()
 
     held, _ = settled(paused_view())
-    resumed_only = replace(held, intents=Standing(), suspended=())
+    resumed_only = later(held, intents=Standing(), suspended=())
     assert settled(resumed_only)[0].held.processes == ()
 
 
@@ -108,8 +126,8 @@ def test_a_spent_budget_also_holds_launches_until_the_window_has_passed() -> Non
     held, done = settled(spent)
     assert done == [f"suspend {' '.join(sorted(SPENT))}"]
 
-    later = replace(held, now_ms=NOW + int(POLICY.budget_window_s * 1000))
-    assert settled(later)[1] == [f"resume {' '.join(sorted(SPENT))}"]
+    passed = replace(held, now_ms=NOW + int(POLICY.budget_window_s * 1000))
+    assert settled(passed)[1] == [f"resume {' '.join(sorted(SPENT))}"]
 
 
 def test_a_boot_loop_holds_launches_until_an_operator_says_go_on() -> None:
@@ -134,8 +152,8 @@ def test_what_was_lifted_stays_lifted_through_a_pause() -> None:
 
 def test_a_boot_loop_is_over_when_a_later_node_serves_for_longer_than_one_that_crashes_again() -> None:
     loop = ended(State.ESCALATED, tried=("i-1", "i-2", "i-3"))
-    later = Permit(deployable="demo", assembly="counter", instance=NEW, epoch=4, at_ms=NOW - 60_000)
-    held, _ = settled(healthy_view(incident=loop, permit=later, reports={NEW: report(NEW, epoch=4)}))
+    permit = Permit(deployable="demo", assembly="counter", instance=NEW, epoch=4, at_ms=NOW - 60_000)
+    held, _ = settled(healthy_view(incident=loop, permit=permit, reports={NEW: report(NEW, epoch=4)}))
     assert "Launch" in held.suspended, "a minute is no life yet"
 
     free, _ = settled(replace(held, now_ms=NOW + int(POLICY.verify_s * 1000)))

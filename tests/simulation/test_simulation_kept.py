@@ -48,6 +48,18 @@ KEPT = {
     ),
 }  # fmt: skip
 KEPT_HEAVY = {
+    "a group is let go on again, though a slow call suspends it after the pause is over": Plan(
+        14386, 3, 1.376,
+        (
+            Fault("operator says maintenance", 6.071947546086156, 111.4566152381218, 2),
+            Fault("application does not stop", 20.22057160107981, 37.387719713055795, 2),
+            Fault("instance refresh", 23.373852454404123, 90.37723400614254, 2),
+            Fault("bucket and topic out", 38.983154443676966, 17.529119123627993, 2),
+            Fault("all hang at once", 50.028660072515095, 67.1627068680649, 2),
+            Fault("slow calls", 63.36224445931357, 101.65290740639111, 2),
+        ),
+        CALM | {"latency": 0.05, "twice": 0.5, "stale": 0.5, "front": 3.0, "volume": 1.0},
+    ),
     "launches whose events are lost are let in, though the minute is not enough for two hundred": Plan(
         4333, 200, 0.5, (Fault("kill", 16.202507388547694, 55.68233611373071, 38),),
         CALM | {"latency": 0.05, "lost": 0.3, "late": 0.4, "skew": 3.0, "stale": 0.5, "hidden": 6.0, "intolerant": 1.0},
