@@ -1,9 +1,6 @@
-"""Deployables on a shared foundation that has a way out of its network, each broken once; a program.
+"""State on EFS, found by a name in a public zone, on a shared foundation that gives its nodes addresses; broken once; a program.
 
-python outward.py LABDIR RESULTS WAY: inside the lab's space, from a repository's folder. RESULTS gets what was seen as JSON.
-
-public_ip: state on EFS, found by a name in a public zone, which holds the node's own address. nat: behind gateways, with a load balancer
-that faces the internet, and a database whose password the nodes look up by that way out.
+python outward.py LABDIR RESULTS: inside the lab's space, from a repository's folder. RESULTS gets what was seen as JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +10,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +33,7 @@ def say(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
 
 
-def kept_and_found_by_a_public_name(document: Document) -> None:
+def outward(document: Document) -> None:
     """The example whose count is kept, on a file system that every zone reaches, for an image that can mount it."""
     [assembly] = document["assemblies"]
     for key in ("network", "notify"):
@@ -47,19 +43,6 @@ def kept_and_found_by_a_public_name(document: Document) -> None:
     assembly["front"] = {"kind": "dns", "name": f"counter.{DOMAIN}", "ports": [8080], "ttl": "2s", "zone": zone}
     assembly["image"] = "amazon-linux-2023"
     assembly["state"] = {"keep": "efs", "path": "/var/lib/counter"}
-
-
-def by_password(document: Document) -> None:
-    """The example's ledger alone, with a password in place of tokens."""
-    document |= {"deployable": "outward", "foundation": "outside"}
-    document["database"]["auth"] = "secret"
-    document["assemblies"] = [assembly for assembly in document["assemblies"] if assembly["name"] == "ledger"]
-
-
-WAYS: dict[str, tuple[str, Callable[[Document], None], str]] = {
-    "public_ip": ("kept.yaml", kept_and_found_by_a_public_name, "kill-instance"),
-    "nat": ("lodger.yaml", by_password, "kill-while-writing"),
-}
 
 
 def asked(stage: Stage, path: str = "/") -> dict[str, Any]:
@@ -79,13 +62,12 @@ def addresses(cloud: Cloud, instance: str) -> dict[str, str]:
 
 
 def main() -> int:
-    lab_dir, results, way = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-    example, change, drill = WAYS[way]
+    lab_dir, results = Path(sys.argv[1]), Path(sys.argv[2])
     folder = results.parent / "files"
-    file = vary(DEPLOYABLES / example, folder, change)
+    file = vary(DEPLOYABLES / "kept.yaml", folder, outward)
     foundation = folder / "foundations" / "outside.yaml"
     foundation.parent.mkdir()
-    foundation.write_text(f"foundation: outside\nnetwork: {{cidr: 10.40.0.0/16, zones: 2, egress: {way}}}\n")
+    foundation.write_text("foundation: outside\nnetwork: {cidr: 10.40.0.0/16, zones: 2, egress: public_ip}\n")
     os.environ[VARIABLE] = f"{ZONE}={DOMAIN}"
     seen: dict[str, Any] = {}
     with Session(lab_dir, file, say, time_scale=TIME_SCALE, foundation=foundation) as session:
@@ -95,14 +77,12 @@ def main() -> int:
         with Stage(cloud, playable(cloud), session.journal) as stage:
             first_service(stage)
             seen["first"] = addresses(cloud, cloud.permit(stage.slot)[0])
-            if way == "public_ip":
-                seen["counted"] = [asked(stage, "/hit")["count"] for _ in range(HITS)][-1]
-            (result,) = play_all([DRILLS[drill]], stage, say)
+            seen["counted"] = [asked(stage, "/hit")["count"] for _ in range(HITS)][-1]
+            (result,) = play_all([DRILLS["kill-instance"]], stage, say)
             seen["broken"] = [promise["name"] for promise in result.json()["promises"] if not promise["held"]]
             seen["second"] = addresses(cloud, cloud.permit(stage.slot)[0])
-            if way == "public_ip":
-                seen["found"] = asked(stage)["count"]
-                seen["name"] = Lookup(stage.slot.front, stage.slot.resolver).address()
+            seen["found"] = asked(stage)["count"]
+            seen["name"] = Lookup(stage.slot.front, stage.slot.resolver).address()
     results.write_text(json.dumps(seen))
     return 0
 

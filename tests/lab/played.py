@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,12 @@ ENTER = "import sys; from lab import space; sys.exit(space.enter(sys.argv[1:]))"
 LIMIT_S = 900.0
 
 
-def played(program: str, folder: Path, *, limit_s: float = LIMIT_S, arguments: Sequence[str] = ()) -> dict[str, Any]:
-    """program: a file beside this one, called with its lab's folder, a file for its results, the arguments. Raises AssertionError."""
+def played(program: str, folder: Path, *, limit_s: float = LIMIT_S) -> dict[str, Any]:
+    """program: a file beside this one, called with a folder for its lab and a file for its results. Raises AssertionError."""
     (folder / "lab").mkdir()
     results = folder / "results.json"
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            ENTER,
-            sys.executable,
-            str(REPOSITORY / "tests/lab" / program),
-            str(folder / "lab"),
-            str(results),
-            *arguments,
-        ],
+        [sys.executable, "-c", ENTER, sys.executable, str(REPOSITORY / "tests/lab" / program), str(folder / "lab"), str(results)],
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"},
         stdin=subprocess.DEVNULL,

@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.heavy]
         pytest.param("everything", "ledger", "kill-while-writing", id="everything: its ledger"),
         pytest.param("everything", "ledger", "database-failover", id="everything: its ledger waits for its database"),
         pytest.param("everything", "web", "kill-instance", id="everything: what is behind a balancer"),
+        pytest.param("behind", "ledger", "kill-while-writing", id="behind: its password, its files and its balancer beside gateways"),
         pytest.param("everything", "inside", "kill-instance", id="everything: what is found by a name inside"),
     ],
 )
