@@ -17,17 +17,11 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from lab.certificates import CA_FILE
-from lab.clock import Clock
-from lab.delays import Delays
-from lab.journal import Journal
-from lab.network import VpcNetwork, _vpcs_of_moto
-from lab.rds.instances import Instances
-from lab.rds.patches import patch
 from lab.world import REGION, World
 from tests.lab.lab_worlds import events, wait_for
+from tests.lab.rds_worlds import room_for, with_databases
 
 WIRE = Path(__file__).resolve().parents[2] / "deployables" / "programs" / "postgres.py"
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
@@ -43,14 +37,7 @@ class Database:
 
     def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         self.world = world
-        ec2, self.rds = (boto3.client(name, region_name=REGION) for name in ("ec2", "rds"))
-        vpc = ec2.create_vpc(CidrBlock="10.79.0.0/16")["Vpc"]["VpcId"]
-        zones = (("10.79.0.0/24", "us-east-1a"), ("10.79.1.0/24", "us-east-1b"))
-        subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=c, AvailabilityZone=z)["Subnet"]["SubnetId"] for c, z in zones]
-        self.rds.create_db_subnet_group(DBSubnetGroupName="two", DBSubnetGroupDescription="two", SubnetIds=subnets)
-        self.rds.create_db_parameter_group(DBParameterGroupName="tls", DBParameterGroupFamily="postgres16", Description="tls")
-        force = {"ParameterName": "rds.force_ssl", "ParameterValue": "1", "ApplyMethod": "pending-reboot"}
-        self.rds.modify_db_parameter_group(DBParameterGroupName="tls", Parameters=[force])
+        self.rds = room_for("10.79", "postgres16", ("rds.force_ssl", "1"))
         found = importlib.util.spec_from_file_location("ledger_program", WIRE)
         assert found is not None
         assert found.loader is not None
@@ -95,18 +82,8 @@ class Database:
 
 @pytest.fixture
 def database(in_space: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    for name, seconds in (("EVENT", "0.01"), ("DATABASE_FAILOVER", "0.1")):
-        monkeypatch.setenv(f"LAB_DELAY_{name}", seconds)
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-    world = World(lab_dir=tmp_path, clock=Clock(), journal=Journal(tmp_path / "journal.jsonl"), delays=Delays())
-    world.network = VpcNetwork(_vpcs_of_moto)
-    instances = Instances(world)
-    with mock_aws():
-        patch(instances)
+    with with_databases(tmp_path, monkeypatch) as world:
         yield Database(world, monkeypatch)
-    instances.close()
 
 
 def test_an_instance_answers_by_its_name_to_who_has_the_managed_password_and_over_tls_alone(database: Database) -> None:

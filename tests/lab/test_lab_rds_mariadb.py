@@ -14,19 +14,13 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from core.database import Credentials, Engine, Whereabouts, files
 from core.database import Database as Wanted
 from lab.certificates import CA_FILE
-from lab.clock import Clock
-from lab.delays import Delays
-from lab.journal import Journal
-from lab.network import VpcNetwork, _vpcs_of_moto
-from lab.rds.instances import Instances
-from lab.rds.patches import patch
 from lab.world import REGION, World
 from tests.lab.lab_worlds import events, wait_for
+from tests.lab.rds_worlds import room_for, with_databases
 
 HERE = all(Path(path).exists() for path in ("/usr/sbin/mariadbd", "/usr/bin/mariadb", "/usr/bin/mariadb-backup"))
 pytestmark = [
@@ -47,14 +41,7 @@ class Shop:
 
     def __init__(self, world: World, folder: Path) -> None:
         self.world, self._folder = world, folder
-        ec2, self.rds = (boto3.client(name, region_name=REGION) for name in ("ec2", "rds"))
-        vpc = ec2.create_vpc(CidrBlock="10.78.0.0/16")["Vpc"]["VpcId"]
-        zones = (("10.78.0.0/24", "us-east-1a"), ("10.78.1.0/24", "us-east-1b"))
-        subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=c, AvailabilityZone=z)["Subnet"]["SubnetId"] for c, z in zones]
-        self.rds.create_db_subnet_group(DBSubnetGroupName="two", DBSubnetGroupDescription="two", SubnetIds=subnets)
-        self.rds.create_db_parameter_group(DBParameterGroupName="tls", DBParameterGroupFamily=WANTED.family, Description="tls")
-        force = {"ParameterName": "require_secure_transport", "ParameterValue": "1", "ApplyMethod": "pending-reboot"}
-        self.rds.modify_db_parameter_group(DBParameterGroupName="tls", Parameters=[force])
+        self.rds = room_for("10.78", WANTED.family, ("require_secure_transport", "1"))
 
     def create(self, **more: Any) -> None:
         given = {"DBInstanceIdentifier": "understudy-shop", "Engine": "mariadb", "EngineVersion": WANTED.version, "MultiAZ": False, **more}
@@ -95,18 +82,8 @@ class Shop:
 
 @pytest.fixture
 def shop(in_space: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    for name, seconds in (("EVENT", "0.01"), ("DATABASE_FAILOVER", "0.1")):
-        monkeypatch.setenv(f"LAB_DELAY_{name}", seconds)
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-    world = World(lab_dir=tmp_path, clock=Clock(), journal=Journal(tmp_path / "journal.jsonl"), delays=Delays())
-    world.network = VpcNetwork(_vpcs_of_moto)
-    instances = Instances(world)
-    with mock_aws():
-        patch(instances)
+    with with_databases(tmp_path, monkeypatch) as world:
         yield Shop(world, tmp_path)
-    instances.close()
 
 
 def test_it_answers_by_its_name_to_who_has_the_managed_password_and_over_tls_alone(shop: Shop) -> None:
