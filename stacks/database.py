@@ -18,7 +18,7 @@ from core.database import MASTER_USER, Auth, Database, Engine, whereabouts_to_te
 from core.model import Deployable, Egress
 from stacks import permissions as may
 from stacks.database_user import DatabaseUser
-from stacks.network import NodeNetwork
+from stacks.network import NodeNetwork, let_through
 from stacks.secrets_way import HTTPS, secrets_way
 
 # Who signs its certificate; the agent's bundle holds the roots of every region.
@@ -197,32 +197,17 @@ class SharedDatabase(Construct):
         ]
 
     def open_way(self, scope: Construct, assembly: str, nodes: ec2.SecurityGroup) -> list[IDependable]:
-        """Let an assembly's nodes in; gives what must stand before there are any.
-
-        The rules are resources of their own: two groups that name each other would be a circle.
-        """
+        """Let an assembly's nodes in; gives what must stand before there are any."""
         return [
             *([self._endpoint] if self._endpoint is not None else []),
             *([self._user] if self._user is not None else []),
             *self._into_shared_way(scope, assembly, nodes),
-            ec2.CfnSecurityGroupEgress(
+            *let_through(
                 scope,
-                "ToDatabase",
-                group_id=nodes.security_group_id,
-                destination_security_group_id=self.security.security_group_id,
-                description="the database",
-                ip_protocol="tcp",
-                from_port=self.port,
-                to_port=self.port,
-            ),
-            ec2.CfnSecurityGroupIngress(
-                scope,
-                "IntoDatabase",
-                group_id=self.security.security_group_id,
-                source_security_group_id=nodes.security_group_id,
-                description=f"nodes of {assembly}",
-                ip_protocol="tcp",
-                from_port=self.port,
-                to_port=self.port,
+                nodes,
+                self.security,
+                self.port,
+                out=("ToDatabase", "the database"),
+                into=("IntoDatabase", f"nodes of {assembly}"),
             ),
         ]

@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aws_cdk import CfnCustomResource, Duration, RemovalPolicy, Tags
+from aws_cdk import CfnCustomResource, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
-from constructs import Construct, IDependable
+from constructs import Construct
 
 from core import names
 from stacks import permissions as may
+from stacks.function import Place, make_function
 from stacks.handlers import HAND_SECRET, MAKE_USER, Handler
-from stacks.network import NodeNetwork
+from stacks.network import NodeNetwork, let_through
 
 # CloudFormation's own hour would hide that a function of ours died: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html
 ANSWERED_WITHIN_S = 360
@@ -48,7 +48,8 @@ class DatabaseUser(Construct):
         security = ec2.SecurityGroup(
             self, "Access", vpc=network.vpc, description=f"Who makes the user of the database of {deployable}", allow_all_outbound=False
         )
-        ways = self._open(security, way_in, port)
+        out, into = ("ToDatabase", "the database"), ("IntoDatabase", "who makes its user")
+        ways = let_through(self, security, way_in, port, out=out, into=into)
         maker = self._function(MAKE_USER, [may.be_in_a_vpc()], security=security)
         role = maker.role
         assert role is not None, "every function here was given a role"
@@ -66,30 +67,6 @@ class DatabaseUser(Construct):
             self.made.add_property_override(word, value)
         self.made.node.add_dependency(*ways, kept, maker, hander)
 
-    def _open(self, mine: ec2.SecurityGroup, theirs: ec2.SecurityGroup, port: int) -> list[IDependable]:
-        return [
-            ec2.CfnSecurityGroupEgress(
-                self,
-                "ToDatabase",
-                group_id=mine.security_group_id,
-                destination_security_group_id=theirs.security_group_id,
-                description="the database",
-                ip_protocol="tcp",
-                from_port=port,
-                to_port=port,
-            ),
-            ec2.CfnSecurityGroupIngress(
-                self,
-                "IntoDatabase",
-                group_id=theirs.security_group_id,
-                source_security_group_id=mine.security_group_id,
-                description="who makes its user",
-                ip_protocol="tcp",
-                from_port=port,
-                to_port=port,
-            ),
-        ]
-
     def _function(
         self,
         handler: Handler,
@@ -99,27 +76,7 @@ class DatabaseUser(Construct):
         security: ec2.SecurityGroup | None = None,
     ) -> lambda_.Function:
         """security: of one in the nodes' subnets. A failure fails the deploy, so that no alarm is needed to see it."""
-        name = "".join(part.capitalize() for part in handler.module.split("_"))
-        log = logs.LogGroup(self, f"{name}Log", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY)
-        role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        for statement in (may.write_log(log.log_group_arn), *statements):
-            role.add_to_policy(statement)
-        function = lambda_.Function(
-            self,
-            name,
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,
-            handler=f"lambdas.{handler.module}.handler",
-            code=self._code,
-            role=role,
-            log_group=log,
-            memory_size=handler.memory_mb,
-            timeout=Duration.seconds(handler.timeout_s),
-            environment=dict(environment or {}),
-            vpc=self._network.vpc if security else None,
-            vpc_subnets=ec2.SubnetSelection(subnets=self._network.subnets) if security else None,
-            security_groups=[security] if security else None,
-            allow_public_subnet=True if security else None,
-        )
+        place = Place(self._network, security) if security else None
+        function = make_function(self, handler, statements, code=self._code, environment=environment or {}, place=place)
         Tags.of(function).add(names.TAG_DEPLOYABLE, self._deployable)
         return function

@@ -12,7 +12,7 @@ from core import names
 from core.model import Assembly, Deployable
 from core.state import Keep
 from stacks import permissions as may
-from stacks.network import NodeNetwork
+from stacks.network import NodeNetwork, let_through
 
 NFS = 2049
 
@@ -87,26 +87,7 @@ class FileState(Construct):
         return [
             *self._ways,
             self._point,
-            ec2.CfnSecurityGroupEgress(
-                scope,
-                "ToFiles",
-                group_id=nodes.security_group_id,
-                destination_security_group_id=self._security.security_group_id,
-                description="the kept files",
-                ip_protocol="tcp",
-                from_port=NFS,
-                to_port=NFS,
-            ),
-            ec2.CfnSecurityGroupIngress(
-                scope,
-                "IntoFiles",
-                group_id=self._security.security_group_id,
-                source_security_group_id=nodes.security_group_id,
-                description=f"nodes of {assembly}",
-                ip_protocol="tcp",
-                from_port=NFS,
-                to_port=NFS,
-            ),
+            *let_through(scope, nodes, self._security, NFS, out=("ToFiles", "the kept files"), into=("IntoFiles", f"nodes of {assembly}")),
         ]
 
 

@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from aws_cdk import Duration, RemovalPolicy, Stack, Tags
+from aws_cdk import Stack, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from core import names
@@ -20,6 +19,7 @@ from stacks import permissions as may
 from stacks.balancer import BalancerFront
 from stacks.foundation import Foundation
 from stacks.front import Front, front_settings, unknown_bytes
+from stacks.function import Place, camel_of, make_function
 from stacks.handlers import (
     ADMIT_NODE,
     MOVE_FRONT,
@@ -34,8 +34,6 @@ from stacks.handlers import (
 from stacks.network import NodeNetwork
 from stacks.reach import Reach
 from stacks.volume import VolumeState, volumes_settings
-
-LOG_KEPT = logs.RetentionDays.ONE_MONTH
 
 
 class Functions(Construct):
@@ -223,45 +221,28 @@ class Functions(Construct):
     ) -> lambda_.Function:
         """A function with its role, log and failure destination; `invokes` maps a variable to the function that it names."""
         invokes = invokes or {}
-        name = "".join(part.capitalize() for part in handler.module.split("_"))
-        log = logs.LogGroup(self, f"{name}Log", retention=LOG_KEPT, removal_policy=RemovalPolicy.DESTROY)
-        role = iam.Role(self, f"{name}Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        for statement in (
-            may.write_log(log.log_group_arn),
-            may.allow("sqs:SendMessage", on=[self._foundation.dead_letters.queue_arn]),
-            *statements,
-            *([] if vpc else self._registered),  # a function in the VPC is told by who calls it
-            *([may.allow("lambda:InvokeFunction", on=[other.function_arn for other in invokes.values()])] if invokes else []),
-        ):
-            role.add_to_policy(statement)
-        function = lambda_.Function(
+        function = make_function(
             self,
-            name,
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,
-            handler=f"lambdas.{handler.module}.handler",
+            handler,
+            [
+                may.allow("sqs:SendMessage", on=[self._foundation.dead_letters.queue_arn]),
+                *statements,
+                *([] if vpc else self._registered),  # a function in the VPC is told by who calls it
+                *([may.allow("lambda:InvokeFunction", on=[other.function_arn for other in invokes.values()])] if invokes else []),
+            ],
             code=self._code,
-            role=role,
-            log_group=log,
-            memory_size=handler.memory_mb,
-            recursive_loop=lambda_.RecursiveLoop.ALLOW if handler.loops else None,
-            timeout=Duration.seconds(handler.timeout_s),
             environment={
                 **self._common,
                 **{variable: other.function_name for variable, other in invokes.items()},
                 **(environment or {}),
             },
-            vpc=vpc.vpc if vpc else None,
-            vpc_subnets=ec2.SubnetSelection(subnets=vpc.subnets) if vpc else None,
-            security_groups=[self.prober_group] if vpc else None,
-            # No public address there, and none is wanted: it speaks to nodes and to the table's endpoint.
-            allow_public_subnet=True if vpc else None,
+            place=Place(vpc, self.prober_group) if vpc else None,
         )
         self.by_module[handler.module] = function
         Tags.of(function).add(*self._reach.tag)
         lambda_.CfnEventInvokeConfig(
             self,
-            f"{name}Asynchronous",
+            f"{camel_of(handler)}Asynchronous",
             function_name=function.function_name,
             qualifier="$LATEST",
             maximum_retry_attempts=handler.retries,
@@ -269,7 +250,7 @@ class Functions(Construct):
             destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
                 on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=self._foundation.dead_letters.queue_arn)
             ),
-        ).node.add_dependency(role)
+        ).node.add_dependency(role_of(function))
         return function
 
 

@@ -108,29 +108,38 @@ def _subnets(egress: Egress) -> list[ec2.SubnetConfiguration]:
 
 
 def way(scope: Construct, mine: tuple[str, ec2.SecurityGroup], theirs: tuple[str, ec2.SecurityGroup], port: int) -> list[IDependable]:
-    """From one assembly's nodes, (name, group), to another's, by a TCP port.
+    """From one assembly's nodes, (name, group), to another's, by a TCP port."""
+    (my_name, my_group), (their_name, their_group) = mine, theirs
+    out, into = (f"To-{their_name}-{port}", f"the front of {their_name}"), (f"Into-{their_name}-{port}", f"nodes of {my_name}")
+    return let_through(scope, my_group, their_group, port, out=out, into=into)
+
+
+def let_through(
+    scope: Construct, mine: ec2.ISecurityGroup, theirs: ec2.ISecurityGroup, port: int, *, out: tuple[str, str], into: tuple[str, str]
+) -> list[IDependable]:
+    """From one group to another by a TCP port. out, into: each rule's id and description.
 
     The rules are resources of their own: two groups that name each other in themselves would be a circle
     (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html).
     """
-    (my_name, my_group), (their_name, their_group) = mine, theirs
+    (out_id, going), (into_id, coming) = out, into
     return [
         ec2.CfnSecurityGroupEgress(
             scope,
-            f"To-{their_name}-{port}",
-            group_id=my_group.security_group_id,
-            destination_security_group_id=their_group.security_group_id,
-            description=f"the front of {their_name}",
+            out_id,
+            group_id=mine.security_group_id,
+            destination_security_group_id=theirs.security_group_id,
+            description=going,
             ip_protocol="tcp",
             from_port=port,
             to_port=port,
         ),
         ec2.CfnSecurityGroupIngress(
             scope,
-            f"Into-{their_name}-{port}",
-            group_id=their_group.security_group_id,
-            source_security_group_id=my_group.security_group_id,
-            description=f"nodes of {my_name}",
+            into_id,
+            group_id=theirs.security_group_id,
+            source_security_group_id=mine.security_group_id,
+            description=coming,
             ip_protocol="tcp",
             from_port=port,
             to_port=port,

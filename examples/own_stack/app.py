@@ -18,6 +18,15 @@ from constructs import Construct
 from stacks.own import Application, Foundation, Front, Probe, SingletonAssembly, State, Tolerance
 
 COUNTER = Path(__file__).resolve().parents[2] / "deployables/demo"
+COUNTING = Application(
+    name="counter",
+    command=["/usr/bin/python3", "-u", "/opt/counter/counter.py", "/var/lib/counter"],
+    artifact=COUNTER,
+    install_to="/opt/counter",
+    probes=[Probe(http="http://127.0.0.1:8080/healthz", interval=Duration.seconds(1), timeout=Duration.seconds(1))],
+    start_timeout=Duration.seconds(20),
+    stop_timeout=Duration.seconds(5),
+)
 
 
 class OwnStack(Stack):
@@ -25,18 +34,7 @@ class OwnStack(Stack):
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_, analytics_reporting=False)
-        vpc = ec2.Vpc(
-            self,
-            "Vpc",
-            max_azs=2,
-            nat_gateways=0,
-            restrict_default_security_group=False,  # nothing is in it, and emptying it takes a function of CDK's own
-            subnet_configuration=[ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC, map_public_ip_on_launch=False)],
-            gateway_endpoints={
-                "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
-                "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
-            },
-        )
+        vpc = self._network()
         exports = s3.Bucket(self, "Exports", removal_policy=RemovalPolicy.RETAIN, enforce_ssl=True)
 
         foundation = Foundation(self, "Foundation", vpc=vpc, deployable_name="counting", alarm_emails=[])
@@ -50,17 +48,7 @@ class OwnStack(Stack):
             state=State.s3(path="/var/lib/counter", save_interval=Duration.seconds(5)),  # a new machine counts on from there
             health_check_grace_period=Duration.minutes(2),
             tolerance=Tolerance(max_failures=2, window=Duration.hours(1)),
-            applications=[
-                Application(
-                    name="counter",
-                    command=["/usr/bin/python3", "-u", "/opt/counter/counter.py", "/var/lib/counter"],
-                    artifact=COUNTER,
-                    install_to="/opt/counter",
-                    probes=[Probe(http="http://127.0.0.1:8080/healthz", interval=Duration.seconds(1), timeout=Duration.seconds(1))],
-                    start_timeout=Duration.seconds(20),
-                    stop_timeout=Duration.seconds(5),
-                )
-            ],
+            applications=[COUNTING],
         )
 
         # What a stack of one's own is for: grants, connections, metrics and the way into the resources beneath.
@@ -85,6 +73,20 @@ class OwnStack(Stack):
         CfnOutput(self, "CounterGroup", value=counter.auto_scaling_group.ref)
         CfnOutput(self, "Table", value=counter.table.table_name)
         CfnOutput(self, "Bucket", value=foundation.bucket.bucket_name)
+
+    def _network(self) -> ec2.Vpc:
+        return ec2.Vpc(
+            self,
+            "Vpc",
+            max_azs=2,
+            nat_gateways=0,
+            restrict_default_security_group=False,  # nothing is in it, and emptying it takes a function of CDK's own
+            subnet_configuration=[ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC, map_public_ip_on_launch=False)],
+            gateway_endpoints={
+                "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
+                "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
+            },
+        )
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """As much of PostgreSQL's protocol as saying a few statements takes, over TLS alone.
 
 https://www.postgresql.org/docs/current/protocol-flow.html. The runtime brings no driver, and one of the usual ones would be the only
-thing in the archive that is built.
+thing in the archive that is built. The ledger example speaks the protocol by a page of its own: an example is somebody's program, which
+nothing of ours ships with.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from constructs import Construct
 
 from core import names
 from stacks.balancer import BalancerFront
+from stacks.front import Front as MadeFront
 from stacks.own.foundation import Foundation
 from stacks.own.props import Application, Front, Image, State, Tolerance, given
 
@@ -61,10 +62,7 @@ class SingletonAssembly(Construct):
         super().__init__(scope, id_)
         self.assembly_name = assembly_name or id_.lower()
         self.foundation = foundation or Foundation(self, "Foundation", vpc=vpc, deployable_name=self.assembly_name, vpc_subnets=vpc_subnets)
-        if self.foundation.vpc is not vpc:
-            raise ValueError(f"{self.node.path}: vpc is another one than its foundation's: the prober would not reach its nodes")
-        if foundation is not None and vpc_subnets is not None:
-            raise ValueError(f"{self.node.path}: vpc_subnets are the foundation's: say them there")
+        self._stands(vpc, foundation, vpc_subnets)
         ports = given(port=ha_port, http=http_port)
         assembly = self.foundation.join(
             self.node.path,
@@ -82,8 +80,20 @@ class SingletonAssembly(Construct):
                 **(settings or {}),
             },
         )
-        node, made = self.foundation.node_of(self, assembly)
-        self._node = node
+        self._node, front_made = self.foundation.node_of(self, assembly)
+        self._offer(front_made)
+        self._keep_one(front_made, reaches)
+
+    def _stands(self, vpc: ec2.IVpc, foundation: Foundation | None, vpc_subnets: ec2.SubnetSelection | None) -> None:
+        """Raises ValueError where it would not be on its foundation's network."""
+        if self.foundation.vpc is not vpc:
+            raise ValueError(f"{self.node.path}: vpc is another one than its foundation's: the prober would not reach its nodes")
+        if foundation is not None and vpc_subnets is not None:
+            raise ValueError(f"{self.node.path}: vpc_subnets are the foundation's: say them there")
+
+    def _offer(self, made: MadeFront | None) -> None:
+        """What others see of it."""
+        node = self._node
         self.role: iam.IRole = node.role
         self.security_group: ec2.ISecurityGroup = node.security_group
         self._connections = ec2.Connections(security_groups=[node.security_group])
@@ -91,10 +101,13 @@ class SingletonAssembly(Construct):
         self.front_address: str | None = made.where if made else None
         self.table: dynamodb.ITable = self.foundation.table
         self.permit_key = {names.PK: names.permit_pk(self.foundation.deployable_name, self.assembly_name), names.SK: names.CURRENT}
-        ways = node.open_ways({other.assembly_name: other._node for other in reaches})
+
+    def _keep_one(self, made: MadeFront | None, reaches: Sequence[SingletonAssembly]) -> None:
+        """The group comes last: it launches its first node the moment it exists."""
+        ways = self._node.open_ways({other.assembly_name: other._node for other in reaches})
         balancer = [made] if isinstance(made, BalancerFront) else []
-        node.keep_one(after=[self.foundation, *balancer, *ways])
-        self.auto_scaling_group = cast(autoscaling.CfnAutoScalingGroup, node.node.find_child("Group"))
+        self._node.keep_one(after=[self.foundation, *balancer, *ways])
+        self.auto_scaling_group = cast(autoscaling.CfnAutoScalingGroup, self._node.node.find_child("Group"))
         self.node.default_child = self.auto_scaling_group
 
     # Properties of the class, for that is where jsii looks for what an interface asks of it.
