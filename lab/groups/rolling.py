@@ -34,7 +34,11 @@ class Rolling:
     held: tuple[str, ...]
 
     def __call__(self, placed: Placed, name: str, changed: Set[str]) -> None:
-        """Replace the instances that are not of the group's present version. Raises ResourceError."""
+        """Replace the instances that are not of the group's present version. Raises ResourceError.
+
+        Those in service or on their way alone, not those in a warm pool (aws-resource-autoscaling-warmpool.html). Where there is none, as
+        after an abandoned launch, nobody is waited for; no page tells what AWS does then.
+        """
         if not changed & ROLLING:
             return
         api = client(placed.world.endpoint, "autoscaling")

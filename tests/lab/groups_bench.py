@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import boto3
 from moto import mock_aws
+from moto.backends import get_backend
 
 import lab.ec2
 import lab.groups
@@ -239,9 +241,19 @@ def bench(folder: Path) -> Iterator[Bench]:
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
     with mock_aws():
         made = Bench(folder)
+        _keep_what_is_loaded()
         yield made
         made.machines.cut.set()
         made.settle()
+        for account in get_backend("ec2").values():
+            account.clear()  # moto's reset would make each anew, only to throw it away
+
+
+@cache
+def _keep_what_is_loaded() -> None:
+    """Services' models and moto are there to stay: a full collection that looks at them all takes longer than a test."""
+    gc.collect()
+    gc.freeze()
 
 
 def eventually(holds: Callable[[], bool], within_s: float = 5.0) -> None:
