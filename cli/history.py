@@ -1,4 +1,4 @@
-"""Tells what happened: incidents and what AWS did to the database, newest first, with how long each took."""
+"""Tells what happened: incidents and what AWS did to the database, a machine or a volume, newest first, with how long each took."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.report.notices import needs_person
 
 ABOUT = """\
 List what happened to a deployable, newest first: its incidents, with how each ended and how long each part of it took, and
-what AWS did to its database by itself.
+what AWS did to its database, a machine or a volume by itself.
 """
 EXAMPLES = """\
 examples:
@@ -32,12 +32,18 @@ IDS_END = ":"  # an incident's id begins with a digit, and this sorts behind tho
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What AWS did to a database."""
+    """What AWS did to a database, a machine or a volume."""
 
     at_ms: int
     subject: str
     kind: str
     message: str
+
+    @property
+    def what(self) -> str:
+        """By the name that AWS gives; a database has the one that its stack gave it."""
+        prefix = self.subject.partition("-")[0]
+        return {"i": "machine", "vol": "volume"}.get(prefix, "database")
 
 
 def history(aws: Aws, place: Place, *, since_ms: int, most: int, as_json: bool) -> int:
@@ -114,7 +120,7 @@ def _event(item: dict[str, Any]) -> Event:
 
 
 def _event_words(event: Event) -> Iterator[str]:
-    yield f"{at(event.at_ms)}  database {event.subject}  {event.kind}"
+    yield f"{at(event.at_ms)}  {event.what} {event.subject}  {event.kind}"
     yield f"    {event.message}"
 
 
@@ -124,5 +130,5 @@ def _when(one: Incident | Event) -> int:
 
 def _as_json(one: Incident | Event) -> dict[str, Any]:
     if isinstance(one, Event):
-        return {"what": "database", "at_ms": one.at_ms, "subject": one.subject, "kind": one.kind, "message": one.message}
+        return {"what": one.what, "at_ms": one.at_ms, "subject": one.subject, "kind": one.kind, "message": one.message}
     return {"what": "incident", **{k: v for k, v in incident_item(one).items() if k not in (names.PK, names.SK)}, "assembly": one.assembly}

@@ -176,6 +176,18 @@ def test_history_is_newest_first_with_the_database_among_it(aws: FakeAws, capsys
     assert "detect 0.5 s, decide 0.1 s, act 23.9 s, verify 2.0 s; noticed by ec2" in said
 
 
+@pytest.mark.parametrize(("subject", "what"), [("understudy-demo", "database"), ("i-0aaa", "machine"), ("vol-0123", "volume")])
+def test_history_says_of_what_aws_did_something(aws: FakeAws, capsys: pytest.CaptureFixture[str], subject: str, what: str) -> None:
+    aws.put(entry_item(Event(
+        deployable="demo", at_ms=NOW - 400_000, id="e1", subject=subject, kind="its kind", categories=("failure",), message="it was so",
+    )))  # fmt: skip
+
+    assert (run("history"), run("history", "--json")) == (0, 0)
+    said = capsys.readouterr().out
+    assert f"  {what} {subject}  its kind\n    it was so" in said
+    assert f'"what": "{what}"' in said
+
+
 def test_history_is_bounded_in_time_and_number(aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
     for n in range(5):
         keep(aws, replace(ENDED, id=f"{NOW - n * 100_000}-i-{n}", instance=f"i-{n}", opened_ms=NOW - n * 100_000))
