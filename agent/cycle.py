@@ -123,6 +123,7 @@ class Cycle:
         return Snapshot(
             now_s=self.clock(),
             permit=known.permit,
+            prepared=known.prepared,
             terminating=known.terminating,
             stop_asked=known.stop_asked,
             powering_off=known.powering_off,

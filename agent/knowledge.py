@@ -13,10 +13,11 @@ from core.records import Permit
 class Knowledge:
     """What the watchers saw last; the cycle reads it, nobody else decides on it. held: what operators hold down.
 
-    database: None where it is not asked.
+    prepared: this machine is to be stopped in its group's warm pool. database: None where it is not asked.
     """
 
     permit: Permit | None = None
+    prepared: bool = False
     terminating: bool = False
     stop_asked: bool = False
     powering_off: bool = False

@@ -16,6 +16,7 @@ PERMIT_WAITING_S = 0.5  # a new node's applications wait for it: our share of a 
 # line; and a look costs as much processor time as a report, a third of all that an idle agent uses if it came as often.
 PERMIT_RUNNING_S = 30.0
 TARGET_STATE_S = 15.0  # of a terminate hook's 180 s
+POOL_STATE_S = 0.5  # the metadata service is on the host; whoever comes out of the warm pool is waited for by clients
 
 
 async def watch_permit(cycle: Cycle, table: Table, log: Log) -> None:
@@ -39,7 +40,11 @@ async def watch_permit(cycle: Cycle, table: Table, log: Log) -> None:
 
 
 async def watch_target_state(cycle: Cycle, metadata: Metadata, log: Log) -> None:
-    """Ask the metadata service for the target lifecycle state. Terminated is final; an outage says nothing."""
+    """Ask the metadata service for the target lifecycle state. Terminated is final; an outage says nothing.
+
+    Warmed:Stopped (or another state of a warm pool) is that of a machine which is prepared; it is InService once that is to serve.
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
+    """
     trouble = Once(log, "metadata")
     while not cycle.knowledge.terminating:
         try:
@@ -48,8 +53,13 @@ async def watch_target_state(cycle: Cycle, metadata: Metadata, log: Log) -> None
             trouble.trouble(error)
         else:
             trouble.well()
-            if state == "Terminated":
+            prepared = state is not None and state.startswith("Warmed:")
+            if state == "Terminated" or prepared is not cycle.knowledge.prepared:
                 log.say("target-state", state=state)
-                cycle.knowledge.terminating = True
+                cycle.knowledge.terminating = state == "Terminated"
+                cycle.knowledge.prepared = prepared
                 cycle.wake()
+        if cycle.knowledge.prepared:
+            await asyncio.sleep(POOL_STATE_S)
+            continue
         await asyncio.sleep(until_beat_s(TARGET_STATE_S, cycle.clock(), after_s=2 * AFTER_LOOP_S))

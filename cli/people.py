@@ -1,10 +1,11 @@
-"""Who is told, and who has the front: what the state table does not say, read where these credentials may read it."""
+"""Who is told, who has the front, what a warm pool holds: what the state table does not say, read where these credentials may read it."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from cli.programs import Trouble
 from cli.state_table import Aws, Place, trouble
@@ -77,6 +78,26 @@ def front_holder(aws: Aws, place: Place, assembly: str) -> tuple[str, str]:
         return front, f"who has it is {NOT_READABLE}"
     holder = next((str(i["Attachment"]["InstanceId"]) for i in found if i.get("Attachment", {}).get("InstanceId")), "")
     return front, f"on {holder}" if holder else "on nobody"
+
+
+def pooled(aws: Aws, place: Place, assembly: str) -> tuple[str, ...]:
+    """What the assembly's warm pool holds, in words; empty when it has none. An operator's own policy lets nobody ask Auto Scaling."""
+    group = place.outputs.get(f"{_camel(assembly)}Pool", "")
+    if not group:
+        return ()
+    try:
+        with trouble("look into the warm pool"):
+            rows = aws.client("autoscaling").describe_warm_pool(AutoScalingGroupName=group)["Instances"]
+    except Trouble:
+        return (f"what it holds is {NOT_READABLE}",)
+    return tuple(_prepared(row) for row in rows) or ("empty: another machine is launched for it",)
+
+
+def _prepared(row: Mapping[str, Any]) -> str:
+    """https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html"""
+    version = row.get("LaunchTemplate", {}).get("Version", "?")
+    state = {"Warmed:Stopped": "ready, stopped"}.get(row["LifecycleState"], f"not ready: {row['LifecycleState']}")
+    return f"{row['InstanceId']} is {state}, of version {version} of the launch template"
 
 
 def _camel(name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from cli.people import Addresses, addresses, front_holder
+from cli.people import Addresses, addresses, front_holder, pooled
 from cli.programs import Trouble
 from cli.state_table import Aws, Place, Table, read
 from cli.telling import ago, at, clock, long, print_json, rows
@@ -26,8 +26,9 @@ from core.recovery.outlook import not_serving, report_age_s, without_expired
 
 ABOUT = """\
 Tell how a deployable stands, from the state table: for each assembly who holds the permit, what its node says of itself and
-how old that is, what was seen from outside, who has the front, the incident under way or the last one, and what operators have
-asked for; then how many replacements the budget has left, and who is not told because an address was never confirmed.
+how old that is, what was seen from outside, who has the front, what its warm pool holds, the incident under way or the last one,
+and what operators have asked for; then how many replacements the budget has left, and who is not told because an address was
+never confirmed.
 """
 EXAMPLES = """\
 examples:
@@ -43,7 +44,7 @@ WELL, NOT_WELL = 0, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembly:
-    """What the table says of one assembly. unserved: why no node serves, None when one does."""
+    """What the table says of one assembly. unserved: why no node serves, None when one does. pool: what lies there, in words."""
 
     name: str
     permit: Permit | None
@@ -55,6 +56,7 @@ class Assembly:
     unserved: str | None
     front: str
     front_holder: str
+    pool: tuple[str, ...] = ()
 
     @property
     def well(self) -> bool:
@@ -102,6 +104,7 @@ def _assembly(aws: Aws, table: Table, name: str, intents: tuple[Intent, ...], no
         unserved=not_serving(permit, reports) or _unseen(permit, looks),
         front=front,
         front_holder=holder,
+        pool=pooled(aws, table.place, name),
     )
 
 
@@ -133,6 +136,7 @@ def words(assembly: Assembly, now_ms: int) -> Iterator[str]:
         yielded += _of_node(report, assembly.looks.get(report.instance), now_ms)
     if assembly.front:
         yielded.append(("front", f"{assembly.front}: {assembly.front_holder}"))
+    yielded += [("warm pool", line) for line in assembly.pool]
     yielded += [("incident", line) for line in _of_incident(assembly.incident, now_ms)]
     if assembly.held.stands:
         yielded.append(("held still", f"Auto Scaling's {', '.join(assembly.held.processes)}: {assembly.held.reason}"))

@@ -17,6 +17,7 @@ GAP_MS = 35_000
 class Phase(StrEnum):
     """Where a node stands."""
 
+    PREPARED = "prepared"  # laid out, in its group's warm pool or on the way there: it runs nothing, and is stopped
     WAITING = "waiting"  # no permit names it: it runs nothing
     STARTING = "starting"
     RUNNING = "running"

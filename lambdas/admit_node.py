@@ -11,7 +11,7 @@ from typing import Any
 
 from core import names
 from core.items import BadRecord, looks_item, report_item
-from core.lifecycle import admission
+from core.lifecycle import admission, pool
 from core.lifecycle.rollout import word_for
 from core.model import BALANCERS, FrontKind
 from core.recovery.snapshot import FreshLook, View
@@ -42,8 +42,10 @@ def _drive(wake: HookWake, context: Any) -> str:
     while True:
         try:
             view = world.observe(watched, also=[wake.instance], fresh=fresh)
-            step = admission.next_step(view, wake.instance)
+            step = _next(view, wake.instance)
             match step:
+                case pool.Prepared(reason):
+                    return f"{reason}; {groups.complete_hook(wake.group, names.LAUNCH_HOOK, wake.instance, let_in=True)}"
                 case admission.TakeLook(instance):
                     fresh[instance] = world.look_at(view, instance, environment.text(names.ENV_FUNCTION_PROBE))
                 case admission.WritePermit():
@@ -78,6 +80,11 @@ def _drive(wake: HookWake, context: Any) -> str:
             patience.trouble(error)
         else:
             patience.well()
+
+
+def _next(view: View, instance: str) -> admission.Step | pool.Prepared:
+    """What an instance in the warm pool waits for is to be stopped there, and never leave to run."""
+    return pool.entering(view, instance) if pool.is_in(view, instance) else admission.next_step(view, instance)
 
 
 def _permit(step: admission.WritePermit) -> None:

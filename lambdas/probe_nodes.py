@@ -9,7 +9,7 @@ from typing import Any
 from core import names
 from core.items import BadRecord
 from core.model import Verdict
-from core.records import Looks, Report
+from core.records import Looks, Phase, Report
 from core.recovery.outlook import answers, healthy_value, report_age_s, with_look, without_expired
 from core.watching.fleet import Watched
 from core.watching.sweep import SWEEP_LATE_S
@@ -19,6 +19,7 @@ from lambdas.adapters.asking import Address, look_at_all
 from lambdas.adapters.clients import WorldFailed
 
 ME = "probe_nodes"
+PREPARED = Phase.PREPARED
 SAID_MAX = 20  # assemblies that do not serve, in words; of thousands down at once nobody reads a line each, and each is a metric
 
 
@@ -92,7 +93,8 @@ def _read() -> tuple[dict[Watched, _Sweep], WorldFailed | None]:
 def _look(sweeps: Mapping[Watched, _Sweep]) -> None:
     """At all nodes of all assemblies at once. Raises WorldFailed when this side cannot ask."""
     networks = register.fleet().networks
-    everyone = [(watched, sweep, report) for watched, sweep in sweeps.items() for report in sweep.reports.values()]
+    # Who is prepared for a warm pool is about to be stopped, or is: that he does not answer says nothing.
+    everyone = [(w, sweep, report) for w, sweep in sweeps.items() for report in sweep.reports.values() if report.phase is not PREPARED]
     everyone.sort(key=lambda one: one[1].order(one[2].instance))
     addresses = [Address(report.address, report.ha_port, report.http_port, networks[watched.deployable]) for watched, _, report in everyone]
     for (watched, sweep, report), seen in zip(everyone, look_at_all(addresses, now_ms=clock.now_ms), strict=True):

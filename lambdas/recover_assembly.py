@@ -9,6 +9,8 @@ from typing import Any
 
 from core import names
 from core.items import BadRecord
+from core.lifecycle import pool
+from core.lifecycle.admission import former
 from core.recovery import changes, steps
 from core.recovery import machine as recovery
 from core.recovery.changes import ME
@@ -107,6 +109,7 @@ class _Driver:
     said: str = ""
     holds: int = HOLDS_MAX
     watched_over: bool = False
+    renewed: set[str] = field(default_factory=set)
     record: Recorder = field(init=False)
 
     def __post_init__(self) -> None:
@@ -144,6 +147,7 @@ class _Driver:
             view = replace(view, announced=self.wake.announced)
         if self._hold(view):
             return True
+        self._renew_pool(view)
         incident = view.incident if view.incident is not None and (not view.incident.ended or view.incident.untold_end) else None
         if incident is not None and incident.driver not in ("", self.me, self.wake.driver) and incident.driven_until_ms > view.now_ms:
             log.say(ME, f"joined incident {incident.id}: another call is at it", woken_by=self.wake.who)
@@ -175,6 +179,17 @@ class _Driver:
             return False
         self.holds -= held
         return held
+
+    def _renew_pool(self, view: View) -> None:
+        """End what lies in the warm pool and is of a former version, once a call: its group prepares another one of the present version.
+
+        By EC2, for Auto Scaling's own call "cannot be called on instances in a warm pool":
+        https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_TerminateInstanceInAutoScalingGroup.html
+        """
+        for instance in pool.outdated(view):
+            if instance not in self.renewed:
+                self.renewed.add(instance)
+                log.say(ME, f"{former(instance)}: {instances.terminate(instance, force=False)}", assembly=self.watched.name)
 
     # --- performing ---------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from core import names
 from core.items import looks_item, report_item
-from core.lifecycle import retirement
+from core.lifecycle import pool, retirement
 from core.recovery.snapshot import View
 from core.watching.wakes import HookWake
 from lambdas.adapters import clock, evidence, groups, log, world
@@ -30,7 +30,7 @@ def _drive(wake: HookWake, context: Any) -> str:
     while True:
         try:
             view = world.observe(watched, also=[wake.instance])
-            match retirement.next_step(view, wake.instance):
+            match pool.leaving(view, wake.instance) if pool.is_in(view, wake.instance) else retirement.next_step(view, wake.instance):
                 case retirement.Complete(reason, keep_evidence):
                     if keep_evidence:
                         _keep(wake, view, reason)

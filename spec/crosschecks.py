@@ -11,6 +11,7 @@ from typing import Any
 from core import names
 from spec.application_checks import check_application, ha_port_of
 from spec.balancer import check_balancer_zones, node_ports
+from spec.capacity import check_capacity
 from spec.database_checks import check_database, has_database
 from spec.egress import check_egress
 from spec.image import check_image
@@ -42,6 +43,7 @@ def cross_check(data: Any) -> Iterator[Finding]:
             yield from check_application(path, application)
         yield from _host_names(here, assembly)
         yield from check_image(here, assembly)
+        yield from check_capacity(here, assembly)
     yield from check_zones(data, assemblies)
     yield from check_balancer_zones(data)
     yield from check_database(data)

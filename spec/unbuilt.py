@@ -40,12 +40,7 @@ class Unbuilt:
 
 _ASSEMBLY = ("assemblies", "*")
 
-UNBUILT = (
-    Unbuilt((*_ASSEMBLY, "mode"), _any_of("pair"), "write mode: single; a node that fails is replaced"),
-    Unbuilt(
-        (*_ASSEMBLY, "warm_pool"), _given, "leave it out: a stopped machine would save the launch, not the boot, and is not let in yet"
-    ),
-)
+UNBUILT = (Unbuilt((*_ASSEMBLY, "mode"), _any_of("pair"), "write mode: single; a node that fails is replaced"),)
 
 
 @dataclass(frozen=True, slots=True)

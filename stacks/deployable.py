@@ -138,6 +138,8 @@ class DeployableStack(Stack):
             self._say(f"{name}Front", front.where if front else "-", f"Where clients find {assembly.name}")
             self._say(f"{name}Ports", ",".join(map(str, assembly.front.ports)) or "-", f"Ports of {assembly.name}'s front")
             self._say(f"{name}Group", group, f"Auto Scaling group of {assembly.name}")
+            if assembly.capacity.warm_pool:
+                self._say(f"{name}Pool", group, f"Auto Scaling group whose warm pool holds a machine for {assembly.name}")
 
     def _say_all(self, deployable: Deployable, foundation: Foundation | JoinedFoundation, database: SharedDatabase | None) -> None:
         """What the command line reads of a deployed stack, besides what is each assembly's."""

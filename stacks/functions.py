@@ -207,6 +207,7 @@ class Functions(Construct):
         keys = (names.node_pk, names.look_pk, names.permit_pk, names.incident_pk)
         return [
             may.describe("autoscaling:DescribeAutoScalingGroups", "ec2:DescribeInstances"),
+            *([may.describe("autoscaling:DescribeWarmPool")] if self._reach.pools else []),
             may.read_items(self._table_arn, [pk for key in keys for pk in self._reach.partitions(key)]),
         ]
 

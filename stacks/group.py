@@ -75,7 +75,28 @@ def group_of_one(
     Tags.of(group).add(names.TAG_ASSEMBLY, assembly.name)
     roll_out(group, deployable, assembly)
     group.node.add_dependency(*after)
+    if assembly.capacity.warm_pool:
+        warm_pool(scope, group)
     return group
+
+
+def warm_pool(scope: Construct, group: autoscaling.CfnAutoScalingGroup) -> autoscaling.CfnWarmPool:
+    """One more instance, launched beforehand and stopped; none of those in service is put there when it goes.
+
+    "Only when MaxGroupPreparedCapacity and MinSize are set to the same value does the warm pool have an absolute size":
+    https://docs.aws.amazon.com/AutoScaling/latest/APIReference/API_PutWarmPool.html. The launch hook, which must be there before
+    (https://docs.aws.amazon.com/autoscaling/ec2/userguide/create-warm-pool.html), stands in the group itself.
+    """
+    kind = autoscaling.CfnWarmPool
+    return kind(
+        scope,
+        "WarmPool",
+        auto_scaling_group_name=group.ref,
+        pool_state="Stopped",
+        min_size=1,
+        max_group_prepared_capacity=1,
+        instance_reuse_policy=kind.InstanceReusePolicyProperty(reuse_on_scale_in=False),
+    )
 
 
 def _hooks(metadata: str) -> list[autoscaling.CfnAutoScalingGroup.LifecycleHookSpecificationProperty]:

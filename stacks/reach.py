@@ -32,6 +32,11 @@ class Reach:
     deployable: Deployable | None = None
 
     @property
+    def pools(self) -> bool:
+        """Whether a warm pool has to be looked into, or may have to."""
+        return self.deployable is None or any(assembly.capacity.warm_pool for assembly in self.deployable.assemblies)
+
+    @property
     def named(self) -> tuple[tuple[str, str], ...]:
         """The (deployable, assembly) that are known at synth."""
         return tuple(pair for pair in self.pairs if ANY not in pair)

@@ -142,6 +142,8 @@ def _kept_answer(assembly: Assembly) -> str:
 
 def _installed(assembly: Assembly) -> str:
     """An image whose Python is too old waits for Amazon's repository first; no figure is published."""
+    if assembly.capacity.warm_pool:
+        return ", out of the warm pool: nothing is installed or fetched any more; how long its start takes AWS does not say"
     named = NAMED.get(assembly.image)
     return f", and before it some seconds to install {named.python_package}" if named is not None and named.python_package else ""
 

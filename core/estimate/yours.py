@@ -36,6 +36,16 @@ def _disk(assembly: Assembly, pricing: Pricing) -> Iterator[Line]:
     yield pricing.line("disk", assembly.name, ROOT_GB, "ebs_gp3_gb", f"{ROOT_GB} GB gp3, encrypted", paid=Paid.ASSEMBLY)
 
 
+def _pool(assembly: Assembly, pricing: Pricing) -> Iterator[Line]:
+    """A stopped instance costs its disk alone, and what it runs while it is laid out: minutes, each time that it was needed.
+
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-warm-pools.html ("you pay only for the volumes")
+    """
+    if assembly.capacity.warm_pool:
+        how = f"{ROOT_GB} GB gp3 of the machine that is stopped, without the minutes that it runs after each replacement"
+        yield pricing.line("warm pool", assembly.name, ROOT_GB, "ebs_gp3_gb", how, paid=Paid.ASSEMBLY)
+
+
 def _front(assembly: Assembly, pricing: Pricing) -> Iterator[Line]:
     if assembly.front.kind is FrontKind.ELASTIC_IP:
         how = "1 Elastic IP, in use or not"
@@ -47,4 +57,4 @@ def _front(assembly: Assembly, pricing: Pricing) -> Iterator[Line]:
         )
 
 
-NEEDED: tuple[Callable[[Assembly, Pricing], Iterator[Line]], ...] = (_machine, _disk, _front, kept_state, kept_volume, kept_files)
+NEEDED: tuple[Callable[[Assembly, Pricing], Iterator[Line]], ...] = (_machine, _disk, _pool, _front, kept_state, kept_volume, kept_files)

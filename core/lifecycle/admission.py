@@ -67,6 +67,8 @@ def next_step(view: View, instance: str) -> Step:
     if machine is None:
         # https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
         return Wait(f"EC2 does not know {instance} yet", heartbeat=False)
+    if view.is_woken(instance):
+        return Wait(f"{instance} comes out of the warm pool and is {machine.state} still", heartbeat=False)
     if view.is_gone(instance):
         return Abandon(f"{instance} is {machine.state}")
     permit = view.permit
@@ -79,9 +81,13 @@ def _before_permit(view: View, instance: str, permit: Permit | None) -> Step:
     report = view.reports.get(instance)
     up_s = (view.now_ms - view.machines[instance].launched_ms) / 1000
     fresh = view.fresh.get(instance)
-    if report is None:
+    if view.pool is not None and not view.members[instance].current:
+        return Abandon(former(instance))
+    if report is None or report.phase is Phase.PREPARED:
         if up_s > BOOT_S:
             return Abandon(f"{instance} has not reported within {BOOT_S:g} s of its launch", keep_evidence=True)
+        # EC2 tells when it was *last* launched: of a machine out of the warm pool that is its start, and its report is from before.
+        # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html (launchTime)
         return Wait(f"{instance} has not reported yet, {up_s:.0f} s after its launch", heartbeat=False)
     if report.phase is not Phase.WAITING:
         return Abandon(f"{instance} reports {report.phase.value} without a permit in its name", keep_evidence=True)
@@ -115,6 +121,13 @@ def _before_permit(view: View, instance: str, permit: Permit | None) -> Step:
     )
     gone = "there was none before it" if permit is None else f"its predecessor {permit.instance} {_how_gone(view, permit)}"
     return WritePermit(new, permit, f"{instance} answers and {gone}")
+
+
+def former(instance: str) -> str:
+    """Why it goes. A rolling update leaves the warm pool alone, and what it launches next may come from there; so may what comes after a
+    version was rolled back. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-autoscaling-warmpool.html
+    """
+    return f"{instance} was launched from a version of the launch template that its group launches no more"
 
 
 def predecessor_blocks(view: View, permit: Permit) -> str | None:

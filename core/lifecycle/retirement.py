@@ -59,6 +59,6 @@ def next_step(view: View, instance: str) -> Step:
         return Complete(f"{instance} never held a permit")
     if report.phase is Phase.RELEASED:
         return Complete(f"{instance} has gone offline cleanly", keep_evidence=True)
-    if report.phase is Phase.WAITING and (view.permit is None or view.permit.instance != instance):
+    if report.phase in (Phase.PREPARED, Phase.WAITING) and (view.permit is None or view.permit.instance != instance):
         return Complete(f"{instance} never ran anything", keep_evidence=True)
     return Wait(f"{instance} is going offline ({report.phase.value})", heartbeat=report.phase is Phase.STOPPING)

@@ -61,7 +61,8 @@ def create_timeout_s(deployable: Deployable, assembly: Assembly) -> float:
 
 def update_pause_s(deployable: Deployable, assembly: Assembly) -> float:
     """How long an update waits for the new node once the old one is told to go; the way back waits as long again."""
-    return min(LEAVE_S + _start_s(deployable, assembly) + MARGIN_S, PAUSE_MAX_S)
+    former_s = BOOT_S if assembly.capacity.warm_pool else 0.0  # one of the former version comes out of the pool first, and is refused
+    return min(LEAVE_S + former_s + _start_s(deployable, assembly) + MARGIN_S, PAUSE_MAX_S)
 
 
 def _start_s(deployable: Deployable, assembly: Assembly) -> float:

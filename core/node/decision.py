@@ -11,7 +11,7 @@ from core.node.kept import with_state
 from core.node.leaving import LEAVE_BUDGET_S, go_down
 from core.node.running import keep_running
 from core.node.state import AskReplacement, Concluded, Decision, GiveUp, Hold, Kept, Memory, Seen, Snapshot, Start, Stop
-from core.records import Permit
+from core.records import Permit, Phase
 
 __all__ = [
     "LEAVE_BUDGET_S",
@@ -28,6 +28,9 @@ __all__ = [
     "Stop",
 ]
 __all__ += ["decide", "next_deadline_s"]
+
+
+PREPARED = "prepared for the warm pool: it is stopped until it is needed"
 
 
 class _May(StrEnum):
@@ -51,7 +54,8 @@ def decide(memory: Memory, snapshot: Snapshot, assembly: Assembly) -> Decision:
         return with_state(keep_running(memory, snapshot, assembly, begin_nothing=why), snapshot.kept)
     # A successor is named already, or the epoch was given up before: there is no time for grace.
     superseded = may is _May.LEAVE and not snapshot.terminating and not snapshot.goes_down
-    return go_down(memory, snapshot, assembly, why, waiting=may is _May.WAIT, for_good=may is _May.LEAVE, hard=superseded)
+    down = go_down(memory, snapshot, assembly, why, waiting=may is _May.WAIT, for_good=may is _May.LEAVE, hard=superseded)
+    return replace(down, concluded=replace(down.concluded, phase=Phase.PREPARED)) if why == PREPARED else down
 
 
 def _heed_permit(memory: Memory, permit: Permit | None) -> Memory:
@@ -73,6 +77,8 @@ def _may(memory: Memory, snapshot: Snapshot) -> tuple[_May, str]:
     An agent that is told to stop leaves its applications running, for the next one adopts them; unless the machine goes
     down with it.
     """
+    if snapshot.prepared and memory.epoch == 0 and not _anything_lives(snapshot):
+        return _May.WAIT, PREPARED  # also while it is stopped: it releases nothing, for it never had anything
     if snapshot.terminating:
         return _May.LEAVE, "Auto Scaling's target lifecycle state is Terminated"
     if snapshot.goes_down:

@@ -66,7 +66,8 @@ class Kept:
 class Snapshot:
     """All that a decision rests on.
 
-    permit: as last read; None when it was never read or is not there. terminating: Auto Scaling's target state is
+    permit: as last read; None when it was never read or is not there. prepared: the machine is to be stopped in its group's warm pool,
+    where it waits to be needed. terminating: Auto Scaling's target state is
     Terminated. stop_asked: the agent was told to stop. powering_off: and the machine goes down for good with it;
     rebooting: it goes down and comes back. held: by application. kept: None where the agent keeps no state. database: None
     where nobody asks it.
@@ -74,6 +75,7 @@ class Snapshot:
 
     now_s: float
     permit: Permit | None
+    prepared: bool = False
     terminating: bool
     stop_asked: bool
     powering_off: bool

@@ -16,6 +16,7 @@ from core.watching.fleet import Watched
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
 ALIVE = frozenset({"pending", "running"})
+ASLEEP = frozenset({"stopping", "stopped"})
 TERMINATED = "terminated"
 SERVES = frozenset({Verdict.HEALTHY, Verdict.BUSY})
 SPOKE_S = 60.0  # a report that moved within this is of a node that runs, whatever EC2 knows of it
@@ -57,6 +58,7 @@ class Group:
     stack: None where none made it.
 
     suspended: its processes that stand still. launches: the version of what it launches now.
+    pool: the instances of its warm pool, None where it has none; they are no members.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Group:
     stack: StackPlace | None = None
     suspended: tuple[str, ...] = ()
     launches: str = ""
+    pool: Mapping[str, Member] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,7 @@ class View:
     reports and requests: those that have not expired. unmet: why an assembly that has to serve before this one does not.
     announced: what EC2 has just said that it will do to the permit's holder, and when; or what became of its volume, by that one's name.
     intents: what operators ask for. suspended, launches: of the group; held: which of its processes we hold still, as it is recorded.
+    pool: the instances of the group's warm pool, which are none of its members; None where it has none.
     leader: the incident whose rung takes this assembly along. rung and database: read while they matter to one.
     """
 
@@ -122,6 +126,7 @@ class View:
     suspended: tuple[str, ...] = ()
     launches: str = ""
     held: Held = field(default_factory=Held)
+    pool: Mapping[str, Member] | None = None
 
     @property
     def paused(self) -> str | None:
@@ -177,6 +182,15 @@ class View:
             return None
         well = report is not None and report.epoch == request.epoch and report.verdict in SERVES
         return None if well else request
+
+    def is_woken(self, instance: str) -> bool:
+        """Taken out of the warm pool and not started yet: its group has it for a member while EC2 says `stopped` still.
+
+        https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html; whoever holds the permit has been started.
+        """
+        if self.pool is None or self.state_of(instance) not in ASLEEP or (self.permit is not None and self.permit.instance == instance):
+            return False
+        return self.lifecycle_of(instance).startswith("Pending")
 
     def is_starting(self, instance: str) -> bool:
         """Not yet let in by admit_node, which gives it its start grace and abandons it after that."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from core.lifecycle import pool
 from core.lifecycle.holding import change
 from core.model import FrontKind
 from core.policy import Policy
@@ -68,6 +69,11 @@ def _hooks(view: View) -> list[Waking]:
             found.append(Waking(Handler.ADMIT, instance, f"{instance} waits in the launch hook"))
         elif member.lifecycle == "Terminating:Wait":
             found.append(Waking(Handler.RETIRE, instance, f"{instance} waits in the terminate hook"))
+    for instance, member in sorted((view.pool or {}).items()):
+        if member.lifecycle == pool.PREPARING:
+            found.append(Waking(Handler.ADMIT, instance, f"{instance} waits in the launch hook, to be stopped in the warm pool"))
+        elif member.lifecycle == pool.ENDING:
+            found.append(Waking(Handler.RETIRE, instance, f"{instance} waits in the terminate hook, out of the warm pool"))
     return found
 
 
@@ -105,6 +111,8 @@ def _recovery(view: View, policy: Policy, *, in_alarm: bool) -> str | None:
         return order.record.reason
     if incident is not None and incident.untold_end:
         return f"incident {incident.id} is {incident.state.value} and people do not know yet"
+    if pool.outdated(view):
+        return f"{', '.join(pool.outdated(view))} in the warm pool is of a version that the group launches no more"
     if permit is None:
         return None
     node = permit.instance

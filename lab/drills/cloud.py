@@ -117,7 +117,7 @@ class Cloud:
 
     def instances(self, slot: Slot) -> tuple[Instance, ...]:
         """Every instance that carries the assembly's tag, the terminated ones too, oldest first."""
-        members = {m["InstanceId"]: m["LifecycleState"] for m in self._group(slot.group)["Instances"]}
+        members = {m["InstanceId"]: m["LifecycleState"] for m in self._group(slot.group)["Instances"]} | self.pool(slot)
         filters = [
             {"Name": "tag:understudy:deployable", "Values": [slot.deployable]},
             {"Name": "tag:understudy:assembly", "Values": [slot.assembly]},
@@ -134,6 +134,18 @@ class Cloud:
             )
             for i in rows
         )
+
+    def pool(self, slot: Slot) -> dict[str, str]:
+        """Instance to lifecycle state, of those in the group's warm pool; empty where it has none."""
+        return {row["InstanceId"]: str(row["LifecycleState"]) for row in self.pooled(slot)}
+
+    def pooled(self, slot: Slot) -> list[dict[str, Any]]:
+        if not self._group(slot.group).get("WarmPoolConfiguration"):
+            return []
+        return list(self.clients["autoscaling"].describe_warm_pool(AutoScalingGroupName=slot.group)["Instances"])
+
+    def has_pool(self, slot: Slot) -> bool:
+        return bool(self._group(slot.group).get("WarmPoolConfiguration"))
 
     def addresses(self, slot: Slot) -> dict[str, str]:
         """Instance to private address, of the machines that could serve."""

@@ -9,7 +9,8 @@ from pathlib import Path
 from lab.drills.scenes import DRILLS
 from lab.drills.tables.chosen import HASTY
 from lab.drills.tables.ladder import FLEET, TWO_IN_ORDER, TWO_SIZES
-from lab.drills.variants import fleet, hasty, two_in_order, two_sizes, vary
+from lab.drills.tables.pool import POOLED
+from lab.drills.variants import fleet, hasty, pooled, two_in_order, two_sizes, vary
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _EXAMPLES = ROOT / "deployables"
@@ -42,6 +43,7 @@ def _example(name: str) -> Setting:
 _DEMO = _EXAMPLES / "demo.yaml"
 _TWO_SIZES = Setting("demo, two sizes", make=lambda folder: (vary(_DEMO, folder / "two-sizes", two_sizes), None))
 _HASTY = Setting("demo, hasty", make=lambda folder: (vary(_DEMO, folder / "hasty", hasty), None))
+_POOLED = Setting("demo, warm pool", make=lambda folder: (vary(_DEMO, folder / "pooled", pooled), None))
 _TWO_IN_ORDER = Setting("two", make=lambda folder: (vary(_DEMO, folder / "two", two_in_order), None))
 _FLEET = Setting("fleet", make=lambda folder: fleet(_DEMO, folder / "fleet"))
 _LEDGER = _example("ledger")
@@ -50,6 +52,7 @@ SETTINGS: dict[str, Setting] = {
     "": _example("demo"),
     TWO_SIZES: _TWO_SIZES,
     TWO_IN_ORDER: _TWO_IN_ORDER,
+    POOLED: _POOLED,
     FLEET: _FLEET,
     HASTY: _HASTY,
     "a database": _LEDGER,

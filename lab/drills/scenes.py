@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from lab.drills.drill import Drill
-from lab.drills.tables import agents, applications, calm, chosen, ladder, machines, networks, watchers, work
+from lab.drills.tables import agents, applications, calm, chosen, ladder, machines, networks, pool, watchers, work
 
-_TABLES = (applications, agents, machines, networks, watchers, chosen, ladder, work, calm)
+_TABLES = (applications, agents, machines, networks, watchers, chosen, ladder, pool, work, calm)
 
 DRILLS: dict[str, Drill] = {drill.name: drill for table in _TABLES for drill in table.DRILLS}
 

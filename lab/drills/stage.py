@@ -85,7 +85,7 @@ class Stage:
         """What is missing for a healthy deployable at rest; empty when nothing is."""
         if not self.client.good_since(time.time() - 5.0, count=_GOOD_SAMPLES):
             return f"clients are not served at {self.slot.front}:{self.slot.ports[0]}"
-        alive = [i for i in self.cloud.instances(self.slot) if i.state != "terminated"]
+        alive = [i for i in self.cloud.instances(self.slot) if i.state != "terminated" and not i.lifecycle.startswith("Warmed:")]
         if len(alive) != 1 or alive[0].lifecycle != "InService":
             return "the group is not at one instance in service: " + ", ".join(f"{i.id} {i.state} {i.lifecycle}" for i in alive)
         holder, _ = self.cloud.permit(self.slot)
@@ -98,6 +98,8 @@ class Stage:
             return f"an incident is open ({incident.get('state')}: {incident.get('reason')})"
         if self.cloud.health(self.slot) != 1:
             return f"no sweep has found {holder} well yet"
+        if self.cloud.has_pool(self.slot) and list(self.cloud.pool(self.slot).values()) != ["Warmed:Stopped"]:
+            return f"the warm pool does not hold one stopped machine: {self.cloud.pool(self.slot)}"
         ringing = [name for name, state in self.cloud.alarms().items() if state == "ALARM"]
         return f"an alarm rings: {', '.join(ringing)}" if ringing else ""
 
@@ -148,7 +150,8 @@ class Stage:
         """What belongs to assemblies that nobody struck: what AWS does about it is no part of a gap."""
         own = self.cloud.belongings(self.slot)
         others = [self.cloud.belongings(slot) for slot in self.cloud.slots() if slot.assembly not in (self.slot.assembly, *self.struck)]
-        return frozenset().union(*others) - own
+        # What is prepared for the pool is waited for by nobody.
+        return (frozenset().union(*others) - own) | frozenset(self.cloud.pool(self.slot))
 
     def asked_to_end(self, instance: str, *, since: float) -> float | None:
         """When EC2 was first told to end the instance, or its group was."""

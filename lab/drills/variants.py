@@ -51,6 +51,12 @@ def two_sizes(document: Document) -> None:
         assembly["start_grace"] = "30s"
 
 
+def pooled(document: Document) -> None:
+    """Another machine lies ready, stopped."""
+    for assembly in document["assemblies"]:
+        assembly["warm_pool"] = True
+
+
 FENCE_TIMEOUT_S, DISAGREEMENT_S = 90.0, 60.0
 
 

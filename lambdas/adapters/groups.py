@@ -23,21 +23,36 @@ def find(deployable: str, assembly: str) -> Group | None:
     with calling(f"describe the group of {deployable}/{assembly}"):
         groups = all_pages(client("autoscaling").describe_auto_scaling_groups, "AutoScalingGroups", Filters=filters)
     for group in groups:
-        launches = _launches(group)
-        members = {
-            i["InstanceId"]: Member(
-                instance=i["InstanceId"],
-                lifecycle=i["LifecycleState"],
-                healthy=i.get("HealthStatus", "").lower() == "healthy",
-                current=not launches or _version(i.get("LaunchTemplate")) in ("", launches),
-            )
-            for i in group["Instances"]
-        }
-        name, wanted = str(group["AutoScalingGroupName"]), int(group["DesiredCapacity"])
-        suspended = tuple(sorted(str(row["ProcessName"]) for row in group.get("SuspendedProcesses", [])))
-        room, stack = int(group["MaxSize"]), _stack(group)
-        return Group(name=name, wanted=wanted, room=room, members=members, stack=stack, suspended=suspended, launches=launches)
+        launches, name = _launches(group), str(group["AutoScalingGroupName"])
+        return Group(
+            name=name,
+            wanted=int(group["DesiredCapacity"]),
+            room=int(group["MaxSize"]),
+            members=_members(group["Instances"], launches),
+            stack=_stack(group),
+            suspended=tuple(sorted(str(row["ProcessName"]) for row in group.get("SuspendedProcesses", []))),
+            launches=launches,
+            pool=_pool(name, launches) if group.get("WarmPoolConfiguration") else None,
+        )
     return None
+
+
+def _members(rows: Sequence[Mapping[str, Any]], launches: str) -> dict[str, Member]:
+    return {
+        row["InstanceId"]: Member(
+            instance=row["InstanceId"],
+            lifecycle=row["LifecycleState"],
+            healthy=row.get("HealthStatus", "").lower() == "healthy",
+            current=not launches or _version(row.get("LaunchTemplate")) in ("", launches),
+        )
+        for row in rows
+    }
+
+
+def _pool(group: str, launches: str) -> dict[str, Member]:
+    """Its warm pool's, which no other call lists: https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeWarmPool.html"""
+    with calling(f"describe the warm pool of {group}"):
+        return _members(client("autoscaling").describe_warm_pool(AutoScalingGroupName=group)["Instances"], launches)
 
 
 def _version(template: Mapping[str, Any] | None) -> str:

@@ -74,6 +74,7 @@ def observe(
         intents=asked,
         suspended=group.suspended if group else (),
         launches=group.launches if group else "",
+        pool=group.pool if group else None,
         held=table.held(*name) if with_intents or (for_recovery and _may_be_held(group, asked, incident)) else Held(),
     )
 

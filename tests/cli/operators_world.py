@@ -34,6 +34,7 @@ class FakeAws(Aws):
         self.stacks: dict[str, dict[str, str]] = {"understudy-demo": dict(OUTPUTS)}
         self.subscriptions: dict[str, str] = {"ops@example.com": "arn:aws:sns:us-east-1:123456789012:people:1"}
         self.front_on = "i-0aaa"
+        self.pool: list[dict[str, Any]] = []
         self.fails: dict[str, str] = {}
         self.before_write: Callable[[], None] = lambda: None
 
@@ -110,6 +111,10 @@ class FakeAws(Aws):
     def describe_addresses(self, **_: Any) -> dict[str, Any]:
         self._may("describe_addresses")
         return {"Addresses": [{"PublicIp": "203.0.113.7", "InstanceId": self.front_on}]}
+
+    def describe_warm_pool(self, *, AutoScalingGroupName: str) -> dict[str, Any]:
+        self._may("describe_warm_pool")
+        return {"Instances": self.pool if AutoScalingGroupName == "counter-group" else []}
 
     def get_caller_identity(self) -> dict[str, str]:
         self._may("get_caller_identity")

@@ -142,6 +142,31 @@ def test_what_may_not_be_read_is_said_and_hides_nothing_else(aws: FakeAws, capsy
     assert said.count("not readable with these credentials") == 2
 
 
+def test_status_tells_what_the_warm_pool_holds_where_there_is_one_and_may_not_be_let_look(
+    aws: FakeAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeWarmPool.html"""
+    serving(aws)
+    run("status")
+    assert "warm pool" not in capsys.readouterr().out
+
+    aws.stacks["understudy-demo"]["CounterPool"] = "counter-group"
+    run("status")
+    assert "empty: another machine is launched for it" in capsys.readouterr().out
+
+    aws.pool = [{"InstanceId": "i-0bbb", "LifecycleState": "Warmed:Stopped", "LaunchTemplate": {"Version": "3"}}]
+    run("status")
+    assert "i-0bbb is ready, stopped, of version 3 of the launch template" in capsys.readouterr().out
+
+    aws.pool[0]["LifecycleState"] = "Warmed:Pending:Wait"
+    assert run("status") == 0, "it is no reason for alarm"
+    assert "not ready: Warmed:Pending:Wait" in capsys.readouterr().out
+
+    aws.fails = {"describe_warm_pool": "AccessDenied"}
+    run("status")
+    assert "what it holds is not readable with these credentials" in capsys.readouterr().out
+
+
 def test_status_as_json_says_the_same(aws: FakeAws, capsys: pytest.CaptureFixture[str]) -> None:
     serving(aws)
     entry = Entry(at_ms=NOW - 5000, deployable="demo", assembly="counter", incident="x", replaced=True)

@@ -31,6 +31,7 @@ class Story:
     memory: Memory = field(default_factory=lambda: Memory(instance=ME))
     seen: dict[str, Seen] = field(default_factory=dict)
     permit: Permit | None = None
+    prepared: bool = False
     terminating: bool = False
     stop_asked: bool = False
     powering_off: bool = False
@@ -48,6 +49,7 @@ class Story:
         return Snapshot(
             now_s=self.now_s,
             permit=self.permit,
+            prepared=self.prepared,
             terminating=self.terminating,
             stop_asked=self.stop_asked,
             powering_off=self.powering_off,

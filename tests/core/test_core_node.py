@@ -270,3 +270,36 @@ def test_one_failing_application_makes_the_node_failing_and_leaves_the_other_alo
     assert story.step() == [Start("db", 1)]
     assert story.now.verdict is Verdict.FAILING
     assert story.now.applications["web"] == (Verdict.HEALTHY, "")
+
+
+def test_a_machine_that_is_prepared_for_the_warm_pool_runs_nothing_says_so_and_still_says_so_when_it_is_stopped() -> None:
+    """Else its last word would be that it released what it never had, and it would be refused when it comes back."""
+    story = Story(assembly(application("web")), prepared=True)
+
+    assert story.step() == []
+    assert (story.now.phase, story.now.epoch, story.now.verdict) == (Phase.PREPARED, 0, Verdict.HEALTHY)
+    story.stop_asked = story.powering_off = True
+    assert story.step() == []
+    assert (story.now.phase, story.now.epoch) == (Phase.PREPARED, 0)
+    assert story.last is not None
+    assert story.last.finished
+
+
+def test_a_machine_that_comes_out_of_the_warm_pool_waits_for_its_permit_and_takes_it_up() -> None:
+    story = Story(assembly(application("web")), prepared=True)
+    story.step()
+    story.prepared = False
+    assert story.step() == []
+    assert story.now.phase is Phase.WAITING
+
+    story.named(epoch=7)
+    assert story.step() == [Start("web", 7)]
+
+
+def test_a_permit_counts_for_more_than_what_the_metadata_says_of_a_warm_pool() -> None:
+    """A node that serves is not stopped for a word of the metadata service; and none is permitted while it is prepared."""
+    story = running(application("web"))
+    story.prepared = True
+
+    assert story.step() == []
+    assert story.now.phase is Phase.RUNNING

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -25,7 +25,7 @@ from core.lifecycle.rollout import Word
 from core.model import Application, Assembly, Deployable, Front, FrontKind, Verdict
 from core.records import Look, Looks, Permit, Phase, Report
 from core.recovery.incident import Incident, parse_incident
-from core.recovery.snapshot import StackPlace
+from core.recovery.snapshot import Member, StackPlace
 from core.watching.fleet import fleet_file
 from lambdas import move_front
 from lambdas.adapters import clients, clock, deploys, environment, fronts, functions, groups, queues, table, wire
@@ -66,6 +66,8 @@ class Cloud:
     when_told: Callable[[], None] = lambda: None
     order: list[Any] = field(default_factory=list)
     place: StackPlace = PLACE
+    pool: dict[str, tuple[str, bool]] | None = None  # of the warm pool's instances: where each stands, and whether it is current
+    tags: ClassVar[dict[str, str]] = {names.TAG_DEPLOYABLE: D, names.TAG_ASSEMBLY: A}
 
     def client(self, service: str) -> Any:
         return boto3.client(service, region_name="us-east-1")
@@ -184,7 +186,7 @@ def _make_world(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, folder: Path) -> 
     cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:people")
     data = {"ImageId": "ami-12345678", "InstanceType": "t3.micro"}
     template = ec2.create_launch_template(LaunchTemplateName="t", LaunchTemplateData=data)
-    tags = {names.TAG_DEPLOYABLE: D, names.TAG_ASSEMBLY: A}
+    tags = cloud.tags
     cloud.client("autoscaling").create_auto_scaling_group(
         AutoScalingGroupName="counter-group",
         LaunchTemplate={"LaunchTemplateId": template["LaunchTemplate"]["LaunchTemplateId"]},
@@ -285,7 +287,8 @@ def _patch_hooks(world: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
         if group is None:
             return None
         members = {i: replace(m, lifecycle=world.lifecycles.get(i, m.lifecycle)) for i, m in group.members.items()}
-        return replace(group, members=members, stack=world.place)
+        held = {i: Member(instance=i, lifecycle=at, healthy=True, current=new) for i, (at, new) in (world.pool or {}).items()}
+        return replace(group, members=members, stack=world.place, pool=None if world.pool is None else held)
 
     def complete(group: str, hook: str, instance: str, *, let_in: bool) -> str:
         result = "CONTINUE" if let_in else "ABANDON"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from core.model import Verdict
+from core.records import Phase
 from lambdas import probe_nodes
 from lambdas.adapters import asking, table
 from lambdas.adapters.clients import client
@@ -92,6 +93,17 @@ def test_a_node_that_answers_is_healthy(cloud: Any, capsys: pytest.CaptureFixtur
 
         assert look(cloud)["look"]["verdict"] == "healthy"
         assert sweep(cloud, capsys) == {"Healthy": 1, "Sweeps": 1}
+
+
+def test_who_is_prepared_for_a_warm_pool_is_not_asked_and_says_nothing_of_the_assembly(
+    cloud: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with node() as it:
+        cloud.report(NODE, address="127.0.0.1", ha_port=it.ha_port, http_port=it.http_port)
+        cloud.report("i-0spare", epoch=0, phase=Phase.PREPARED, address="127.0.0.1", ha_port=1, http_port=1)
+
+        assert sweep(cloud, capsys) == {"Healthy": 1, "Sweeps": 1}
+        assert set(table.looks("demo", "counter")) == {NODE}
 
 
 def test_a_stopped_process_that_still_completes_handshakes_fails(cloud: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,7 +67,6 @@ def test_the_file_that_these_tests_change_is_right(problems: Problems) -> None:
     ("place", "text", "key"),
     [
         ("assembly", "mode: pair", "assemblies[0].mode"),
-        ("assembly", "warm_pool: {size: 1}", "assemblies[0].warm_pool"),
     ],
 )
 def test_what_is_not_built_is_refused_by_name_and_once(place: str, text: str, key: str, problems: Problems) -> None:
@@ -75,10 +74,6 @@ def test_what_is_not_built_is_refused_by_name_and_once(place: str, text: str, ke
 
     assert (problem.key, problem.message) == (key, "is not built yet")
     assert problem.remedy
-
-
-def test_an_empty_list_of_something_not_built_asks_for_nothing(problems: Problems) -> None:
-    assert problems(assembly="warm_pool: {}") == ()
 
 
 @pytest.mark.parametrize(
@@ -97,6 +92,8 @@ def test_an_empty_list_of_something_not_built_asks_for_nothing(problems: Problem
         ("image", "ami-0123456789abcdef0", "assemblies[0].image", "does not say where its own disk is"),
         ("image", "ssm:/my/image", "assemblies[0].image", "does not say where its own disk is"),
         ("assembly", "spot: 1", "assemblies[0].spot", "boolean"),
+        ("assembly", "warm_pool: {size: 1}", "assemblies[0].warm_pool", "boolean"),
+        ("assembly", "warm_pool: true\n    spot: true", "assemblies[0].warm_pool", "does not go with spot"),
         ("assembly", "maximum_lifetime: 12h", "assemblies[0].maximum_lifetime", "between 1d and 365d"),
         ("assembly", "root_device: /dev/sdb", "assemblies[0].root_device", "is known of debian-12"),
         ("instances", "[]", "assemblies[0].instances", "at least 1 item"),

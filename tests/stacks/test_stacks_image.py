@@ -13,7 +13,7 @@ import pytest
 from core import names
 from core.images import NAMED
 from stacks.bootstrap import Item, user_data
-from tests.stacks.conftest import Synth, Template
+from tests.stacks.conftest import Synth, Template, as_list
 
 FILE = """\
 deployable: images
@@ -21,6 +21,7 @@ assemblies:
   - name: pinned
     image: ubuntu-24.04
     instances: [t4g.small]
+    warm_pool: true
     state: {keep: none}
     applications: [{name: app, run: {exec: [/usr/bin/env]}}]
   - name: amazon
@@ -133,6 +134,26 @@ def test_spot_is_bought_where_the_file_says_so_and_nowhere_else(template: Templa
     }
     assert [override["InstanceType"] for override in policy["LaunchTemplate"]["Overrides"]] == ["m7i.large"]
     assert "MixedInstancesPolicy" not in told["pinned"]
+
+
+def test_a_warm_pool_has_one_machine_that_is_stopped_where_the_file_says_so_and_nowhere_else(template: Template) -> None:
+    """An absolute size: https://docs.aws.amazon.com/AutoScaling/latest/APIReference/API_PutWarmPool.html"""
+    pool = dict(template.only("AWS::AutoScaling::WarmPool"))
+    group = template.resources[pool.pop("AutoScalingGroupName")["Ref"]]["Properties"]
+
+    assert group["LifecycleHookSpecificationList"], "the hooks are the group's own, and so there before the pool is"
+    assert {"Key": names.TAG_ASSEMBLY, "PropagateAtLaunch": True, "Value": "pinned"} in group["Tags"]
+    assert "MixedInstancesPolicy" not in group
+    assert pool == {"PoolState": "Stopped", "MinSize": 1, "MaxGroupPreparedCapacity": 1, "InstanceReusePolicy": {"ReuseOnScaleIn": False}}
+
+
+def test_who_looks_at_groups_looks_into_their_pools_and_recovery_alone_ends_what_is_in_them(template: Template) -> None:
+    """By EC2 and the instance's tag: Auto Scaling's own call "cannot be called on instances in a warm pool"."""
+    for role in ("tick", "recover_assembly", "admit_node", "retire_node"):
+        found = {action for statement in template.statements(template.role_of(role)) for action in as_list(statement["Action"])}
+        assert "autoscaling:DescribeWarmPool" in found
+        assert ("ec2:TerminateInstances" in found) is (role == "recover_assembly")
+        assert not {action for action in found if "WarmPool" in action} - {"autoscaling:DescribeWarmPool"}
 
 
 def test_a_lifetime_is_a_rehearsal_that_the_group_itself_begins(template: Template) -> None:

@@ -24,7 +24,9 @@ NOT_TO_BE_NARROWED = {
     "ec2:UnassignPrivateIpAddresses",
 }
 # The same of what the demo does not use.
-NOT_TO_BE_NARROWED_ELSEWHERE = {"ec2:DescribeSnapshots", "ec2:DescribeVolumes", "elasticloadbalancing:DescribeTargetHealth"}
+NOT_TO_BE_NARROWED_ELSEWHERE = {
+    "autoscaling:DescribeWarmPool", "ec2:DescribeSnapshots", "ec2:DescribeVolumes", "elasticloadbalancing:DescribeTargetHealth",
+}  # fmt: skip
 
 
 def allowed(template: Template, role: str) -> set[str]:
