@@ -99,8 +99,13 @@ def _named(change: Change) -> str:
 
 def _gaps(deployable: Deployable) -> dict[str, float]:
     """Of each assembly, from the estimate's own times: ours and AWS's."""
-    rows = (row for row in expected(deployable, load_rates().delays) if row.failure == LOST and row.ours is not None)
-    return {row.assembly: row.ours.typical_s + row.aws_s for row in rows if row.ours is not None}
+    delays = load_rates().delays
+    rows = (row for row in expected(deployable, delays) if row.failure == LOST and row.ours is not None)
+    found = {row.assembly: row.ours.typical_s + row.aws_s for row in rows if row.ours is not None}
+    for assembly in deployable.assemblies:
+        if assembly.capacity.warm_pool:  # one of the former version comes out of the pool first, and is refused
+            found[assembly.name] += sum(delays[name].seconds for name in ("group_launch", "pending"))
+    return found
 
 
 # --- the two templates ------------------------------------------------------------------------------------------------
