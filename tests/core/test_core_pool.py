@@ -232,3 +232,12 @@ def test_a_former_version_in_the_pool_is_ended_but_not_in_a_pause_and_not_in_an_
     assert pool.outdated(replace(former, intents=standing([pause], "counter", NOW))) == ()
     assert pool.outdated(replace(former, incident=incident(State.RECREATING))) == ()
     assert pool.outdated(view("Warmed:Stopped")) == pool.outdated(view(current=False)) == pool.outdated(view(pool=None)) == ()
+
+
+def test_one_that_holds_its_permit_and_is_stopped_is_given_up_and_counted_whatever_the_group_says_of_it() -> None:
+    """It was started before it was permitted."""
+    mine = replace(HELD, instance=NEW, epoch=5, predecessor=OLD, at_ms=NOW)
+    seen = out_of_the_pool(state="stopped", permit=mine, incident=incident(State.RECREATING))
+
+    assert isinstance(admission.next_step(seen, NEW), Abandon)
+    assert died(case(seen)) is not None
