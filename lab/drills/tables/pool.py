@@ -15,6 +15,7 @@ DRILLS: tuple[Drill, ...] = (
         15.0,
         pool_kill,
         needs=POOLED,
+        replaces=1,
     ),
     Drill(
         "warm-pool-update",
@@ -23,6 +24,7 @@ DRILLS: tuple[Drill, ...] = (
         30.0,
         pool_update,
         needs=POOLED,
+        replaces=1,
     ),
     Drill(
         "warm-pool-release",
@@ -31,5 +33,6 @@ DRILLS: tuple[Drill, ...] = (
         100.0,
         pool_release,
         needs=POOLED,
+        replaces=1,
     ),
 )
