@@ -20,7 +20,7 @@ def died(case: Case) -> Step | None:
     """A replacement that is gone: a member, or the one that had been permitted."""
     view, permit = case.view, case.view.permit
     for instance in view.members:
-        if instance in view.machines and view.is_gone(instance) and _is_news(case, instance) and not view.is_woken(instance):
+        if instance in view.machines and view.is_gone(instance) and _is_news(case, instance) and not view.is_spare(instance):
             return _lose(view, instance)
     if permit is None or permit.epoch <= case.incident.epoch or permit.instance in view.members or permit.instance not in view.machines:
         return None

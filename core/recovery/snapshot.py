@@ -188,9 +188,18 @@ class View:
 
         https://docs.aws.amazon.com/autoscaling/ec2/userguide/warm-pool-instance-lifecycle.html; whoever holds the permit has been started.
         """
-        if self.pool is None or self.state_of(instance) not in ASLEEP or (self.permit is not None and self.permit.instance == instance):
+        if self.pool is None or self.state_of(instance) not in ASLEEP or self._is_permitted(instance):
             return False
         return self.lifecycle_of(instance).startswith("Pending")
+
+    def is_spare(self, instance: str) -> bool:
+        """It says nothing of replacements that it is gone: not started yet, or of a version that is refused whatever it is like."""
+        member = self.members.get(instance)
+        refused = self.pool is not None and member is not None and not member.current and not self._is_permitted(instance)
+        return refused or self.is_woken(instance)
+
+    def _is_permitted(self, instance: str) -> bool:
+        return self.permit is not None and self.permit.instance == instance
 
     def is_starting(self, instance: str) -> bool:
         """Not yet let in by admit_node, which gives it its start grace and abandons it after that."""

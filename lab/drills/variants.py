@@ -52,9 +52,9 @@ def two_sizes(document: Document) -> None:
 
 
 def pooled(document: Document) -> None:
-    """Another machine lies ready, stopped."""
+    """Another machine lies ready, stopped; and half a minute to be up, which a release that never is waits out."""
     for assembly in document["assemblies"]:
-        assembly["warm_pool"] = True
+        assembly |= {"warm_pool": True, "start_grace": "30s"}
 
 
 FENCE_TIMEOUT_S, DISAGREEMENT_S = 90.0, 60.0

@@ -241,3 +241,13 @@ def test_one_that_holds_its_permit_and_is_stopped_is_given_up_and_counted_whatev
 
     assert isinstance(admission.next_step(seen, NEW), Abandon)
     assert died(case(seen)) is not None
+
+
+def test_one_that_was_refused_for_its_version_is_no_replacement_that_died_but_one_that_was_permitted_is() -> None:
+    """Found by the drill of a bad release: two were refused and one died, which was taken for a boot loop of three, and held."""
+    refused = out_of_the_pool(lifecycle="Terminating", state="shutting-down", current=False, incident=incident(State.RECREATING))
+    mine = replace(HELD, instance=NEW, epoch=5, predecessor=OLD, at_ms=NOW)
+
+    assert died(case(refused)) is None
+    assert died(case(replace(refused, pool=None))) is not None
+    assert died(case(replace(refused, permit=mine))) is not None
