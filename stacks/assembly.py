@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from aws_cdk import Annotations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct, IDependable
 
 from core import names
 from core.model import Assembly, Deployable
+from core.state_words import kept_words
 from stacks import permissions as may
 from stacks.balancer import BalancerFront
 from stacks.contents import Contents, Stage, contents_of
@@ -65,6 +67,8 @@ class NodeAssembly(Construct):
             volume=volume,
             files=self._files,
         )
+        # The CDK's command line prints it at synth and at each deploy.
+        Annotations.of(self).add_info_v2("understudy:state", f"{assembly.name}: {kept_words(assembly.state)}")
         self._role = self._node_role(contents)
         self._template = launch_template(
             self, deployable=deployable, assembly=assembly, role=self._role, security=self._security, script=contents.script

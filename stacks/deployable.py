@@ -13,7 +13,6 @@ from constructs import Construct, IDependable
 
 from core import names
 from core.model import Assembly, Deployable
-from core.state_words import kept_words
 from core.watching.fleet import fleet_file
 from core.zonal import zone_words
 from stacks.alarms import Alarms, HealthyAlarms
@@ -95,8 +94,6 @@ class DeployableStack(Stack):
         self._keep(deployable, fronts, nodes, ground)
         for name, words in zone_words(deployable):
             Annotations.of(nodes[name]).add_warning_v2("understudy:one-zone", f"{name}: {words}")
-        for name in volumes:
-            Annotations.of(nodes[name]).add_info(f"{name}: {kept_words(deployable.assembly(name).state)}")
         self._say_all(deployable, foundation, database)
 
     def _nodes(

@@ -75,6 +75,14 @@ class EipAssociation(CloudFormationModel):
             get_backend("ec2")[account_id][region].disassociate_address(association_id=self.physical_resource_id)
 
 
+def _typed(cloudformation_json: Any, backend: Any) -> Any:
+    """A launch template's data as the API takes it."""
+    wanted = dict(cloudformation_json["Properties"])
+    wanted["LaunchTemplateData"] = coerce("ec2", "RequestLaunchTemplateData", wanted.get("LaunchTemplateData", {}))
+    know(backend, wanted["LaunchTemplateData"])
+    return {**cloudformation_json, "Properties": wanted}
+
+
 def patch() -> None:
     """Tags and PublicIp for EIP; typed launch template data, as the API stores it."""
 
@@ -104,22 +112,16 @@ def patch() -> None:
         self.ec2_backend.disassociate_address(address=self.public_ip)
         self.ec2_backend.addresses.remove(self)
 
-    def typed(cloudformation_json: Any, backend: Any) -> Any:
-        wanted = dict(cloudformation_json["Properties"])
-        wanted["LaunchTemplateData"] = coerce("ec2", "RequestLaunchTemplateData", wanted.get("LaunchTemplateData", {}))
-        know(backend, wanted["LaunchTemplateData"])
-        return {**cloudformation_json, "Properties": wanted}
-
     def create_template(
         cls: type[Any], /, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **kwargs: Any
     ) -> Any:
-        told = typed(cloudformation_json, get_backend("ec2")[account_id][region_name])
+        told = _typed(cloudformation_json, get_backend("ec2")[account_id][region_name])
         return MOTO_TEMPLATE_CREATE(cls, resource_name, told, account_id, region_name, **kwargs)
 
     def update_template(
         cls: Any, original_resource: Any, new_resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
     ) -> Any:
-        told = typed(cloudformation_json, get_backend("ec2")[account_id][region_name])
+        told = _typed(cloudformation_json, get_backend("ec2")[account_id][region_name])
         return MOTO_TEMPLATE_UPDATE(cls, original_resource, new_resource_name, told, account_id, region_name)
 
     take_over(

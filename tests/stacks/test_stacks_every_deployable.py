@@ -134,6 +134,19 @@ def test_the_lab_can_judge_every_condition_of_a_role(templates: Mapping[str, Tem
     assert "events:source" in used
 
 
+def test_what_a_replacement_loses_is_said_at_synth_of_every_assembly(every: Path, templates: Mapping[str, Template]) -> None:
+    """Whatever it is kept on: the CDK's command line prints it."""
+    said = {name: (every / f"{name}.metadata.json").read_text() for name in templates if not name.endswith("-foundation")}
+
+    for name, words in {
+        "demo": "counter: nothing is kept; a replacement starts with an empty disk",
+        "ledger": "a lost machine loses what it wrote after the last save began, 5 s",
+        "zonal": "loses what its programs had not yet made the disk keep (fsync)",
+    }.items():
+        assert words in said[f"understudy-{name}"]
+    assert {name for name, text in said.items() if "a replacement" not in text} == set()
+
+
 def test_every_disk_of_every_node_is_encrypted(templates: Mapping[str, Template]) -> None:
     for name, template in templates.items():
         launched = template.of("AWS::EC2::LaunchTemplate")
