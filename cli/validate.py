@@ -123,7 +123,7 @@ def _assembly(assembly: Assembly, network: str) -> Iterator[str]:
     architecture = spec.architecture_of(assembly.instances[0])
     yield f"  assembly {assembly.name}: one node of {' or '.join(assembly.instances)} ({architecture}) from {assembly.image}"
     if assembly.front.kind is FrontKind.ELASTIC_IP:
-        yield f"    clients: an Elastic IP, port {', '.join(map(str, assembly.front.ports))}"
+        yield f"    clients: an Elastic IP, port {', '.join(map(str, assembly.front.ports))}, from anywhere"
     elif assembly.front.kind is FrontKind.NETWORK_INTERFACE:
         ports = ", ".join(map(str, assembly.front.ports))
         yield f"    clients: a private address that moves with its network interface, port {ports}, from within the network"

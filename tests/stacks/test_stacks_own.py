@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,25 @@ from core.report.operating import readable
 from spec.front import FrontSection
 from spec.state import StateSection
 from stacks.own import Front, State
-from tests.stacks.conftest import ROOT, Template, as_list
+from tests.stacks.conftest import ROOT, Template, _environment, as_list
 
 GROUP = "AWS::AutoScaling::AutoScalingGroup"
 EXAMPLE = ROOT / "examples/own_stack/app.py"
+
+
+ALONE = """
+import sys
+from aws_cdk import App, Stack
+from aws_cdk import aws_ec2 as ec2
+from stacks.own import Application, SingletonAssembly, State
+app = App(outdir=sys.argv[1], analytics_reporting=False)
+stack = Stack(app, "alone", analytics_reporting=False)
+subnets = [ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC)]
+vpc = ec2.Vpc(stack, "Vpc", max_azs=2, nat_gateways=0, restrict_default_security_group=False, subnet_configuration=subnets)
+run = [Application(name="app", systemd_unit="app.service")]
+SingletonAssembly(stack, "Scheduler", vpc=vpc, applications=run, instance_types=[ec2.InstanceType("t4g.small")], state=State.none())
+app.synth()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +181,19 @@ def test_fronts_are_said_in_the_files_words(front: Front) -> None:
 )
 def test_states_are_said_in_the_files_words(state: State) -> None:
     assert StateSection.model_validate(dict(state.said)).keep == state.said["keep"]
+
+
+@pytest.mark.heavy  # some seconds
+def test_an_assembly_whose_stack_has_no_foundation_brings_one_of_its_own(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", ALONE, str(tmp_path)]
+    environment = {**_environment(), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    alone = Template(json.loads((tmp_path / "alone.template.json").read_text()))
+
+    tags = {tag["Key"]: tag["Value"] for tag in alone.only(GROUP)["Tags"]}
+    assert (tags[names.TAG_DEPLOYABLE], tags[names.TAG_ASSEMBLY]) == ("scheduler", "scheduler")
+    assert {function["Handler"].split(".")[1] for function in alone.of("AWS::Lambda::Function")} == {
+        "tick", "probe_nodes", "recover_assembly", "admit_node", "retire_node", "move_front",
+    }  # fmt: skip
+    assert len(alone.of("AWS::DynamoDB::Table")) == len(alone.of("AWS::S3::Bucket")) == len(alone.of("AWS::SNS::Topic")) == 1
