@@ -46,6 +46,8 @@ BY_HAND: Mapping[str, tuple[str, ...]] = {
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-custom-resources-lambda.html and using-iam-servicerole.html
     "AWS::CloudFormation::CustomResource": ("lambda:InvokeFunction",),
 }
+# What a file may ask for and none of those in deployables/ does.
+CHOSEN = {"AWS::AutoScaling::WarmPool"}
 # A type's own service, where it is called otherwise, and those that a property of ours brings in: the database's managed secret.
 SERVICES = {"ElasticLoadBalancingV2": "elasticloadbalancing", "EFS": "elasticfilesystem", "CertificateManager": "acm"}
 BESIDE: Mapping[str, tuple[str, ...]] = {
@@ -57,7 +59,7 @@ UNUSED = re.compile(r"dynamodb:(\w*Item|Query|Scan|\w*Import\w*)|s3:\w*Object(Ac
 
 
 def types_of(templates: Iterable[Mapping[str, Any]]) -> list[str]:
-    return sorted({resource["Type"] for template in templates for resource in template["Resources"].values()})
+    return sorted({resource["Type"] for template in templates for resource in template["Resources"].values()} | CHOSEN)
 
 
 def asked_by(kind: str) -> frozenset[str]:
