@@ -143,6 +143,10 @@ class AlarmEngine:
 
     def transition(self, alarm: Any, value: str, reason: str, data: str | None) -> None:
         """Set a state; when it differs, run the actions of the new one. Also what SetAlarmState does."""
+        if alarm.rule is not None:
+            if value != alarm.state_value:  # on AWS it stays so until an alarm under it changes, here until the next look
+                self._composed(alarm, value)
+            return
         old = self._set(alarm, value, reason, data)
         if old.value == value:
             return

@@ -144,6 +144,18 @@ def test_the_clock_neither_evaluates_it_as_one_on_a_metric_nor_says_that_it_cann
     assert not events(world, who="alarm", what="is not evaluated")
 
 
+def test_its_state_can_be_set_to_try_its_actions(world: World) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_SetAlarmState.html"""
+    topic = boto3.client("sns").create_topic(Name="notices")["TopicArn"]
+    metric_alarm("a")
+    composite("ALARM(a)", AlarmActions=[topic])
+
+    ring("people")
+
+    assert state() == "ALARM"
+    assert events(world, who="topic", what='ALARM: "people"')
+
+
 def test_a_rule_that_cannot_be_read_is_refused_when_it_is_put(world: World) -> None:
     with pytest.raises(ClientError, match="AlarmRule"):
         composite("ALARM(a")
