@@ -55,7 +55,8 @@ def volume_news(event: Mapping[str, Any]) -> tuple[VolumeNews, ...]:
         named = event.get("resources")
     elif (source, kind, detail.get("service")) == ("aws.health", HEALTH, "EBS"):
         said = _of_health(detail)
-        named = [entity.get("entityValue") for entity in detail.get("affectedEntities") or () if isinstance(entity, Mapping)]
+        entities = detail.get("affectedEntities")
+        named = [entity.get("entityValue") for entity in entities if isinstance(entity, Mapping)] if isinstance(entities, list) else None
     else:
         return ()
     if said is None or not isinstance(named, list):

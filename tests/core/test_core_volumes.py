@@ -69,6 +69,11 @@ def test_what_is_no_such_event_is_no_news(broken: dict[str, Any]) -> None:
     assert volume_news({**told("detached"), **broken}) == ()
 
 
+@pytest.mark.parametrize("entities", [None, 7, "vol-1", {"entityValue": "vol-1"}, [7, None, {}]])
+def test_an_issue_that_names_no_entities_names_no_volume(entities: Any) -> None:
+    assert volume_news(told("lost", affectedEntities=entities)) == ()
+
+
 def test_history_tells_trouble_from_what_is_put_back() -> None:
     (lost,), (away,) = volume_news(told("lost")), volume_news(told("detached"))
 
