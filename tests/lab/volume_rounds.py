@@ -1,4 +1,4 @@
-"""Deploy a counter whose state lies on a volume, count, take its machine away by force and then politely; a program.
+"""Deploy a counter whose state lies on a volume, count, take its machine away by force, then politely, then its volume; a program.
 
 python volume_rounds.py LABDIR RESULTS: inside the lab's space, from a repository's folder. RESULTS gets what was seen as JSON.
 """
@@ -19,6 +19,7 @@ from lab.session import Session
 from tests.lab.keeping import TIME_SCALE, asked, say
 
 FILE = Path("deployables/zonal.yaml").resolve()
+SETTLED_S = 61.0  # what is detached within a minute of its permit is taken for a hand-over
 
 
 def taken(stage: Stage, cloud: Cloud, *, politely: bool) -> dict[str, Any]:
@@ -39,6 +40,22 @@ def taken(stage: Stage, cloud: Cloud, *, politely: bool) -> dict[str, Any]:
     return seen
 
 
+def torn(stage: Stage, cloud: Cloud) -> dict[str, Any]:
+    """Its volume is taken from the node that runs, by force, as somebody might in the console."""
+    ec2, holder = cloud.clients["ec2"], stage.situation().holder
+    (volume,) = ec2.describe_volumes(Filters=[{"Name": "tag-key", "Values": ["understudy:volume"]}])["Volumes"]
+
+    def at() -> str:
+        (row,) = ec2.describe_volumes(VolumeIds=[volume["VolumeId"]])["Volumes"]
+        return next((str(each["InstanceId"]) for each in row.get("Attachments", []) if each["State"] == "attached"), "")
+
+    ec2.detach_volume(VolumeId=volume["VolumeId"], InstanceId=holder, Force=True)
+    left = wait_for(lambda: at() == "", timeout_s=30, every_s=0.1)
+    back = wait_for(lambda: at() == holder, timeout_s=stage.patience_s, every_s=0.5)
+    kept = [item["kind"] for item in cloud.items(f"HISTORY#{stage.slot.deployable}")]
+    return {"left": left, "back": back, "kept": kept, "holder": stage.situation().holder == holder}
+
+
 def main() -> int:
     lab_dir, results = Path(sys.argv[1]), Path(sys.argv[2])
     with Session(lab_dir, FILE, say, time_scale=TIME_SCALE) as session:
@@ -51,9 +68,15 @@ def main() -> int:
             stage.wait_steady(120)
             began = time.time()
             retired = taken(stage, cloud, politely=True)
+            stage.wait_steady(120)
+            time.sleep(SETTLED_S)
+            torn_at = time.time()
+            seen = torn(stage, cloud)
     lines = read(lab_dir / "journal.jsonl")[0]
-    said = [str(line["what"]) for line in lines if line.get("kind") == "event" and line["at"] >= began and "vol-" in str(line.get("what"))]
-    results.write_text(json.dumps({"killed": killed, "retired": retired, "said": said}))
+    events = [line for line in lines if line.get("kind") == "event"]
+    said = [str(line["what"]) for line in events if began <= line["at"] < torn_at and "vol-" in str(line.get("what"))]
+    woke = [str(line["what"]) for line in events if line["at"] >= torn_at and "woken by ebs" in str(line.get("what"))]
+    results.write_text(json.dumps({"killed": killed, "retired": retired, "said": said, "torn": {**seen, "woke": woke}}))
     return 0
 
 
