@@ -19,6 +19,7 @@ from stacks.functions import Functions, role_of
 from stacks.network import NodeNetwork
 from stacks.reach import reach_of_all
 from stacks.secrets_way import secrets_way
+from stacks.volume_events import let_rules_wake
 from stacks.wakes import Wakes
 
 # RDS names what it manages so: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html
@@ -53,6 +54,7 @@ class FoundationStack(Stack):
         )
         wakes = Wakes(self, "Wakes", reach=reach, foundation=parts, functions=functions)
         wakes.record([{"prefix": f"{names.PRODUCT}-"}], functions.record_event())
+        let_rules_wake(functions.recover_assembly)
         alarms = Alarms(self, "Alarms", reach=reach, foundation=parts, functions=functions)
         if foundation.dashboard:
             Dashboard(self, "Dashboard", reach=reach, functions=functions, alarms=alarms.all)

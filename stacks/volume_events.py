@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aws_cdk import Stack
+from aws_cdk import Aws, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from core import names
 from core.watching.volumes import EBS, EVENTS, HEALTH
 from stacks.volume import VolumeState
 from stacks.wakes import EVENT_AGE_MAX, TRIES
+
+
+def let_rules_wake(recover: lambda_.Function) -> None:
+    """Once for all stacks on a shared foundation: a leave for each rule would soon fill the 20 KB that a function's policy has.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+    rules = f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:rule/{names.PRODUCT}-*"
+    recover.add_permission("RulesOfDeployables", principal=iam.ServicePrincipal("events.amazonaws.com"), source_arn=rules)
 
 
 def wake_for_volumes(
@@ -21,13 +32,16 @@ def wake_for_volumes(
 ) -> None:
     """Nothing where there are none. Rules of the stack that has them, for EBS names volumes by their ARNs and knows no tags.
 
-    dead_letters: left out where the functions are another stack's; what is lost there, the sweep finds.
+    dead_letters: left out where the functions are another stack's, which lets these rules in (let_rules_wake); what is lost there, the
+    sweep finds.
     https://docs.aws.amazon.com/ebs/latest/userguide/ebs-cloud-watch-events.html
     """
     arns = [Stack.of(scope).format_arn(service="ec2", resource="volume", resource_name=volume.volume_id) for volume in volumes]
     if not arns:
         return
     within = Construct(scope, id_)
+    if dead_letters is None:
+        recover = lambda_.Function.from_function_attributes(within, "Recover", function_arn=recover.function_arn, skip_permissions=True)
     for name, why, pattern in (
         # Of each replacement EBS tells too, that the volume was detached and attached: recovery knows whose permit it is.
         (

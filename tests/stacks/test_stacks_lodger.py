@@ -110,6 +110,16 @@ def test_the_foundation_hears_of_every_database_of_ours_and_writes_it_down(found
     assert writes["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["HISTORY#*"]}}
 
 
+def test_rules_of_any_deployable_of_ours_may_wake_recovery_by_one_leave(foundation: Template) -> None:
+    """For what EBS says of their volumes: a function's policy has 20 KB, and a leave a rule would fill them."""
+    recover = foundation.function("recover_assembly")
+    leaves = [p for p in foundation.of("AWS::Lambda::Permission") if p["FunctionName"].get("Fn::GetAtt", [""])[0] == recover]
+    (of_any,) = (p for p in leaves if "Fn::Join" in p.get("SourceArn", {}))
+
+    assert of_any["Principal"] == "events.amazonaws.com"
+    assert filled(of_any["SourceArn"], {}).endswith(f":rule/{names.PRODUCT}-*")
+
+
 # --- the way to the secret, once for all ----------------------------------------------------------------------------------
 
 
