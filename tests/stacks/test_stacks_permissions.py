@@ -59,7 +59,8 @@ def test_the_topics_key_is_used_for_publishing_only_and_its_owner_administers_it
     others = {a for s in statements if s not in uses for a in as_list(s["Action"])}
 
     assert all("kms:ViaService" in s["Condition"]["StringEquals"] for s in uses if "AWS" in s["Principal"])
-    assert {service for s in uses for service in as_list(s["Principal"].get("Service", []))} == {"cloudwatch.amazonaws.com"}
+    services = {service for s in uses for service in as_list(s["Principal"].get("Service", []))}
+    assert services == {"cloudwatch.amazonaws.com", "events.amazonaws.com"}, "alarms, and the rules of whoever puts some on the topic"
     assert "kms:PutKeyPolicy" in others, "else nobody could ever change it, and AWS refuses it"
     assert not [a for a in others if "*" in a or a.startswith(("kms:CreateGrant", "kms:ReEncrypt"))]
 
