@@ -198,13 +198,13 @@ class _Driver:
         match decision.step:
             case steps.Spend():
                 self._spend(view)
-            case steps.Wait(reason, again_s):
-                self._wait(reason, again_s)
+            case steps.Wait() as step:
+                self._wait(step.reason, step.again_s)
             case steps.TakeLook(instance):
                 self.fresh[instance] = world.look_at(view, instance, environment.text(names.ENV_FUNCTION_PROBE))
-            case steps.KeepOne(extra, reason):
+            case steps.KeepOne(extra) as step:
                 self.holds -= 1
-                self._wait(f"{reason}: {groups.keep_one(view, extra)}", 1.0)
+                self._wait(f"{step.reason}: {groups.keep_one(view, extra)}", 1.0)
             case steps.PlaceFront(instance):
                 self.front = world.place_front(self.watched, environment.text(names.ENV_FUNCTION_MOVE_FRONT))
                 if self.front.held_by != instance:
@@ -217,8 +217,8 @@ class _Driver:
 
     def _act(self, step: steps.Step, view: View, incident: Incident) -> None:
         match step:
-            case steps.LaunchFirst(instance, reason):
-                self._save(noted(incident, clock.now_ms(), ME, f"{reason}: {groups.launch_another(view)}"))
+            case steps.LaunchFirst():
+                self._save(noted(incident, clock.now_ms(), ME, f"{step.reason}: {groups.launch_another(view)}"))
             case steps.KeepEvidence(instance):
                 self._save(isolation.keep_evidence(view, incident, instance))
             case steps.Fence(instance, force):
@@ -227,14 +227,14 @@ class _Driver:
                 self._save(rung_hands.retire(incident, instance))
             case steps.CallSisters(assemblies):
                 self._save(rung_hands.call_sisters(incident, assemblies))
-            case steps.RebootDatabase(identifier, why):
-                self._save(rung_hands.reboot_database(incident, identifier, why))
+            case steps.RebootDatabase(identifier):
+                self._save(rung_hands.reboot_database(incident, identifier, step.reason))
             case steps.NudgeGroup(instance):
                 said = groups.terminate(instance, of=view.wanted)
                 self._save(noted(incident, clock.now_ms(), ME, f"told the group that {instance} is gone: {said}"))
                 clock.sleep(1.0)
-            case steps.Tell(what, reason):
-                self._tell(incident, what, reason)
+            case steps.Tell(what):
+                self._tell(incident, what, step.reason)
             case _:
                 raise AssertionError(f"no such step: {step!r}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from core import names
 from spec import egress
@@ -17,7 +17,7 @@ from spec.grammars import Command, HostNameText, ResolvesText
 from spec.image import IMAGES_SAID, ROOT_DEVICE_SAID, ImageText
 from spec.quantities import PERCENT, SIZE, size_text
 from spec.recovery import RecoverySection
-from spec.section import Section, ToleranceSection
+from spec.section import Section, ToleranceSection, remembered
 from spec.state import StateSection
 from spec.values import DURATION, Cidr, Duration, Email, InstanceType, Name, NodePath, Port, architecture_of, duration_text, wrong
 
@@ -84,7 +84,7 @@ class AssemblySection(CapacityKeys):
         description="when the node says it is well and looks from outside say it is not: people are told; `replace`: and after "
         "`recovery.disagreement` it is replaced",
     )
-    tolerance: ToleranceSection = Field(
+    tolerance: Annotated[ToleranceSection, AfterValidator(remembered)] = Field(
         default_factory=lambda: ToleranceSection.model_validate({"failures": 2, "window": "1h"}),
         description="replacements before a person is told; it goes on being replaced while the budget lasts",
     )

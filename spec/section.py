@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.fields import FieldInfo
 
+from core.recovery.budget import ENTRIES_MAX
 from spec.values import Duration, wrong
 
 
@@ -37,3 +38,11 @@ class ToleranceSection(Section):
         Field(description="how many failures are absorbed in the window; the next one escalates. A number, or never"),
     ]
     window: Annotated[float, Duration("1s", "30d")] = Field(description="length of the sliding window, such as 5m")
+
+
+def remembered(tolerance: ToleranceSection) -> ToleranceSection:
+    """An assembly's failures are replacements, and the budget remembers so many."""
+    if tolerance.failures is not None and tolerance.failures >= ENTRIES_MAX:
+        told = f"failures: {tolerance.failures} would never be passed: a foundation remembers its last {ENTRIES_MAX} replacements"
+        raise wrong(told, f"write 0 to {ENTRIES_MAX - 1}, or never")
+    return tolerance

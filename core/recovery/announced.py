@@ -19,13 +19,14 @@ def news(case: Case) -> Step | None:
     """Asked when nothing else speaks against it. The same, told again, is no news."""
     permit = case.view.permit
     assert permit is not None, "the rules before asked"
-    if case.incident.reason == _words(case):
+    words = _words(case)
+    if case.incident.reason == words:
         return None
-    return Open(case.node, permit.epoch, _words(case), case.view.now_ms)
+    return Open(case.node, permit.epoch, words, case.view.now_ms)
 
 
 def told(case: Case) -> Step:
-    return End(SUPPRESSED, _words(case), "person")
+    return End(SUPPRESSED, lambda: _words(case), "person")
 
 
 def _words(case: Case) -> str:

@@ -39,16 +39,16 @@ class Budget:
     """revision: of the stored item, 0 when there is none; a write is conditional on it.
 
     What decisions ask of the entries is sorted out once, when they are read: times of all replacements, of each assembly's, and of the
-    last time that each assembly was down, all ascending; and which incidents have replaced.
+    last time that each assembly was down (down_ms), all ascending; and which incidents have replaced.
     """
 
     revision: int = 0
     entries: tuple[Entry, ...] = ()
-    _replaced_ms: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    replaced_ms: tuple[int, ...] = field(init=False, repr=False, compare=False)
     _replaced_of_ms: Mapping[tuple[str, str], tuple[int, ...]] = field(init=False, repr=False, compare=False)
     _last_down_of_ms: Mapping[tuple[str, str], int] = field(init=False, repr=False, compare=False)
-    _last_down_ms: tuple[int, ...] = field(init=False, repr=False, compare=False)
-    _incidents: frozenset[str] = field(init=False, repr=False, compare=False)
+    down_ms: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    paid_for: frozenset[str] = field(init=False, repr=False, compare=False)
     _last_rung_of: Mapping[str, Entry] = field(init=False, repr=False, compare=False)
     _of: Mapping[str, Entry] = field(init=False, repr=False, compare=False)
 
@@ -56,21 +56,21 @@ class Budget:
         replaced = [e for e in self.entries if e.replaced]
         last = {(e.deployable, e.assembly): e.at_ms for e in sorted(self.entries, key=lambda e: e.at_ms)}
         of = {name: tuple(sorted(e.at_ms for e in replaced if (e.deployable, e.assembly) == name)) for name in last}
-        object.__setattr__(self, "_replaced_ms", tuple(sorted(e.at_ms for e in replaced for _ in range(1 + len(e.along)))))
+        object.__setattr__(self, "replaced_ms", tuple(sorted(e.at_ms for e in replaced for _ in range(1 + len(e.along)))))
         rungs = {e.deployable: e for e in sorted(self.entries, key=lambda e: e.at_ms) if e.rung}
         object.__setattr__(self, "_last_rung_of", rungs)
         object.__setattr__(self, "_of", {e.incident: e for e in self.entries})
         object.__setattr__(self, "_replaced_of_ms", of)
         object.__setattr__(self, "_last_down_of_ms", last)
-        object.__setattr__(self, "_last_down_ms", tuple(sorted(last.values())))
-        object.__setattr__(self, "_incidents", frozenset(e.incident for e in replaced))
+        object.__setattr__(self, "down_ms", tuple(sorted(last.values())))
+        object.__setattr__(self, "paid_for", frozenset(e.incident for e in replaced))
 
     def within(self, window_s: float, now_ms: int) -> tuple[Entry, ...]:
         return tuple(e for e in self.entries if now_ms - e.at_ms <= window_s * 1000)
 
     def holds(self, incident: str) -> bool:
         """Whether its replacement is in here."""
-        return incident in self._incidents
+        return incident in self.paid_for
 
     def of(self, incident: str) -> Entry | None:
         """What was written for it."""
@@ -82,7 +82,11 @@ class Budget:
 
     def replaced(self, since_ms: float) -> int:
         """Replacements of all assemblies since then, those that were taken along counted."""
-        return len(self._replaced_ms) - bisect_left(self._replaced_ms, since_ms)
+        return len(self.replaced_ms) - bisect_left(self.replaced_ms, since_ms)
+
+    def has_replaced(self, count: int, since_ms: float) -> bool:
+        """Were there so many, or more?"""
+        return _at_least(count, self.replaced_ms, since_ms)
 
     def replaced_of(self, name: tuple[str, str], since_ms: float) -> int:
         """Replacements of this (deployable, assembly) since then; not those in which it was only taken along, for it did not fail."""
@@ -91,8 +95,13 @@ class Budget:
 
     def down(self, name: tuple[str, str], since_ms: float) -> int:
         """Assemblies that went down since then, this one counted whether it is in here or not."""
-        others = len(self._last_down_ms) - bisect_left(self._last_down_ms, since_ms)
+        others = len(self.down_ms) - bisect_left(self.down_ms, since_ms)
         return others + (self._last_down_of_ms.get(name, 0) < since_ms)
+
+
+def _at_least(count: int, times_ms: tuple[int, ...], since_ms: float) -> bool:
+    """Of ascending times: the last but so many tells it, and that is asked in every decision."""
+    return count < 1 or (len(times_ms) >= count and times_ms[-count] >= since_ms)
 
 
 def with_entry(budget: Budget, entry: Entry) -> Budget:

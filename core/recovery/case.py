@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from core.policy import Policy
-from core.records import Look
 from core.recovery.incident import Cause, Incident, State
-from core.recovery.outlook import FAILING, Inside, inside, why
+from core.recovery.outlook import why
+from core.recovery.seen import SILENT, Inside, Seen
 from core.recovery.snapshot import View
 
 # An assembly that never failed is like one whose last failure is solved and told.
@@ -21,35 +21,28 @@ NEVER_FAILED = Incident(
 class Case:
     """incident: the latest, ended or not. node: the one that is or may be suspected, "" before any was permitted.
 
-    The rest is there once it was weighed (`weigh`). inside: the first signal, what the node says of itself. look: the latest of any kind.
-    fails_outside: the second signal, as of that look; fails_for_long: and in the kept ones for long enough that it is no hiccup.
+    seen: what is seen of that node. The rest is there once it was weighed (`weigh`). inside: the first signal, what the node says of
+    itself. fails_for_long: the second, the latest look fails and the kept ones did for long enough that it is no hiccup.
     two_signals: bad inside, failing outside for long enough, and in a look taken right now.
-    Of a confirmed one that is not paid for: down, assemblies that went down, and made, replacements, both within the budget's window.
     """
 
     view: View
     policy: Policy
     incident: Incident
     node: str
+    seen: Seen
     inside: Inside = field(init=False)
-    look: Look | None = field(init=False)
-    fails_outside: bool = field(init=False)
     fails_for_long: bool = field(init=False)
     two_signals: bool = field(init=False)
-    down: int = field(init=False)
-    made: int = field(init=False)
 
     def weigh(self) -> None:
         """What reports and looks say of the node."""
-        view, node = self.view, self.node
-        kept, fresh = view.looks.get(node), view.fresh.get(node)
-        self.inside = inside(view, node, self.policy)
-        self.look = fresh.look if fresh is not None else kept.looks[-1] if kept is not None and kept.looks else None
-        self.fails_outside = self.look is not None and self.look.verdict is FAILING
-        span_ms = kept.failing_ms if kept is not None and self.fails_outside else None
-        self.fails_for_long = span_ms is not None and span_ms >= self.policy.looks_failing_s * 1000
-        self.two_signals = self.inside.is_bad and self.fails_for_long
+        seen, policy = self.seen, self.policy
+        self.inside = inside = SILENT if seen.silent_ms > policy.report_silent_ms else seen.says
+        self.fails_for_long = for_long = seen.failing_ms >= policy.looks_failing_ms
+        self.two_signals = for_long and inside.is_bad
 
     def why(self) -> str:
         """The first signal in words."""
-        return why(self.inside, self.view, self.node)
+        seen = self.seen
+        return why(SILENT if seen.silent_ms > self.policy.report_silent_ms else seen.says, self.view, self.node)

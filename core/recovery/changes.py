@@ -28,32 +28,33 @@ def apply(view: View, decision: Decision) -> Incident:
             return _opened(view, before, step, decision.woken_by)
         case Join():
             return _joined(view, before, step)
-        case Down(reason):
-            return noted(replace(before, isolated_ms=now_ms), now_ms, ME, reason)
-        case Confirm(cause, reason):
+        case Down():
+            return noted(replace(before, isolated_ms=now_ms), now_ms, ME, step.reason)
+        case Confirm(cause):
+            reason = step.reason
             confirmed = replace(before, cause=cause, reason=reason, confirmed_ms=now_ms)
             return _entered(confirmed, State.CONFIRMED, f"confirmed: {reason}", now_ms)
-        case Move(to, reason, rung):
-            moved = replace(before, escalated_to=rung or before.escalated_to)
-            if rung == DEPLOYABLE:
+        case Move(to):
+            moved = replace(before, escalated_to=step.rung or before.escalated_to)
+            if step.rung == DEPLOYABLE:
                 word = database_word(view, before.instance)
                 moved = replace(moved, ladder=before.id, leader=before.assembly, database=word[:NOTE_CHARS_MAX])
             if to is State.SUSPECTED:  # what was kept does not tell why it may be killed later
                 moved = replace(moved, evidence_done=False)
             if to is State.RECREATING:
                 moved = replace(moved, isolated_ms=now_ms)
-            return _entered(moved, to, reason, now_ms)
+            return _entered(moved, to, step.reason, now_ms)
         case Lose():
             return _one_less(before, step, now_ms)
-        case Adopt(instance, epoch, reason):
+        case Adopt(instance, epoch):
             adopted = replace(before, new_instance=instance, new_epoch=epoch, verifying_ms=now_ms, front="")
-            return _entered(adopted, State.VERIFYING, reason, now_ms)
-        case Proceed(reason):
-            return _entered(replace(before, isolated_ms=now_ms, proceeded_ms=now_ms), State.RECREATING, reason, now_ms)
+            return _entered(adopted, State.VERIFYING, step.reason, now_ms)
+        case Proceed():
+            return _entered(replace(before, isolated_ms=now_ms, proceeded_ms=now_ms), State.RECREATING, step.reason, now_ms)
         case NoteFront(instance, said):
             return noted(replace(before, front=said), now_ms, "move_front", f"the front is on {instance}: {said}")
-        case End(to, reason, rung):
-            return _ended(before, to, reason, rung, now_ms)
+        case End():
+            return _ended(before, step, now_ms)
 
 
 def _opened(view: View, before: Incident, step: Open, woken_by: str) -> Incident:
@@ -96,10 +97,11 @@ def _entered(incident: Incident, state: State, said: str, now_ms: int) -> Incide
     return noted(replace(incident, state=state, state_ms=now_ms), now_ms, ME, said)
 
 
-def _ended(incident: Incident, to: State, reason: str, rung: str, now_ms: int) -> Incident:
-    assert to in ENDED, to
-    ended = replace(incident, reason=reason, ended_ms=now_ms, escalated_to=rung or incident.escalated_to, driver="", driven_until_ms=0)
-    return _entered(ended, to, f"{to.value}: {reason}", now_ms)
+def _ended(incident: Incident, step: End, now_ms: int) -> Incident:
+    assert step.to in ENDED, step
+    rung, reason = step.rung or incident.escalated_to, step.reason
+    ended = replace(incident, reason=reason, ended_ms=now_ms, escalated_to=rung, driver="", driven_until_ms=0)
+    return _entered(ended, step.to, f"{step.to.value}: {reason}", now_ms)
 
 
 # --- what was done ----------------------------------------------------------------------------------
@@ -113,7 +115,7 @@ def charged(view: View, policy: Policy = USUAL) -> Budget:
     incident = view.incident
     assert incident is not None, "only an incident replaces"
     sisters = view.rung.along if rung_of(view, incident, policy) == DEPLOYABLE else None
-    made = view.budget.replaced(view.now_ms - policy.budget_window_s * 1000)
+    made = view.budget.replaced(view.now_ms - policy.budget_window_ms)
     fits = sisters is not None and made + 1 + len(sisters) <= policy.budget_replacements
     entry = Entry(
         at_ms=view.now_ms,

@@ -1,62 +1,57 @@
 """What a rule must be given to be asked at all: found out once for all the rules of a state, so that a decision asks only the few of them
 that may have an answer.
 
-Each fact is a bit, and core.recovery.rules says of each row which ones it needs. What is at hand is only looked up; what has to be weighed
-(reports, looks) is found out when no rule that does without it has answered.
+Each fact is a bit, and core.recovery.rules says of each row which ones it needs. What is at hand is only looked up, here; what has to be
+weighed (reports, looks, the budget) is found out when no rule that does without it has answered (core.recovery.weighing).
 """
 
 from __future__ import annotations
 
 from core.model import FrontKind, OnDisagreement, Verdict
-from core.recovery.case import NEVER_FAILED, Case
-from core.recovery.incident import ENDED, Cause, State
-from core.recovery.limping import serves_on
-from core.recovery.snapshot import ALIVE
+from core.records import Phase
+from core.recovery.case import Case
+from core.recovery.incident import Cause, State
+from core.recovery.seen import NOBODY, SERVES
 
-# Of the record.
-OLD, UNTOLD, DOUBTED, UNSOLVED, UNKEPT, UNFENCED, ABOVE, TRIED, STOPPED, TAKEN_ALONG = (1 << n for n in range(10))
-# Of what is seen.
-UNPERMITTED, TAKEN_DOWN, GONE, DEAD, SUCCEEDED, STARTING, RETIRING, REQUESTED, UNSEEN, OVERDUE, FRONT_UNSEEN = (
-    1 << n for n in range(10, 21)
+# Two states' facts never meet, so that they share numbers: small ones are cheaper to put together.
+OLD, CALLED, UNTOLD, GONE, SUCCEEDED, STARTING, OPERATED, REQUESTED, UNPERMITTED, TRIED, FOLLOWS, TAKEN_ALONG, PAUSED = (
+    1 << n for n in range(13)
 )
-# Of operators, of the budget, and of the deployable's rung.
-OPERATED, PAUSED, SHADOWED, UNPAID, MELTDOWN, SPENT, SISTERS, CALLED, IN_RUNG, LEADS, DATABASE, SERVES_ON, ROOMY = (
-    1 << n for n in range(21, 34)
-)
+DOUBTED, UNSOLVED, TAKEN_DOWN, ROOMY, RETIRING = (1 << n for n in range(13, 18))  # while none is open
+UNSEEN, OVERDUE, FRONT_UNSEEN, LOST, UNWELL, OUTSIDE, UNANSWERED, NOT_OVER = (1 << n for n in range(13, 21))  # suspected, verifying
+UNKEPT, DEAD, UNFENCED, UNFORCED, UNPAGED, MAY_PROCEED, LEADS, DEAF, NOT_DOWN, STILL, DATABASE, BLAMED, LATER, GOING, NOT_OURS = (
+    1 << n for n in range(13, 28)
+)  # isolating
+LINGERS, ABOVE, LOSES = (1 << n for n in range(13, 16))  # recreating
+
 # Weighed.
-SUSPICIOUS, ONE_SIGNAL, BOTH_SIGNALS, BAD_INSIDE, FAILS_OUTSIDE, WELL, BUSY_INSIDE, DISAGREES, DISAGREED, UNTOLD_DOUBT, LONG, NEWS = (
-    1 << n for n in range(34, 46)
-)
+SUSPICIOUS, ONE_SIGNAL, BAD_INSIDE, FAILS_OUTSIDE, NEWS, NOT_LOOKED = (1 << n for n in range(21, 27))  # while none is open
+BOTH_SIGNALS, WELL, BUSY_INSIDE, DISAGREES, UNTOLD_DOUBT, DISAGREED, LONG = (1 << n for n in (21, 22, 23, 24, 26, 27, 28))  # suspected
+SHADOWED, UNPAID, MELTDOWN, SPENT, SISTERS, IN_VAIN, WAITS_LONG, ALONE, SERVES_ON = (1 << n for n in range(21, 30))  # confirmed
 WEIGHED = SUSPICIOUS  # and whatever comes after it
 
 RECOVERED, SUPPRESSED = State.RECOVERED, State.SUPPRESSED
-CAUSE_GONE, ESCALATION = Cause.GONE, Cause.ESCALATION
+CAUSE_GONE, ESCALATION, SIGNALS, DISAGREEMENT = Cause.GONE, Cause.ESCALATION, Cause.SIGNALS, Cause.DISAGREEMENT
 HEALTHY, BUSY, REPLACE, NO_FRONT = Verdict.HEALTHY, Verdict.BUSY, OnDisagreement.REPLACE, FrontKind.NONE
-IN_SERVICE = "InService"
-PERSON = "person"
-
-
-# --- at hand --------------------------------------------------------------------------------------------------------------
+PERSON, IN_SERVICE = "person", "InService"
+KEEPING_MS = 10_000  # keeping the evidence takes up to 8 s, and nobody needs to look twice because of it
+RUNNING = Phase.RUNNING
 
 
 def none_open(case: Case) -> int:
-    view, last, node, permit = case.view, case.incident, case.node, case.view.permit
-    given = 0
-    if last is not NEVER_FAILED:
-        if "end" not in last.told and ("open" in last.told or last.escalated_to == PERSON):
-            given = UNTOLD
-        if last.state is SUPPRESSED:
-            given |= DOUBTED
-        elif last.state is not RECOVERED:
-            given |= UNSOLVED
+    view, last, node, permit, seen = case.view, case.incident, case.node, case.view.permit, case.seen
+    given = UNTOLD if "end" not in last.told and ("open" in last.told or last.escalated_to == PERSON) else 0
     if permit is None:
         return given | UNPERMITTED
     if view.group is None or view.wanted < 1:
         return given | TAKEN_DOWN
-    if view.leader is not None and view.leader.state not in ENDED and view.leader.id != last.ladder:
+    if last.state is SUPPRESSED:
+        given |= DOUBTED
+    elif last.state is not RECOVERED and (last.epoch == permit.epoch or last.tried):
+        given |= UNSOLVED
+    if view.called_by and view.called_by != last.ladder:
         given |= CALLED
-    machine = view.machines.get(node)
-    if view.is_gone(node) if machine is None else machine.state not in ALIVE:
+    if seen.gone:
         given |= GONE
     if view.room > 1 or view.wanted > 1:
         given |= ROOMY
@@ -64,118 +59,127 @@ def none_open(case: Case) -> int:
         given |= OPERATED
     if permit.predecessor is not None:
         given |= SUCCEEDED
-    member = view.members.get(node)
-    if member is not None and member.lifecycle != IN_SERVICE:
-        given |= _moving(member.lifecycle)
-    if node in view.requests:
+    if seen.pending:
+        given |= STARTING
+    elif seen.leaving:
+        given |= RETIRING
+    if seen.request is not None:
         given |= REQUESTED
     return given
 
 
-def _moving(lifecycle: str) -> int:
-    if lifecycle.startswith("Terminating"):
-        return RETIRING
-    return STARTING if lifecycle.startswith("Pending") else 0
-
-
 def suspected(case: Case) -> int:
-    view, incident, node, permit = case.view, case.incident, case.node, case.view.permit
-    given = OLD if view.now_ms - incident.opened_ms > case.policy.incident_s * 1000 else 0
+    view, incident, node, permit, seen = case.view, case.incident, case.node, case.view.permit, case.seen
+    if view.now_ms - incident.opened_ms > case.policy.incident_ms:
+        return OLD
+    given = 0
     if incident.ladder:
-        given |= IN_RUNG
-    elif view.leader is not None and view.leader.state not in ENDED:
+        given = FOLLOWS if view.led_by == incident.ladder else 0
+    elif view.called_by:
         given |= CALLED
-    machine = view.machines.get(node)
-    if view.is_gone(node) if machine is None else machine.state not in ALIVE:
+    if seen.gone:
         given |= GONE
     if permit is not None and permit.epoch > incident.epoch:
         given |= SUCCEEDED
-    member = view.members.get(node)
-    if member is not None and member.lifecycle != IN_SERVICE:
-        given |= _moving(member.lifecycle)
+    if seen.pending:
+        given |= STARTING
+    elif seen.leaving:
+        given |= RETIRING
     if node in view.intents.replace:
         given |= OPERATED
-    if node in view.requests:
+    if seen.request is not None:
         given |= REQUESTED
     fresh = view.fresh.get(node)
-    if fresh is None or view.now_ms - fresh.taken_ms > case.policy.look_fresh_s * 1000:
+    if fresh is None or view.now_ms - fresh.taken_ms > case.policy.look_fresh_ms:
         given |= UNSEEN
     return given
 
 
 def confirmed(case: Case) -> int:
     view, incident = case.view, case.incident
-    given = OLD if view.now_ms - incident.opened_ms > case.policy.incident_s * 1000 else 0
+    if view.now_ms - incident.opened_ms > case.policy.incident_ms:
+        return OLD
+    given = 0
     if incident.ladder:
-        given |= IN_RUNG
-    elif view.leader is not None and view.leader.state not in ENDED:
+        given = FOLLOWS if view.led_by == incident.ladder else TAKEN_ALONG
+    elif view.called_by:
         given |= CALLED
     if view.intents.paused is not None:
         return given | PAUSED
-    if view.intents.shadow is not None:
-        given |= SHADOWED
-    if incident.tried:
-        given |= TRIED
-    if not view.budget.holds(incident.id):
-        given |= UNPAID
-        if incident.cause is not CAUSE_GONE:
-            given |= _of_budget(case)
-    return given
-
-
-def _of_budget(case: Case) -> int:
-    view, incident, policy = case.view, case.incident, case.policy
-    since_ms = int(view.now_ms - policy.budget_window_s * 1000)
-    case.down, case.made = view.budget.down((incident.deployable, incident.assembly), since_ms), view.budget.replaced(since_ms)
-    if case.down >= policy.meltdown_nodes and case.down >= policy.meltdown_share * view.assemblies:
-        return MELTDOWN
-    if case.made >= policy.budget_replacements:
-        return SPENT
-    given = SISTERS if case.made + 1 + len(view.rung.along) > policy.budget_replacements else 0
-    return given | SERVES_ON if serves_on(case) else given
+    return given | TRIED if incident.tried else given
 
 
 def isolating(case: Case) -> int:
-    view, incident = case.view, case.incident
-    given = OLD if view.now_ms - incident.opened_ms > case.policy.incident_s * 1000 else 0
+    view, incident, policy = case.view, case.incident, case.policy
+    if view.now_ms - incident.opened_ms > policy.incident_ms:
+        return OLD
+    given = 0
     if incident.ladder:
-        given |= _of_rung(case)
-    elif view.leader is not None and view.leader.state not in ENDED:
-        given |= CALLED
+        given = _of_rung(case)
+    elif view.called_by:
+        given = CALLED
     if not incident.evidence_done:
         given |= UNKEPT
-    if view.is_dead(case.node):
+    if case.seen.dead:
         given |= DEAD
     if not incident.fence:
         given |= UNFENCED
+        if incident.cause is SIGNALS or incident.cause is DISAGREEMENT:
+            fresh = view.fresh.get(case.node)
+            if fresh is None or view.now_ms - fresh.taken_ms > policy.look_fresh_ms + KEEPING_MS:
+                given |= NOT_OURS
     if "open" not in incident.told:
         given |= UNTOLD
+    if incident.fence < 2:
+        given |= UNFORCED
+    elif policy.fence_timeout_s is not None:
+        given |= MAY_PROCEED
+    if "page" not in incident.told:
+        given |= UNPAGED
     return given
 
 
 def _of_rung(case: Case) -> int:
-    incident = case.incident
-    given = IN_RUNG
+    incident, rung = case.incident, case.view.rung
+    given = TAKEN_ALONG if incident.cause is ESCALATION else 0
+    if rung.later and not incident.fence:
+        given |= LATER
+    if incident.retiring_ms:
+        given |= GOING
     if incident.ladder == incident.id:
         given |= LEADS
-    if incident.cause is ESCALATION:
-        given |= TAKEN_ALONG
-    if incident.isolated_ms:
-        given |= STOPPED
-        if case.view.database is not None:
-            given |= DATABASE
+        if rung.deaf:
+            given |= DEAF
+        given |= _of_leading(case) if incident.isolated_ms else NOT_DOWN
+    return given
+
+
+def _of_leading(case: Case) -> int:
+    """Once its own node is down."""
+    view = case.view
+    given = STILL if view.rung.running else 0
+    if view.database is not None:
+        given |= DATABASE
+        if view.rung.blamed and not case.incident.rebooted_ms:
+            given |= BLAMED
     return given
 
 
 def recreating(case: Case) -> int:
     view, incident, permit = case.view, case.incident, case.view.permit
-    given = OLD if view.now_ms - incident.opened_ms > case.policy.incident_s * 1000 else 0
-    if view.leader is not None and view.leader.state not in ENDED and not incident.ladder:
-        given |= CALLED
+    if view.now_ms - incident.opened_ms > case.policy.incident_ms:
+        return OLD
+    given = 0
+    if view.called_by and not incident.ladder:
+        given = CALLED
     if "open" not in incident.told:
         given |= UNTOLD
+    if case.seen.lifecycle == IN_SERVICE:
+        given |= LINGERS
     if incident.escalated_to == PERSON:
         given |= ABOVE
+    if view.lost:
+        given |= LOSES
     if incident.tried:
         given |= TRIED
     if permit is None or permit.epoch <= incident.epoch:
@@ -184,59 +188,25 @@ def recreating(case: Case) -> int:
 
 
 def verifying(case: Case) -> int:
-    view, incident = case.view, case.incident
-    given = OLD if view.now_ms - incident.opened_ms > case.policy.incident_s * 1000 else 0
-    if incident.ladder:
-        given |= IN_RUNG
-    if view.now_ms - incident.state_ms > case.policy.verify_s * 1000:
-        given |= OVERDUE
+    view, incident, policy, node = case.view, case.incident, case.policy, case.incident.new_instance
+    if view.now_ms - incident.opened_ms > policy.incident_ms:
+        return OLD
+    seen, report, fresh = view.nodes.get(node, NOBODY), view.reports.get(node), view.fresh.get(node)
+    given = 0
+    if report is None or report.epoch != incident.new_epoch or report.phase is not RUNNING or report.verdict not in SERVES:
+        given = UNWELL
+    if seen.lifecycle != IN_SERVICE:
+        given |= OUTSIDE
     if not incident.front and view.watched.front.kind is not NO_FRONT:
         given |= FRONT_UNSEEN
+    if fresh is None or view.now_ms - fresh.taken_ms > policy.look_fresh_ms:
+        given |= UNSEEN
+    elif fresh.look.verdict is not HEALTHY:
+        given |= UNANSWERED
+    if given and view.now_ms - incident.state_ms > policy.verify_ms:
+        given |= OVERDUE
+    if seen.gone or view.permit is None or view.permit.epoch != incident.new_epoch:
+        given |= LOST
+    if view.rung.open or view.rung.bad:
+        given |= NOT_OVER
     return given
-
-
-# --- weighed --------------------------------------------------------------------------------------------------------------
-
-
-def weighed_with_none_open(case: Case) -> int:
-    case.weigh()
-    bad, fails = case.inside.is_bad, case.fails_outside
-    if not bad and not fails:
-        return NEWS if case.view.announced else 0
-    given = SUSPICIOUS
-    if bad:
-        given |= BAD_INSIDE
-    if fails:
-        given |= FAILS_OUTSIDE
-    if bad is not fails and case.incident.state is SUPPRESSED:
-        given |= ONE_SIGNAL
-    return given
-
-
-def weighed_when_suspected(case: Case) -> int:
-    case.weigh()
-    if case.two_signals:
-        return BOTH_SIGNALS
-    view, verdict, policy = case.view, case.inside.verdict, case.policy
-    open_ms = view.now_ms - case.incident.opened_ms
-    given = LONG if open_ms > policy.doubt_s * 1000 else 0
-    if verdict is HEALTHY or verdict is BUSY:
-        assert case.look is not None, "the third look was taken"
-        if case.look.verdict is HEALTHY:
-            given |= WELL
-        elif verdict is BUSY:
-            given |= BUSY_INSIDE
-        elif view.watched.on_disagreement is REPLACE:
-            given |= _of_disagreement(case, open_ms)
-    if view.intents.paused is not None:
-        given |= PAUSED
-    if view.announced:
-        given |= NEWS
-    return given
-
-
-def _of_disagreement(case: Case, open_ms: int) -> int:
-    policy = case.policy
-    if "doubt" not in case.incident.told:
-        return DISAGREES | UNTOLD_DOUBT
-    return DISAGREES | DISAGREED if open_ms > policy.disagreement_s * 1000 and case.fails_for_long else DISAGREES

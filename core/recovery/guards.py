@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from core.policy import Policy
 from core.recovery.case import Case
-from core.recovery.incident import Cause, Incident, State
+from core.recovery.incident import Incident, State
 from core.recovery.snapshot import View
 from core.recovery.steps import End, Move, Spend, Step, Tell
 
 ESCALATED, EXHAUSTED, ISOLATING, SUPPRESSED = State.ESCALATED, State.EXHAUSTED, State.ISOLATING, State.SUPPRESSED
-OPERATOR = Cause.OPERATOR
 DEPLOYABLE, PERSON = "deployable", "person"
 PAY = Spend()
 WITHIN_BUDGET = Move(ISOLATING, "within the budget: isolating")
@@ -20,11 +19,11 @@ WITHIN_BUDGET = Move(ISOLATING, "within the budget: isolating")
 
 def paused(case: Case) -> Step:
     """It is down and stays so for as long: somebody must know."""
-    return End(SUPPRESSED, f"{case.view.paused}; {case.incident.reason}", "person")
+    return End(SUPPRESSED, lambda: f"{case.view.paused}; {case.incident.reason}", "person")
 
 
 def shadow(case: Case) -> Step:
-    return End(SUPPRESSED, f"shadow mode: {case.node} would have been replaced: {case.incident.reason}")
+    return End(SUPPRESSED, lambda: f"shadow mode: {case.node} would have been replaced: {case.incident.reason}")
 
 
 def boot_loop(case: Case) -> Step | None:
@@ -32,26 +31,48 @@ def boot_loop(case: Case) -> Step | None:
     tried = case.incident.tried
     if len(tried) < case.policy.boot_loop:
         return None
-    return End(ESCALATED, f"boot loop: {len(tried)} replacements in a row did not live: {', '.join(tried)}", "person")
+    return End(ESCALATED, lambda: f"boot loop: {len(tried)} replacements in a row did not live: {', '.join(tried)}", "person")
 
 
 def meltdown(case: Case) -> Step:
-    why = f"meltdown: {case.down} of {case.view.assemblies} assemblies went down within {int(case.policy.budget_window_s)} s, "
-    return End(EXHAUSTED, why + "which is no failure of single nodes: nothing is replaced", "person")
+    return End(EXHAUSTED, lambda: _melted(case), "person")
+
+
+def _melted(case: Case) -> str:
+    incident, view = case.incident, case.view
+    down = view.budget.down((incident.deployable, incident.assembly), window_began_ms(case))
+    why = f"meltdown: {down} of {view.assemblies} assemblies went down within {int(case.policy.budget_window_s)} s, "
+    return why + "which is no failure of single nodes: nothing is replaced"
 
 
 def budget_spent(case: Case) -> Step:
-    policy = case.policy
-    why = f"budget spent: {case.made} replacements within {int(policy.budget_window_s)} s, at most {policy.budget_replacements}"
-    return End(EXHAUSTED, why, "person")
+    return End(EXHAUSTED, lambda: _spent(case), "person")
+
+
+def _spent(case: Case) -> str:
+    made, policy = _made(case), case.policy
+    return f"budget spent: {made} replacements within {int(policy.budget_window_s)} s, at most {policy.budget_replacements}"
 
 
 def rung_unpaid(case: Case) -> Step | None:
     """The whole deployable at once or not at all: half a rung would leave it worse than it was."""
     if rung_of(case.view, case.incident, case.policy) != DEPLOYABLE:
         return None
+    return End(EXHAUSTED, lambda: _too_many(case), "person")
+
+
+def _too_many(case: Case) -> str:
     needs = 1 + len(case.view.rung.along)
-    return End(EXHAUSTED, f"budget spent: the whole deployable would be {needs} replacements more, after {case.made} of late", "person")
+    return f"budget spent: the whole deployable would be {needs} replacements more, after {_made(case)} of late"
+
+
+def _made(case: Case) -> int:
+    return case.view.budget.replaced(window_began_ms(case))
+
+
+def window_began_ms(case: Case) -> float:
+    """What the budget counts."""
+    return case.view.now_ms - case.policy.budget_window_ms
 
 
 def pay(_: Case) -> Step:
@@ -61,15 +82,16 @@ def pay(_: Case) -> Step:
 def past_tolerance(case: Case) -> Step | None:
     """What was paid for decides: the budget is written on condition, so that of two assemblies that fail at once one leads."""
     incident, view = case.incident, case.view
-    if incident.escalated_to:
-        return None
-    spent = tolerance_spent(view, incident)
-    if spent is None:
+    if incident.escalated_to or not view.past_tolerance:
         return None
     paid = view.budget.of(incident.id)
     if paid is not None and paid.rung:
-        return Move(ISOLATING, f"escalated to the deployable: {spent}", DEPLOYABLE)
-    return Move(ISOLATING, f"escalated to a person: {spent}, and the deployable's rung is no answer to it", PERSON)
+        return Move(ISOLATING, lambda: f"escalated to the deployable: {tolerance_spent(view)}", DEPLOYABLE)
+    return Move(ISOLATING, lambda: _no_rung_left(view), PERSON)
+
+
+def _no_rung_left(view: View) -> str:
+    return f"escalated to a person: {tolerance_spent(view)}, and the deployable's rung is no answer to it"
 
 
 def go_on(_: Case) -> Step:
@@ -80,7 +102,7 @@ def tell_often(case: Case) -> Step | None:
     """Said while it is being recreated: telling holds nobody up then."""
     if "often" in case.incident.told:
         return None
-    return Tell("often", tolerance_spent(case.view, case.incident) or "more replacements than its tolerance absorbs")
+    return Tell("often", lambda: tolerance_spent(case.view) or "more replacements than its tolerance absorbs")
 
 
 # --- the rungs --------------------------------------------------------------------------------------------------------------
@@ -88,29 +110,15 @@ def tell_often(case: Case) -> Step | None:
 
 def rung_of(view: View, incident: Incident, policy: Policy) -> str:
     """The rung that a confirmed incident has reached, before it is paid for: "" while it is the assembly's own."""
-    if _past_tolerance(view, incident) is None:
+    if not view.past_tolerance:
         return ""
     last = view.budget.last_rung(incident.deployable)
-    return PERSON if last is not None and view.now_ms - last.at_ms <= policy.rung_again_s * 1000 else DEPLOYABLE
+    return PERSON if last is not None and view.now_ms - last.at_ms <= policy.rung_again_ms else DEPLOYABLE
 
 
-def tolerance_spent(view: View, incident: Incident) -> str | None:
+def tolerance_spent(view: View) -> str | None:
     """Why this failure is one more than the assembly absorbs; None while it absorbs it."""
-    failures, tolerance = _past_tolerance(view, incident), view.watched.tolerance
-    return None if failures is None else f"{failures} replacements within {tolerance.window_s:g} s, {tolerance.failures} are tolerated"
-
-
-def _past_tolerance(view: View, incident: Incident) -> int | None:
-    """How many replacements this one makes, when they are more than tolerated. After a rung the count begins afresh.
-
-    What an operator wants is no failure, whatever there was before: it takes nobody else along.
-    """
-    tolerance, budget = view.watched.tolerance, view.budget
-    if tolerance.failures is None or incident.cause is OPERATOR:
+    if not view.past_tolerance:
         return None
-    since_ms = view.now_ms - tolerance.window_s * 1000
-    last = budget.last_rung(incident.deployable)
-    if last is not None and last.incident != incident.id and last.at_ms >= since_ms:
-        since_ms = last.at_ms + 1
-    failures = budget.replaced_of((incident.deployable, incident.assembly), since_ms) + (not budget.holds(incident.id))
-    return failures if failures > tolerance.failures else None
+    tolerance = view.watched.tolerance
+    return f"{view.failures} replacements within {tolerance.window_s:g} s, {tolerance.failures} are tolerated"

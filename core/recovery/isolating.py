@@ -19,11 +19,11 @@ def fenced(case: Case) -> Step | None:
     incident = case.incident
     if not (incident.fence or incident.retiring_ms or incident.cause is GONE):
         return None
-    return Move(RECREATING, f"{case.node} is {case.view.state_of(case.node)}: it is fenced")
+    return Move(RECREATING, lambda: f"{case.node} is {case.view.state_of(case.node)}: it is fenced")
 
 
 def fence(case: Case) -> Step:
-    return Fence(case.node, force=False)
+    return Fence(case.node)
 
 
 def tell_open(case: Case) -> Step:
@@ -32,29 +32,38 @@ def tell_open(case: Case) -> Step:
 
 
 def force(case: Case) -> Step | None:
-    if case.incident.fence >= 2 or _waited_ms(case) <= case.policy.force_after_s * 1000:
+    if _waited_ms(case) <= case.policy.force_after_ms:
         return None
     return Fence(case.node, force=True)
 
 
 def unconfirmed(case: Case) -> Step | None:
     waited_ms, timeout_s = _waited_ms(case), case.policy.fence_timeout_s
-    if "page" in case.incident.told or waited_ms <= min(case.policy.fence_page_s, timeout_s or math.inf) * 1000:
+    if waited_ms <= min(case.policy.fence_page_s, timeout_s or math.inf) * 1000:
         return None
+    return Tell("page", lambda: _unconfirmed(case))
+
+
+def _unconfirmed(case: Case) -> str:
+    timeout_s = case.policy.fence_timeout_s
     then = "nothing else may start before it does" if timeout_s is None else f"after {round(timeout_s)} s another one starts all the same"
-    return Tell("page", f"EC2 does not confirm that {case.node} is terminated after {waited_ms // 1000} s; {then}")
+    return f"EC2 does not confirm that {case.node} is terminated after {_waited_ms(case) // 1000} s; {then}"
 
 
 def proceed(case: Case) -> Step | None:
     """Its user chose to risk two at once rather than to wait for a word that may never come."""
     timeout_s = case.policy.fence_timeout_s
-    if timeout_s is None or case.incident.fence < 2 or _waited_ms(case) <= timeout_s * 1000:
+    if timeout_s is None or _waited_ms(case) <= timeout_s * 1000:
         return None
-    return Proceed(f"EC2 has not confirmed for {_waited_ms(case) // 1000} s that {case.node} is terminated; going on, as the file says")
+    return Proceed(lambda: _unconfirmed_for_long(case))
+
+
+def _unconfirmed_for_long(case: Case) -> str:
+    return f"EC2 has not confirmed for {_waited_ms(case) // 1000} s that {case.node} is terminated; going on, as the file says"
 
 
 def wait(case: Case) -> Step:
-    return Wait(f"waiting for EC2 to say that {case.node} is terminated: it is {case.view.state_of(case.node)}")
+    return Wait(lambda: f"waiting for EC2 to say that {case.node} is terminated: it is {case.view.state_of(case.node)}")
 
 
 def _waited_ms(case: Case) -> int:

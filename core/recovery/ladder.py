@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.node.database_outage import blames_database
 from core.recovery.case import Case
 from core.recovery.incident import Cause, Incident, State
-from core.recovery.rung import call_for, follows, is_open, leads
+from core.recovery.rung import follows, leads
 from core.recovery.snapshot import View
 from core.recovery.steps import CallSisters, Confirm, Down, End, Join, Move, Open, RebootDatabase, Retire, Step, Tell, Wait
 
@@ -21,22 +21,22 @@ def called(case: Case) -> Step | None:
     """A sister is past its tolerance and takes this one along: its incident begins."""
     leader = case.view.leader
     assert leader is not None, "it is what calls"
-    if not _calls(case.view, leader):
+    if case.view.called_by != leader.id:
         return None
     assert case.view.permit is not None, "the rule before asked"
-    return Open(case.node, case.view.permit.epoch, _why(leader), case.view.now_ms)
+    return Open(case.node, case.view.permit.epoch, lambda: _why(leader), case.view.now_ms)
 
 
 def join(case: Case) -> Step | None:
     """Whatever it was about becomes a part of the rung; unless a new node of it is let in already: then that comes to its end first."""
     leader, incident = case.view.leader, case.incident
     assert leader is not None, "it is what calls"
-    if not _calls(case.view, leader):
+    if case.view.called_by != leader.id:
         return None
     permit = case.view.permit
     if permit is not None and permit.epoch > incident.epoch:
         return None
-    return Join(leader.id, leader.assembly, _why(leader))
+    return Join(leader.id, leader.assembly, lambda: _why(leader))
 
 
 def taken_along(case: Case) -> Step | None:
@@ -55,7 +55,7 @@ def paid_along(case: Case) -> Step | None:
     incident = case.incident
     if not follows(incident) or not _leader_is_open(case) or case.view.intents.shadow is not None:
         return None
-    return Move(ISOLATING, f"paid for by incident {incident.ladder} of {incident.leader}: isolating")
+    return Move(ISOLATING, lambda: f"paid for by incident {incident.ladder} of {incident.leader}: isolating")
 
 
 # --- stopping, those that start later first --------------------------------------------------------------------------------
@@ -66,21 +66,21 @@ def tell_rung(case: Case) -> Step | None:
     incident = case.incident
     if not leads(incident) or "open" in incident.told:
         return None
-    return Tell("open", f"{incident.reason}; recreating the whole deployable, in order: {', '.join(case.view.rung.order)}")
+    return Tell("open", lambda: f"{incident.reason}; recreating the whole deployable, in order: {', '.join(case.view.rung.order)}")
 
 
 def call_sisters(case: Case) -> Step | None:
     incident, view = case.incident, case.view
-    if not view.rung.deaf or not leads(incident) or view.now_ms - incident.called_ms < case.policy.call_again_s * 1000:
+    if not view.rung.deaf or not leads(incident) or view.now_ms - incident.called_ms < case.policy.call_again_ms:
         return None
     return CallSisters(view.rung.deaf)
 
 
 def later_first(case: Case) -> Step | None:
     incident, later = case.incident, case.view.rung.later
-    if not later or incident.fence or incident.retiring_ms or case.view.is_dead(case.node) or _is_late(case):
+    if not later or incident.fence or incident.retiring_ms or case.seen.dead or _is_late(case):
         return None
-    return Wait(f"those that start later stop first: {', '.join(later)}")
+    return Wait(lambda: f"those that start later stop first: {', '.join(later)}")
 
 
 def retire(case: Case) -> Step | None:
@@ -93,9 +93,9 @@ def retire(case: Case) -> Step | None:
 
 def retiring(case: Case) -> Step | None:
     incident = case.incident
-    if not incident.retiring_ms or incident.fence or case.view.now_ms - incident.retiring_ms > case.policy.retire_s * 1000:
+    if not incident.retiring_ms or incident.fence or case.view.now_ms - incident.retiring_ms > case.policy.retire_ms:
         return None
-    return Wait(f"{case.node} goes offline: it is {case.view.state_of(case.node)}")
+    return Wait(lambda: f"{case.node} goes offline: it is {case.view.state_of(case.node)}")
 
 
 def down(case: Case) -> Step | None:
@@ -103,14 +103,14 @@ def down(case: Case) -> Step | None:
     incident = case.incident
     if not leads(incident) or incident.isolated_ms or not _is_fenced(case):
         return None
-    return Down(f"{case.node} is {case.view.state_of(case.node)}: it is fenced")
+    return Down(lambda: f"{case.node} is {case.view.state_of(case.node)}: it is fenced")
 
 
 def all_down(case: Case) -> Step | None:
     incident, running = case.incident, case.view.rung.running
     if not running or not incident.isolated_ms or not leads(incident) or _is_late(case):
         return None
-    return Wait(f"waiting for the rest of the deployable to stop: {', '.join(running)}")
+    return Wait(lambda: f"waiting for the rest of the deployable to stop: {', '.join(running)}")
 
 
 # --- the database ----------------------------------------------------------------------------------------------------------
@@ -133,10 +133,10 @@ def reboot_database(case: Case) -> Step | None:
 def database_away(case: Case) -> Step | None:
     """What RDS is at is waited for, whoever began it."""
     incident, database, now_ms = case.incident, case.view.database, case.view.now_ms
-    if not leads(incident) or not incident.isolated_ms or database is None:
+    if database is None or not incident.isolated_ms or not leads(incident):
         return None
     since_ms = max(incident.rebooted_ms, incident.isolated_ms)
-    if now_ms - since_ms > case.policy.database_s * 1000:
+    if now_ms - since_ms > case.policy.database_ms:
         return None
     lags = incident.rebooted_ms > 0 and now_ms - incident.rebooted_ms < STATUS_LAG_S * 1000
     if database.status == AVAILABLE and not lags:
@@ -152,7 +152,7 @@ def not_all_over(case: Case) -> Step | None:
     still = case.view.rung.open
     if not still or case.incident.ladder != case.incident.id:
         return None
-    return Wait(f"it serves; waiting for the rest of the deployable: {', '.join(still)}", 2.0)
+    return Wait(lambda: f"it serves; waiting for the rest of the deployable: {', '.join(still)}", 2.0)
 
 
 def not_all_serve(case: Case) -> Step | None:
@@ -169,25 +169,20 @@ def _why(leader: Incident) -> str:
     return f"the whole deployable is recreated for {leader.assembly} (incident {leader.id}): {leader.reason}"
 
 
-def _calls(view: View, leader: Incident) -> bool:
-    call = call_for(view.budget, view.watched.deployable, view.watched.name, since_ms=0)
-    return call is not None and call.incident == leader.id
-
-
 def _leader_is_open(case: Case) -> bool:
-    leader = case.view.leader
-    return leader is not None and leader.id == case.incident.ladder and is_open(leader)
+    return case.view.led_by != "" and case.view.led_by == case.incident.ladder
 
 
 def _is_late(case: Case) -> bool:
     """The rung was begun so long ago, by the leading incident's clock, that nobody is waited for any more."""
-    first = case.incident if leads(case.incident) else case.view.leader
-    return first is not None and case.view.now_ms - first.confirmed_ms > case.policy.rung_stop_s * 1000
+    incident, view = case.incident, case.view
+    first = incident if incident.ladder == incident.id else view.leader
+    return first is not None and view.now_ms - first.confirmed_ms > case.policy.rung_stop_ms
 
 
 def _is_fenced(case: Case) -> bool:
     incident = case.incident
-    return bool(incident.fence or incident.cause is Cause.GONE) and case.view.is_dead(case.node)
+    return bool(incident.fence or incident.cause is Cause.GONE) and case.seen.dead
 
 
 def database_word(view: View, node: str) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from core.policy import Policy
-from core.recovery import facts
+from core.recovery import facts, weighing
 from core.recovery.case import NEVER_FAILED, Case
 from core.recovery.incident import ENDED, State
 from core.recovery.rules import ANY, NONE, RULES, Rule
+from core.recovery.seen import NOBODY
 from core.recovery.snapshot import View
 from core.recovery.steps import Decision, Step
 
@@ -21,9 +22,9 @@ FindOut = Callable[[Case], int]
 
 # What finds out what is given in a state: first what is at hand, then what has to be weighed.
 FACTS: dict[str, tuple[FindOut, ...]] = {
-    NONE: (facts.none_open, facts.weighed_with_none_open),
-    State.SUSPECTED: (facts.suspected, facts.weighed_when_suspected),
-    State.CONFIRMED: (facts.confirmed,),
+    NONE: (facts.none_open, weighing.weighed_with_none_open),
+    State.SUSPECTED: (facts.suspected, weighing.weighed_when_suspected),
+    State.CONFIRMED: (facts.confirmed, weighing.weighed_when_confirmed),
     State.ISOLATING: (facts.isolating,),
     State.RECREATING: (facts.recreating,),
     State.VERIFYING: (facts.verifying,),
@@ -45,11 +46,12 @@ class Asked(dict[int, Rows]):
 def asked_in(state: str, rules: Iterable[Rule]) -> tuple[tuple[FindOut, Asked], ...]:
     """The rules of a state, in order: those before the first one that needs something weighed, and from there on."""
     own = [rule for rule in rules if rule.state in ((NONE,) if state == NONE else (ANY, state))]
-    first = next((n for n, rule in enumerate(own) if rule.given >= facts.WEIGHED), len(own))
-    return tuple((find_out, Asked(some)) for find_out, some in zip(FACTS[state], (own[:first], own[first:]), strict=False))
+    if len(FACTS[state]) == 1:
+        return ((FACTS[state][0], Asked(own)),)
+    first = next(n for n, rule in enumerate(own) if rule.given >= facts.WEIGHED)
+    return tuple((find_out, Asked(some)) for find_out, some in zip(FACTS[state], (own[:first], own[first:]), strict=True))
 
 
-_new = tuple.__new__  # as Decision(...) does, for half of what that costs
 _ASKED = {state: asked_in(state, RULES) for state in FACTS}
 
 
@@ -60,10 +62,10 @@ def next_step(view: View, policy: Policy, *, woken_by: str) -> Decision:
         state, node = NONE, "" if view.permit is None else view.permit.instance
     else:
         state, node = incident.state, incident.instance
-    case = Case(view, policy, NEVER_FAILED if incident is None else incident, node)
+    case = Case(view, policy, NEVER_FAILED if incident is None else incident, node, view.nodes.get(node, NOBODY))
     for find_out, asked in _ASKED[state]:
         for name, decide in asked[find_out(case)]:
             step = decide(case)
             if step is not None:
-                return _new(Decision, (name, step, woken_by))
+                return Decision(name, step, woken_by)
     raise AssertionError(f"no rule for {state}: the last of each state must always answer")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.records import Phase
+from core.records import Permit, Phase
 from core.recovery.case import Case
 from core.recovery.incident import Cause, Incident, State
 from core.recovery.snapshot import View
@@ -33,8 +33,8 @@ def given_up(case: Case) -> Step | None:
     if case.incident.id in case.view.intents.resumed:
         return None
     if case.incident.state is ESCALATED:
-        return _known(case, case.policy.quiet_s, of_any=len(case.incident.tried) >= case.policy.boot_loop)
-    return _known(case, case.policy.budget_window_s)
+        return _known(case, case.policy.quiet_ms, of_any=len(case.incident.tried) >= case.policy.boot_loop)
+    return _known(case, case.policy.budget_window_ms)
 
 
 def pause_recorded(case: Case) -> Step | None:
@@ -44,19 +44,19 @@ def pause_recorded(case: Case) -> Step | None:
         return None
     if case.incident.cause is DOUBT and _is_certain(case):
         return None
-    return _known(case, case.policy.quiet_s)
+    return _known(case, case.policy.quiet_ms)
 
 
 def _is_certain(case: Case) -> bool:
     case.weigh()
-    return case.view.is_gone(case.node) or case.two_signals
+    return case.seen.gone or case.two_signals
 
 
 def gone(case: Case) -> Step:
     view, node = case.view, case.node
     machine, looks = view.machines.get(node), view.looks.get(node)
     known_ms = machine.changed_ms if machine and machine.changed_ms else looks.report_moved_ms if looks else None
-    return Open(node, _epoch(case), f"EC2 says {node} is {view.state_of(node)}", _began(view, known_ms))
+    return Open(node, _epoch(case), lambda: f"EC2 says {node} is {view.state_of(node)}", _began(view, known_ms))
 
 
 def missed(case: Case) -> Step | None:
@@ -66,8 +66,12 @@ def missed(case: Case) -> Step | None:
     if old is None or permit is None:
         return None
     machine = view.machines.get(old)
-    why = f"EC2 says {old} is {view.state_of(old)}, and {permit.instance} had its permit before anybody asked"
-    return Open(old, permit.epoch - 1, why, _began(view, machine.changed_ms if machine and machine.changed_ms else permit.at_ms))
+    known_ms = machine.changed_ms if machine is not None and machine.changed_ms else permit.at_ms
+    return Open(old, permit.epoch - 1, lambda: _words_of_missed(view, old, permit), _began(view, known_ms))
+
+
+def _words_of_missed(view: View, old: str, permit: Permit) -> str:
+    return f"EC2 says {old} is {view.state_of(old)}, and {permit.instance} had its permit before anybody asked"
 
 
 def missed_predecessor(view: View, last: Incident) -> str | None:
@@ -87,9 +91,9 @@ def missed_predecessor(view: View, last: Incident) -> str | None:
 
 def operator(case: Case) -> Step | None:
     asked = case.view.intents.replace.get(case.node)
-    return (
-        None if asked is None else Open(case.node, _epoch(case), f"an operator wants {case.node} replaced: {asked.words}", case.view.now_ms)
-    )
+    if asked is None:
+        return None
+    return Open(case.node, _epoch(case), lambda: f"an operator wants {case.node} replaced: {asked.words}", case.view.now_ms)
 
 
 def starting(case: Case) -> Step:
@@ -101,7 +105,7 @@ def retiring(case: Case) -> Step:
 
 
 def asks(case: Case) -> Step | None:
-    request = case.view.asks(case.node) if case.node in case.view.requests else None
+    request = case.seen.request
     if request is None:
         return None
     return Open(case.node, _epoch(case), f"{case.node} asks to be replaced: {request.reason}", _began(case.view, request.at_ms))
@@ -109,52 +113,52 @@ def asks(case: Case) -> Step | None:
 
 def doubt_known(case: Case) -> Step | None:
     """People were told that one signal speaks against it; that alone is no news."""
-    return _known(case, case.policy.quiet_s) if case.incident.escalated_to == "person" else None
+    return _known(case, case.policy.quiet_ms) if case.incident.escalated_to == "person" else None
 
 
-def look_first(case: Case) -> Step | None:
+def look_first(case: Case) -> Step:
     """What was kept may be a sweep old, and over by now: then there is no incident at all."""
-    return None if case.node in case.view.fresh else TakeLook(case.node)
+    return TakeLook(case.node)
 
 
 def fails_inside(case: Case) -> Step:
-    why = case.why() + (", and looks from outside fail" if case.fails_outside else "")
-    return Open(case.node, _epoch(case), why, _seen_since(case))
+    permit = case.view.permit
+    assert permit is not None, "the rules before asked"
+    return Open(case.node, permit.epoch, lambda: _says_and_seen(case), case.seen.since_ms)
+
+
+def _says_and_seen(case: Case) -> str:
+    return case.why() + (", and looks from outside fail" if case.seen.fails else "")
 
 
 def fails_outside(case: Case) -> Step:
-    look = case.look
+    return Open(case.node, _epoch(case), lambda: _seen_and_says(case), case.seen.since_ms)
+
+
+def _seen_and_says(case: Case) -> str:
+    look = case.seen.look
     assert look is not None, "it is what fails"
-    why = f"looks from outside fail (HA port: {look.ha}; HTTP: {look.http}), while {case.why()}"
-    return Open(case.node, _epoch(case), why, _seen_since(case))
+    return f"looks from outside fail (HA port: {look.ha}; HTTP: {look.http}), while {case.why()}"
 
 
 def well(case: Case) -> Step:
-    return Leave(f"{case.node} is not suspected: {case.why()}")
+    return Leave(lambda: f"{case.node} is not suspected: {case.why()}")
 
 
-def _known(case: Case, pause_s: float, *, of_any: bool = False) -> Step | None:
+def _known(case: Case, pause_ms: float, *, of_any: bool = False) -> Step | None:
     """It was about the node that holds the permit still (of_any: or another), and not long ago."""
     last, permit = case.incident, case.view.permit
-    if case.view.now_ms - last.ended_ms > pause_s * 1000:
+    if case.view.now_ms - last.ended_ms > pause_ms:
         return None
     if not of_any and (permit is None or last.instance != permit.instance or last.epoch != permit.epoch):
         return None
-    return Leave(f"people know already: incident {last.id} {last.state}: {last.reason}")
+    return Leave(lambda: f"people know already: incident {last.id} {last.state}: {last.reason}")
 
 
 def _epoch(case: Case) -> int:
     permit = case.view.permit
     assert permit is not None, "the rules before asked"
     return permit.epoch
-
-
-def _seen_since(case: Case) -> int:
-    """Since the looks began to fail or the report last moved: for the record, never for a decision."""
-    looks = case.view.looks.get(case.node)
-    if looks is None or (looks.failing_ms is None and not looks.silent_ms):
-        return case.view.now_ms
-    return _began(case.view, looks.looks[-1].at_ms - max(looks.failing_ms or 0, looks.silent_ms or 0))
 
 
 def _began(view: View, known_ms: int | None) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from core.model import Verdict
 from core.node import ha_port
 from core.policy import Policy
 from core.records import GAP_MS, Look, Looks, Permit, Phase, Report, Request
-from core.recovery.snapshot import SERVES, View
+from core.recovery.seen import FAILING, FAILS, IDLE, SERVES, SILENT, Inside
+from core.recovery.snapshot import View
 
 LOOKS_KEPT = 6  # a minute of sweeps; an item of less than 1 KB
 LOOKS_APART_S = 5.0  # looks taken in quicker succession take one place, so that they do not push the sweeps out
@@ -17,25 +18,6 @@ LOOKS_LIVE_S = 3600
 OK = "ok"
 SAYS = "says "  # how a look words an answer that is not OK
 UNSURE = f"{SAYS}FAILED {ha_port.UNKNOWN}"  # it starts, and its agent bounds that by start_timeout
-
-
-# To take a member from its Enum costs a call on Python 3.11, and these are asked for in every decision.
-FAILING, WAITING, UNKNOWN = Verdict.FAILING, Phase.WAITING, Verdict.UNKNOWN
-
-
-class Inside(NamedTuple):
-    """What the node says of itself, or that it says nothing (silent). is_bad: that alone is one signal. words: for what needs no number."""
-
-    verdict: Verdict
-    words: str = ""
-    is_bad: bool = False
-    silent: bool = False
-
-
-# One of these is the answer each time; only who tells people needs numbers and names (`why`).
-SILENT, IDLE, FAILS = Inside(FAILING, "silent", True, True), Inside(FAILING, "idle", True), Inside(FAILING, "fails", True)
-NO_REPORT, NOT_LOOKED_AT = Inside(UNKNOWN, "it has no report"), Inside(UNKNOWN, "nobody has looked at it yet")
-REPORTS = {verdict: Inside(verdict, f"it reports {verdict}") for verdict in Verdict} | {FAILING: FAILS}
 
 
 def judge_look(ha: str, http: str) -> Verdict:
@@ -101,24 +83,9 @@ def failing_for_s(looks: Looks) -> float | None:
 
 
 def inside(view: View, instance: str, policy: Policy) -> Inside:
-    """The first signal. Without a look nobody measured silence, so nothing is known."""
-    looks, report = view.looks.get(instance), view.reports.get(instance)
-    silent_ms = None if looks is None else looks.silent_ms
-    if silent_ms is not None and silent_ms > policy.report_silent_s * 1000:
-        return SILENT
-    if report is None:
-        return NO_REPORT
-    if report.phase is WAITING and _was_let_in(view, report):
-        return IDLE
-    return NOT_LOOKED_AT if silent_ms is None and report.verdict is not FAILING else REPORTS[report.verdict]
-
-
-def _was_let_in(view: View, report: Report) -> bool:
-    """It holds a later permit than the one that it reports under, and its launch hook is over."""
-    permit = view.permit
-    if permit is None or permit.instance != report.instance or report.epoch >= permit.epoch:
-        return False
-    return not view.is_starting(report.instance)
+    """The first signal."""
+    seen = view.seen(instance)
+    return SILENT if seen.silent_ms > policy.report_silent_ms else seen.says
 
 
 def why(seen: Inside, view: View, instance: str) -> str:

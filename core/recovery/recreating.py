@@ -11,20 +11,18 @@ from core.recovery.steps import Adopt, End, Lose, NudgeGroup, Step, Tell, Wait
 RUNNING, ESCALATED = Phase.RUNNING, State.ESCALATED
 
 
-def nudge(case: Case) -> Step | None:
-    member = case.view.members.get(case.node)
-    return NudgeGroup(case.node) if member is not None and member.lifecycle == "InService" else None
+def nudge(case: Case) -> Step:
+    return NudgeGroup(case.node)
 
 
 def died(case: Case) -> Step | None:
     """A replacement that is gone: a member, or the one that had been permitted."""
     view, permit = case.view, case.view.permit
-    for instance in view.members:
-        if instance in view.machines and view.is_gone(instance) and _is_news(case, instance) and not view.is_spare(instance):
+    for instance in view.lost:
+        permitted = permit is not None and permit.epoch > case.incident.epoch
+        if (permitted or instance in view.members) and _is_news(case, instance):
             return _lose(view, instance)
-    if permit is None or permit.epoch <= case.incident.epoch or permit.instance in view.members or permit.instance not in view.machines:
-        return None
-    return _lose(view, permit.instance) if view.is_gone(permit.instance) and _is_news(case, permit.instance) else None
+    return None
 
 
 def _is_news(case: Case, instance: str) -> bool:
@@ -32,7 +30,7 @@ def _is_news(case: Case, instance: str) -> bool:
 
 
 def _lose(view: View, instance: str) -> Lose:
-    return Lose(instance, f"replacement {instance} is {view.state_of(instance)} before it served")
+    return Lose(instance, lambda: f"replacement {instance} is {view.state_of(instance)} before it served")
 
 
 def late(case: Case) -> Step | None:
@@ -44,21 +42,24 @@ def late(case: Case) -> Step | None:
     others_s = policy.rung_stop_s + policy.database_s if incident.ladder else 0.0
     if late_ms <= (policy.fence_page_s + case.view.watched.start_grace_s + others_s) * 1000:
         return None
-    return Tell("late", f"{late_ms // 1000} s after {case.node} was fenced no new node runs")
+    return Tell("late", lambda: f"{late_ms // 1000} s after {case.node} was fenced no new node runs")
 
 
 def unpermitted(case: Case) -> Step:
-    coming = ", ".join([member for member in case.view.members if member != case.node])
-    return Wait(f"waiting for a new node to be permitted; the group has {coming or 'none yet'}")
+    return Wait(lambda: f"waiting for a new node to be permitted; the group has {_others(case) or 'none yet'}")
+
+
+def _others(case: Case) -> str:
+    return ", ".join([member for member in case.view.members if member != case.node])
 
 
 def runs(case: Case) -> Step | None:
     permit = case.view.permit
     assert permit is not None, "the rule before asked"
     report = case.view.reports.get(permit.instance)
-    if report is None or report.epoch != permit.epoch or report.phase is not RUNNING or case.view.is_gone(permit.instance):
+    if report is None or report.epoch != permit.epoch or report.phase is not RUNNING or case.view.nodes[permit.instance].gone:
         return None  # the last word of one that is gone is that it runs: taken up for that, it would be lost again at once, three times
-    return Adopt(permit.instance, permit.epoch, f"{permit.instance} runs under epoch {permit.epoch}: verifying")
+    return Adopt(permit.instance, permit.epoch, lambda: f"{permit.instance} runs under epoch {permit.epoch}: verifying")
 
 
 def idle(case: Case) -> Step | None:
@@ -66,7 +67,7 @@ def idle(case: Case) -> Step | None:
     view, permit = case.view, case.view.permit
     assert permit is not None, "the rules before asked"
     member = view.members.get(permit.instance)
-    if member is None or member.lifecycle != "InService" or view.now_ms - permit.at_ms <= case.policy.verify_s * 1000:
+    if member is None or member.lifecycle != "InService" or view.now_ms - permit.at_ms <= case.policy.verify_ms:
         return None
     return End(ESCALATED, f"{permit.instance} was let in and is not seen to run: it is suspected itself now")
 
@@ -74,4 +75,4 @@ def idle(case: Case) -> Step | None:
 def not_up_yet(case: Case) -> Step:
     permit = case.view.permit
     assert permit is not None, "the rules before asked"
-    return Wait(f"{permit.instance} is permitted (epoch {permit.epoch}): waiting for it to run")
+    return Wait(lambda: f"{permit.instance} is permitted (epoch {permit.epoch}): waiting for it to run")

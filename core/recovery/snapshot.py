@@ -6,20 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from core.lifecycle.holding import Held
-from core.model import Verdict
 from core.records import Look, Looks, Permit, Report, Request
 from core.recovery.budget import Budget
 from core.recovery.incident import Incident
 from core.recovery.intents import Standing
-from core.recovery.rung import NOTHING, DatabaseState, RungSeen
+from core.recovery.rung import NOTHING, DatabaseState, RungSeen, is_open
+from core.recovery.seen import NOBODY, Seen, caller_of, failures_of, is_past_tolerance, lost_of, nodes_of
 from core.watching.fleet import Watched
 
-# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
-ALIVE = frozenset({"pending", "running"})
-ASLEEP = frozenset({"stopping", "stopped"})
-TERMINATED = "terminated"
-SERVES = frozenset({Verdict.HEALTHY, Verdict.BUSY})
-SPOKE_S = 60.0  # a report that moved within this is of a node that runs, whatever EC2 knows of it
+ASLEEP = frozenset({"stopping", "stopped"})  # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +93,10 @@ class View:
     intents: what operators ask for. suspended, launches: of the group; held: which of its processes we hold still, as it is recorded.
     pool: the instances of the group's warm pool, which are none of its members; None where it has none.
     leader: the incident whose rung takes this assembly along. rung and database: read while they matter to one.
+    Worked out (core.recovery.seen): nodes, what all of it says of each instance; failures, replacements that count against the
+    tolerance, and whether they are more; another_ready: a node beside the one in service waits for its permit, by its own word;
+    lost: its group's nodes, and the permit's holder, that EC2 knows and says are gone;
+    led_by, the leader's id while its rung goes on; called_by, the same if that takes this assembly along; else "".
     """
 
     watched: Watched
@@ -127,6 +126,25 @@ class View:
     launches: str = ""
     held: Held = field(default_factory=Held)
     pool: Mapping[str, Member] | None = None
+    nodes: Mapping[str, Seen] = field(init=False, repr=False, compare=False)
+    failures: int = field(init=False, repr=False, compare=False)
+    past_tolerance: bool = field(init=False, repr=False, compare=False)
+    another_ready: bool = field(init=False, repr=False, compare=False)
+    lost: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    led_by: str = field(init=False, repr=False, compare=False)
+    called_by: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", nodes_of(self))
+        object.__setattr__(self, "failures", failures_of(self))
+        object.__setattr__(self, "past_tolerance", is_past_tolerance(self))
+        object.__setattr__(self, "another_ready", any(seen.ready for seen in self.nodes.values()))
+        object.__setattr__(self, "lost", lost_of(self))
+        object.__setattr__(self, "led_by", self.leader.id if self.leader is not None and is_open(self.leader) else "")
+        object.__setattr__(self, "called_by", caller_of(self))
+
+    def seen(self, instance: str) -> Seen:
+        return self.nodes.get(instance, NOBODY)
 
     @property
     def paused(self) -> str | None:
@@ -135,53 +153,23 @@ class View:
         return None if asked is None else asked.said
 
     def is_gone(self, instance: str) -> bool:
-        """EC2 says that it does not run any more, or nobody knows it any more (see is_dead)."""
-        machine = self.machines.get(instance)
-        if machine is None:
-            return self._is_forgotten(instance)
-        return machine.state not in ALIVE
+        """EC2 says that it does not run any more, or nobody knows it any more."""
+        return self.seen(instance).gone
 
     def is_dead(self, instance: str) -> bool:
-        """Gone for good. A stopped machine is not: it can be started again.
-
-        EC2 forgets a terminated instance after about an hour
-        (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html), so one that it does not know
-        counts as dead too; but its answers are only eventually consistent, so neither may its group list it nor it speak.
-        """
-        machine = self.machines.get(instance)
-        if machine is None:
-            return self._is_forgotten(instance)
-        return machine.state == TERMINATED
-
-    def _is_forgotten(self, instance: str) -> bool:
-        return instance not in self.members and not self._speaks(instance)
-
-    def _speaks(self, instance: str) -> bool:
-        """Its report moved lately, by the prober's clock; one that no prober has seen yet counts until it expires."""
-        looks = self.looks.get(instance)
-        if instance not in self.reports:
-            return False
-        return looks is None or self.now_ms - looks.report_moved_ms <= SPOKE_S * 1000
+        """Gone for good. A stopped machine is not: it can be started again."""
+        return self.seen(instance).dead
 
     def state_of(self, instance: str) -> str:
         machine = self.machines.get(instance)
         return "unknown to EC2" if machine is None else machine.state
 
     def lifecycle_of(self, instance: str) -> str:
-        member = self.members.get(instance)
-        return "" if member is None else member.lifecycle
+        return self.seen(instance).lifecycle
 
     def asks(self, instance: str) -> Request | None:
-        """Its request to be replaced, if that still stands.
-
-        It counts under the epoch in which it was made, from the holder alone, and not of a node that says it is well
-        (again): a node cannot take its request back, for it may delete nothing, but it goes on trying.
-        """
-        request, permit, report = self.requests.get(instance), self.permit, self.reports.get(instance)
-        if request is None or permit is None or permit.instance != instance or permit.epoch != request.epoch:
-            return None
-        well = report is not None and report.epoch == request.epoch and report.verdict in SERVES
-        return None if well else request
+        """Its request to be replaced, if that still stands."""
+        return self.seen(instance).request
 
     def is_woken(self, instance: str) -> bool:
         """Taken out of the warm pool and not started yet: its group has it for a member while EC2 says `stopped` still.
@@ -203,5 +191,5 @@ class View:
 
     def is_starting(self, instance: str) -> bool:
         """Not yet let in by admit_node, which gives it its start grace and abandons it after that."""
-        member = self.members.get(instance)
-        return member is not None and member.lifecycle.startswith("Pending") and not self.is_gone(instance)
+        seen = self.seen(instance)
+        return seen.pending and not seen.gone

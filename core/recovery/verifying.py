@@ -4,49 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core.model import FrontKind, Verdict
-from core.records import Phase
+from core.model import FrontKind
+from core.recovery import facts
 from core.recovery.case import Case
 from core.recovery.incident import State
-from core.recovery.snapshot import SERVES
 from core.recovery.steps import End, Lose, NoteFront, PlaceFront, Step, TakeLook, Wait
 
 ESCALATED, RECOVERED = State.ESCALATED, State.RECOVERED
-NLB, NO_FRONT = FrontKind.NLB, FrontKind.NONE
-RUNNING, HEALTHY = Phase.RUNNING, Verdict.HEALTHY
+NLB = FrontKind.NLB
 
 
-def lost(case: Case) -> Step | None:
-    view, node, permit = case.view, case.incident.new_instance, case.view.permit
-    if not view.is_gone(node) and permit is not None and permit.epoch == case.incident.new_epoch:
-        return None
-    return Lose(node, f"{node} is {view.state_of(node)} before it was verified")
+def lost(case: Case) -> Step:
+    node = case.incident.new_instance
+    return Lose(node, lambda: f"{node} is {case.view.state_of(node)} before it was verified")
 
 
 def too_late(case: Case) -> Step | None:
     view, policy = case.view, case.policy
     if view.watched.front.kind is NLB and view.now_ms - case.incident.state_ms <= (policy.verify_s + policy.new_target_s) * 1000:
         return None
-    for rule in MISSING if _front_unseen(case) else MISSING_BESIDES:
-        missing = rule(case)
-        if missing is not None:
-            why = "not verified in time: " + (missing.reason if isinstance(missing, Wait) else type(missing).__name__)
-            return End(ESCALATED, why, "person")
-    return None
+    return End(ESCALATED, lambda: f"not verified in time: {_missing(case)}", "person")
 
 
-def not_well(case: Case) -> Step | None:
+def _missing(case: Case) -> str:
+    """The first of what is still to be seen."""
+    given = facts.verifying(case)
+    steps = (rule(case) for fact, rule in MISSING if given & fact)
+    first = next(step for step in steps if step is not None)
+    return first.reason if isinstance(first, Wait) else type(first).__name__
+
+
+def not_well(case: Case) -> Step:
+    return Wait(f"{case.incident.new_instance} does not report running and well yet")
+
+
+def not_in_service(case: Case) -> Step:
     node = case.incident.new_instance
-    report = case.view.reports.get(node)
-    if report is not None and report.epoch == case.incident.new_epoch and report.phase is RUNNING and report.verdict in SERVES:
-        return None
-    return Wait(f"{node} does not report running and well yet")
-
-
-def not_in_service(case: Case) -> Step | None:
-    node = case.incident.new_instance
-    lifecycle = case.view.lifecycle_of(node)
-    return None if lifecycle == "InService" else Wait(f"{node} is not in service yet: {lifecycle or 'not in the group'}")
+    return Wait(lambda: f"{node} is not in service yet: {case.view.lifecycle_of(node) or 'not in the group'}")
 
 
 def front_away(case: Case) -> Step | None:
@@ -67,29 +61,26 @@ def front_seen(case: Case) -> Step:
     return NoteFront(case.incident.new_instance, "tried from outside" if front.tried else "read back, not tried")
 
 
-def look(case: Case) -> Step | None:
-    fresh = case.view.fresh.get(case.incident.new_instance)
-    if fresh is not None and case.view.now_ms - fresh.taken_ms <= case.policy.look_fresh_s * 1000:
-        return None
+def look(case: Case) -> Step:
     return TakeLook(case.incident.new_instance)
 
 
-def unanswered(case: Case) -> Step | None:
+def unanswered(case: Case) -> Step:
+    return Wait(lambda: _unanswered(case), 2.0)
+
+
+def _unanswered(case: Case) -> str:
     node = case.incident.new_instance
-    fresh = case.view.fresh.get(node)
-    if fresh is None or fresh.look.verdict is HEALTHY:
-        return None
-    return Wait(f"a look at {node} is not answered yet (HA port: {fresh.look.ha}; HTTP: {fresh.look.http})", 2.0)
+    look = case.view.fresh[node].look
+    return f"a look at {node} is not answered yet (HA port: {look.ha}; HTTP: {look.http})"
 
 
 def recovered(case: Case) -> Step:
     return End(RECOVERED, case.incident.reason)
 
 
-def _front_unseen(case: Case) -> bool:
-    return not case.incident.front and case.view.watched.front.kind is not NO_FRONT
-
-
 # What is still to be seen, in order; the rules that follow too_late.
-MISSING: tuple[Callable[[Case], Step | None], ...] = (not_well, not_in_service, front_away, front_silent, front_seen, look, unanswered)
-MISSING_BESIDES = (not_well, not_in_service, look, unanswered)  # where there is no front, or it was seen
+MISSING: tuple[tuple[int, Callable[[Case], Step | None]], ...] = (
+    (facts.UNWELL, not_well), (facts.OUTSIDE, not_in_service), (facts.FRONT_UNSEEN, front_away), (facts.FRONT_UNSEEN, front_silent),
+    (facts.FRONT_UNSEEN, front_seen), (facts.UNSEEN, look), (facts.UNANSWERED, unanswered),
+)  # fmt: skip

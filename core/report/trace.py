@@ -16,7 +16,6 @@ from core.plain import NotPlain, from_plain, to_plain
 from core.policy import Policy
 from core.recovery.snapshot import View
 from core.recovery.steps import (
-    Adopt,
     CallSisters,
     Decision,
     Fence,
@@ -28,7 +27,6 @@ from core.recovery.steps import (
     Spend,
     Step,
     TakeLook,
-    Wait,
 )
 
 VERSION = 1
@@ -133,8 +131,6 @@ def reason_of(step: Step) -> str:
             return f"the front is put on {instance}"
         case NoteFront(instance, said):
             return f"the front is on {instance}: {said}"
-        case Wait(reason) | Adopt(_, _, reason):
-            return reason
         case _:
             return step.reason
 

@@ -28,7 +28,7 @@ OF_ANOTHER_RUNG = replace(OPEN_LEADER, id="0000-another", ladder="0000-another")
 def asked(view: View) -> Case:
     """What the rule is asked about: the open incident, or none that ever was."""
     known = NEVER_FAILED if view.incident is None else view.incident
-    return Case(view, POLICY, known, OLD)
+    return Case(view, POLICY, known, OLD, view.seen(OLD))
 
 
 def leads(state: State = State.ISOLATING, *, seen: dict[str, Any] | None = None, **changes: Any) -> Case:

@@ -189,7 +189,7 @@ def incident(state: State) -> Incident:
 
 def case(seen: View) -> Case:
     assert seen.incident is not None
-    return Case(seen, Policy(), seen.incident, OLD)
+    return Case(seen, Policy(), seen.incident, OLD, seen.seen(OLD))
 
 
 def test_a_machine_that_is_being_started_is_no_replacement_that_died() -> None:

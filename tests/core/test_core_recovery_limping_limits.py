@@ -26,7 +26,7 @@ THIRD = "i-0ccc"
 
 def holds_back(view: View, policy: Policy = POLICY) -> bool:
     assert view.incident is not None
-    return serves_on(Case(view, policy, view.incident, OLD))
+    return serves_on(Case(view, policy, view.incident, OLD, view.seen(OLD)))
 
 
 def because(view: View, cause: Cause) -> View:
@@ -175,5 +175,6 @@ def test_the_one_that_goes_is_the_first_that_is_not_let_in_and_only_while_two_ar
 def test_nothing_is_taken_away_while_the_holder_does_not_serve(away: dict[str, Any]) -> None:
     view = healthy_view(wanted=2, room=2, **away)
 
-    assert one_too_many(Case(view, POLICY, CLOSED, OLD)) is None
-    assert one_too_many(Case(healthy_view(wanted=2, room=2), POLICY, CLOSED, OLD)) is not None
+    assert one_too_many(Case(view, POLICY, CLOSED, OLD, view.seen(OLD))) is None
+    two = healthy_view(wanted=2, room=2)
+    assert one_too_many(Case(two, POLICY, CLOSED, OLD, two.seen(OLD))) is not None

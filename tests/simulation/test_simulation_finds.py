@@ -102,11 +102,8 @@ def test_a_fence_that_is_believed_at_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 def _fenced(case: Case) -> Step | None:
     machines = {i: replace(m, state="terminated") for i, m in case.view.machines.items()}
-    return (
-        isolating.fenced(Case(replace(case.view, machines=machines), case.policy, case.incident, case.node))
-        if case.incident.fence
-        else None
-    )
+    view = replace(case.view, machines=machines)
+    return isolating.fenced(Case(view, case.policy, case.incident, case.node, view.seen(case.node))) if case.incident.fence else None
 
 
 def test_replacements_that_are_not_paid_for(monkeypatch: pytest.MonkeyPatch) -> None:

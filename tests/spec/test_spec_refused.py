@@ -114,6 +114,7 @@ def test_what_is_not_built_is_refused_by_name_and_once(place: str, text: str, ke
         ("assembly", "tolerance: {failures: -1, window: 1h}", "assemblies[0].tolerance.failures", "not a number of failures"),
         ("assembly", "tolerance: {failures: , window: 1h}", "assemblies[0].tolerance.failures", "not a number of failures"),
         ("assembly", "tolerance: {failures: true, window: 1h}", "assemblies[0].tolerance.failures", "not a number of failures"),
+        ("assembly", "tolerance: {failures: 100, window: 1h}", "assemblies[0].tolerance", "failures: 100 would never be passed"),
         ("assembly", "tolerance: {failures: 1}", "assemblies[0].tolerance.window", "missing"),
         ("run", "{exec: ledger --port 8080}", "assemblies[0].applications[0].run.exec", "list"),
         ("run", "{exec: [/bin/ledger, 8080]}", "assemblies[0].applications[0].run.exec[1]", "string"),
@@ -210,3 +211,11 @@ def test_two_artifacts_do_not_share_a_folder(problems: Problems, tmp_path: Path)
 
     assert problem.key == "assemblies[0].applications[1].install.to"
     assert "/opt/ledger of another application" in problem.message
+
+
+def test_an_assembly_tolerates_no_more_replacements_than_are_remembered(problems: Problems) -> None:
+    [problem] = problems(assembly="tolerance: {failures: 100, window: 1h}")
+
+    assert problem.remedy == "write 0 to 99, or never"
+    assert not problems(assembly="tolerance: {failures: 99, window: 1h}")
+    assert not problems(assembly="tolerance: {failures: never, window: 1h}")

@@ -50,7 +50,7 @@ def _found() -> Iterator[Swap]:
         closed = incident is None or incident.ended
         state = NONE if closed or incident is None else incident.state
         node = (view.permit.instance if view.permit else "") if closed or incident is None else incident.instance
-        case = Case(view, policy, NEVER_FAILED if incident is None else incident, node)
+        case = Case(view, policy, NEVER_FAILED if incident is None else incident, node, view.seen(node))
         given = 0
         for find_out in machine.FACTS[state]:
             given |= find_out(case)
