@@ -20,10 +20,11 @@ def own_look(case: Case) -> Step:
 
 
 def holds_no_more(case: Case) -> Step | None:
-    cause, view, node, seen, policy = case.incident.cause, case.view, case.node, case.seen, case.policy
+    cause, view, node, seen = case.incident.cause, case.view, case.node, case.seen
     if cause is SIGNALS or cause is DISAGREEMENT:
-        fails_inside = cause is DISAGREEMENT or seen.says.is_bad or seen.silent_ms > policy.report_silent_ms
-        return None if fails_inside and seen.failing_ms >= policy.looks_failing_ms else _fails_no_more(case)
+        case.weigh()
+        holds = case.fails_for_long if cause is DISAGREEMENT else case.two_signals
+        return None if holds else _fails_no_more(case)
     if cause is REQUEST and seen.request is None:
         return Move(SUSPECTED, lambda: f"{node} asks no more, before anything was done to it: {case.why()}")
     if cause is GONE and not seen.gone:
