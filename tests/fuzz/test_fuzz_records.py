@@ -23,7 +23,7 @@ from tests.fuzz.shapes import Among, Fields, Many, Maybe, Table, Text, Whole, na
 from tests.fuzz.tally import amounts, corpus, judge, rng
 
 VERDICT = Among(("healthy", "busy", "failing", "unknown"))
-PHASE = Among(("waiting", "starting", "running", "stopping", "released"))
+PHASE = Among(("prepared", "waiting", "starting", "running", "stopping", "released"))
 VERSION = Whole(most=1)  # a newer one's meaning is not known; fields that are not known are ignored
 
 
