@@ -1,4 +1,4 @@
-"""A running deployable is updated with the real CDK CLI: a good version, one that cannot start, and one after that; in a few minutes."""
+"""A running deployable is updated with the real CDK CLI: a good version, a bad one, one after it, and a new image; in minutes."""
 
 from __future__ import annotations
 
@@ -36,3 +36,11 @@ def test_after_a_rollback_the_next_version_goes_in(seen: dict[str, dict[str, Any
     after = seen["after"]
 
     assert (after["said"], after["status"], after["missing"], after["serves"]) == ("", "UPDATE_COMPLETE", "", "four")
+
+
+def test_a_new_image_replaces_the_node_through_the_same_hooks_and_the_same_version_serves_on_it(seen: dict[str, dict[str, Any]]) -> None:
+    after, image = seen["after"], seen["image"]
+
+    assert (image["said"], image["status"], image["missing"], image["serves"]) == ("", "UPDATE_COMPLETE", "", "four")
+    assert (image["replaced"], image["epochs"], image["launched"], image["twice"]) == (True, 1, 1, 0)
+    assert image["booted"] != after["booted"]

@@ -1,4 +1,4 @@
-"""Deploy, then a good version over it, then one that cannot start: what clients and CloudFormation saw; a program.
+"""Deploy, then a good version over it, one that cannot start, one after it, and a new image: what clients and CloudFormation saw.
 
 python updating.py LABDIR RESULTS: inside the lab's space, from a repository's folder. RESULTS gets what was seen as JSON.
 """
@@ -22,6 +22,7 @@ from lab.session import Session
 
 TIME_SCALE = 4.0  # AWS's windows a quarter as long; our own code runs in real time
 DEMO = Path("deployables").resolve()
+IMAGES = ("image: debian-12", "image: ubuntu-24.04")
 GRACE = ("start_grace: 2m", "start_grace: 20s")  # how long a version that cannot start is given
 SAYS = '"started": self.started,'
 
@@ -39,6 +40,11 @@ class Versions:
         text = (DEMO / "demo.yaml").read_text()
         assert text.count(GRACE[0]) == 1, "the demo's start_grace has changed, and with it what this program rewrites"
         self.file.write_text(text.replace(*GRACE))
+
+    def start_from_another_image(self) -> None:
+        text = self.file.read_text()
+        assert text.count(IMAGES[0]) == 1, "the demo's image has changed, and with it what this program rewrites"
+        self.file.write_text(text.replace(*IMAGES))
 
     def write(self, version: str, *, starts: bool = True) -> None:
         text = (DEMO / "demo" / "counter.py").read_text()
@@ -58,11 +64,15 @@ def served_version(stage: Stage) -> str:
         connection.close()
 
 
-def deployed(versions: Versions, cloud: Cloud, stage: Stage, lab_dir: Path, version: str, *, starts: bool = True) -> dict[str, Any]:
-    """Deploy a version over what stands; what came of it, once all is at rest again."""
-    versions.write(version, starts=starts)
+def image_of(cloud: Cloud, instance: str) -> str:
+    (found,) = cloud.clients["ec2"].describe_instances(InstanceIds=[instance])["Reservations"]
+    return str(found["Instances"][0]["ImageId"])
+
+
+def deployed(versions: Versions, cloud: Cloud, stage: Stage, lab_dir: Path, name: str) -> dict[str, Any]:
+    """Deploy what is written over what stands; what came of it, once all is at rest again. name: for it in what is said."""
     before, since = stage.situation(), time.time()
-    out = lab_dir / f"cdk.out-{version}"
+    out = lab_dir / f"cdk.out-{name}"
     synthesize(versions.file, out)
     said = ""
     try:
@@ -84,6 +94,7 @@ def deployed(versions: Versions, cloud: Cloud, stage: Stage, lab_dir: Path, vers
         "took_s": round(took_s, 1),
         "missing": missing,
         "serves": served_version(stage),
+        "booted": image_of(cloud, after.holder),
         "replaced": after.holder != before.holder,
         "epochs": after.epoch - before.epoch,
         "launched": len(after.launched - before.launched),
@@ -92,7 +103,7 @@ def deployed(versions: Versions, cloud: Cloud, stage: Stage, lab_dir: Path, vers
         "incidents": [item.get("state") for sk, item in stage.ended_incidents().items() if sk not in before.ended],
         "admission_said": [str(x["what"]) for x in stage.lines(since) if x.get("who") == "admit_node"],
     }
-    say(f"{version}: {json.dumps(seen, indent=1)}")
+    say(f"{name}: {json.dumps(seen, indent=1)}")
     return seen
 
 
@@ -110,9 +121,14 @@ def main() -> int:
         with Stage(cloud, playable(cloud), session.journal) as stage:
             first_service(stage)
             seen["first"] = {"serves": served_version(stage)}
+            versions.write("two")
             seen["good"] = deployed(versions, cloud, stage, lab_dir, "two")
-            seen["bad"] = deployed(versions, cloud, stage, lab_dir, "three", starts=False)
+            versions.write("three", starts=False)
+            seen["bad"] = deployed(versions, cloud, stage, lab_dir, "three")
+            versions.write("four")
             seen["after"] = deployed(versions, cloud, stage, lab_dir, "four")
+            versions.start_from_another_image()
+            seen["image"] = deployed(versions, cloud, stage, lab_dir, "image")
     results.write_text(json.dumps(seen))
     return 0
 
