@@ -65,7 +65,7 @@ def with_block(text: str, entries: Sequence[tuple[str, str]]) -> str:
     before = [line for number, line in enumerate(lines[:at]) if number not in ours]
     after = [line for number, line in enumerate(lines[at:], start=at) if number not in ours]
     block = [BEGIN, *(f"{address}\t{name}" for address, name in entries), END] if entries else []
-    if block and not after:
+    if (block or blocks) and not after:
         after = [""]  # the file's last line ends as a line does
     return "\n".join([*before, *block, *after])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.model import HostName, Resolves
@@ -143,6 +143,7 @@ def theirs(text: str) -> list[str]:
 
 
 @given(LINES, ENTRIES, ENTRIES)
+@example(["127.0.0.1 localhost", BEGIN, END], [("10.20.1.5", "a")], [])  # a block that ends a file without a last newline
 def test_whatever_stands_there_the_others_lines_come_back_as_they_were(lines: list[str], first: Entries, second: Entries) -> None:
     text = "\n".join(lines)
     once = with_block(text, first)
