@@ -84,10 +84,6 @@ class Budget:
         """Replacements of all assemblies since then, those that were taken along counted."""
         return len(self.replaced_ms) - bisect_left(self.replaced_ms, since_ms)
 
-    def has_replaced(self, count: int, since_ms: float) -> bool:
-        """Were there so many, or more?"""
-        return _at_least(count, self.replaced_ms, since_ms)
-
     def replaced_of(self, name: tuple[str, str], since_ms: float) -> int:
         """Replacements of this (deployable, assembly) since then; not those in which it was only taken along, for it did not fail."""
         times = self._replaced_of_ms.get(name, ())
@@ -97,11 +93,6 @@ class Budget:
         """Assemblies that went down since then, this one counted whether it is in here or not."""
         others = len(self.down_ms) - bisect_left(self.down_ms, since_ms)
         return others + (self._last_down_of_ms.get(name, 0) < since_ms)
-
-
-def _at_least(count: int, times_ms: tuple[int, ...], since_ms: float) -> bool:
-    """Of ascending times: the last but so many tells it, and that is asked in every decision."""
-    return count < 1 or (len(times_ms) >= count and times_ms[-count] >= since_ms)
 
 
 def with_entry(budget: Budget, entry: Entry) -> Budget:

@@ -34,6 +34,8 @@ RECOVERED, SUPPRESSED = State.RECOVERED, State.SUPPRESSED
 CAUSE_GONE, ESCALATION, SIGNALS, DISAGREEMENT = Cause.GONE, Cause.ESCALATION, Cause.SIGNALS, Cause.DISAGREEMENT
 HEALTHY, BUSY, REPLACE, NO_FRONT = Verdict.HEALTHY, Verdict.BUSY, OnDisagreement.REPLACE, FrontKind.NONE
 PERSON, IN_SERVICE = "person", "InService"
+AVAILABLE = "available"
+STATUS_LAG_MS = 10_000  # so long RDS may go on saying `available` after it took a reboot; its answers are eventually consistent
 KEEPING_MS = 10_000  # keeping the evidence takes up to 8 s, and nobody needs to look twice because of it
 RUNNING = Phase.RUNNING
 
@@ -53,11 +55,11 @@ def none_open(case: Case) -> int:
         given |= CALLED
     if seen.gone:
         given |= GONE
-    if view.room > 1 or view.wanted > 1:
+    if (view.room > 1 or view.wanted > 1) and view.intents.paused is None and seen.lifecycle == IN_SERVICE and not seen.gone:
         given |= ROOMY
     if node in view.intents.replace:
         given |= OPERATED
-    if permit.predecessor is not None:
+    if permit.predecessor is not None and last.epoch < permit.epoch:
         given |= SUCCEEDED
     if seen.pending:
         given |= STARTING
@@ -106,7 +108,7 @@ def confirmed(case: Case) -> int:
         given |= CALLED
     if view.intents.paused is not None:
         return given | PAUSED
-    return given | TRIED if incident.tried else given
+    return given | TRIED if len(incident.tried) >= case.policy.boot_loop else given
 
 
 def isolating(case: Case) -> int:
@@ -150,18 +152,25 @@ def _of_rung(case: Case) -> int:
         given |= LEADS
         if rung.deaf:
             given |= DEAF
-        given |= _of_leading(case) if incident.isolated_ms else NOT_DOWN
+        if incident.isolated_ms:
+            given |= _of_leading(case)
+        elif incident.fence or incident.cause is CAUSE_GONE:
+            given |= NOT_DOWN
     return given
 
 
 def _of_leading(case: Case) -> int:
-    """Once its own node is down."""
-    view = case.view
-    given = STILL if view.rung.running else 0
-    if view.database is not None:
-        given |= DATABASE
-        if view.rung.blamed and not case.incident.rebooted_ms:
+    """Once its own node is down: others still run, and not for too long; the database is away, and not for too long."""
+    view, incident, policy, database = case.view, case.incident, case.policy, case.view.database
+    given = STILL if view.rung.running and view.now_ms - incident.confirmed_ms <= policy.rung_stop_ms else 0
+    if database is not None:
+        rebooted_ms = incident.rebooted_ms
+        if view.rung.blamed and not rebooted_ms:
             given |= BLAMED
+        if database.status != AVAILABLE or (rebooted_ms and view.now_ms - rebooted_ms < STATUS_LAG_MS):
+            since_ms = rebooted_ms if rebooted_ms > incident.isolated_ms else incident.isolated_ms
+            if view.now_ms - since_ms <= policy.database_ms:
+                given |= DATABASE
     return given
 
 
@@ -176,11 +185,11 @@ def recreating(case: Case) -> int:
         given |= UNTOLD
     if case.seen.lifecycle == IN_SERVICE:
         given |= LINGERS
-    if incident.escalated_to == PERSON:
+    if incident.escalated_to == PERSON and "often" not in incident.told:
         given |= ABOVE
     if view.lost:
         given |= LOSES
-    if incident.tried:
+    if len(incident.tried) >= case.policy.boot_loop:
         given |= TRIED
     if permit is None or permit.epoch <= incident.epoch:
         given |= UNPERMITTED

@@ -26,11 +26,9 @@ def shadow(case: Case) -> Step:
     return End(SUPPRESSED, lambda: f"shadow mode: {case.node} would have been replaced: {case.incident.reason}")
 
 
-def boot_loop(case: Case) -> Step | None:
+def boot_loop(case: Case) -> Step:
     """Replacements that die before they serve: another one would too."""
     tried = case.incident.tried
-    if len(tried) < case.policy.boot_loop:
-        return None
     return End(ESCALATED, lambda: f"boot loop: {len(tried)} replacements in a row did not live: {', '.join(tried)}", "person")
 
 
@@ -98,10 +96,8 @@ def go_on(_: Case) -> Step:
     return WITHIN_BUDGET
 
 
-def tell_often(case: Case) -> Step | None:
+def tell_often(case: Case) -> Step:
     """Said while it is being recreated: telling holds nobody up then."""
-    if "often" in case.incident.told:
-        return None
     return Tell("often", lambda: tolerance_spent(case.view) or "more replacements than its tolerance absorbs")
 
 

@@ -10,7 +10,6 @@ from core.recovery.snapshot import View
 from core.recovery.steps import CallSisters, Confirm, Down, End, Join, Move, Open, RebootDatabase, Retire, Step, Tell, Wait
 
 AVAILABLE = "available"
-STATUS_LAG_S = 10.0  # so long RDS may go on saying `available` after it took a reboot; its answers are eventually consistent
 ESCALATED, ESCALATION, ISOLATING, SUPPRESSED = State.ESCALATED, Cause.ESCALATION, State.ISOLATING, State.SUPPRESSED
 
 
@@ -98,18 +97,13 @@ def retiring(case: Case) -> Step | None:
     return Wait(lambda: f"{case.node} goes offline: it is {case.view.state_of(case.node)}")
 
 
-def down(case: Case) -> Step | None:
+def down(case: Case) -> Step:
     """The leading one's own node is gone; the others may still be on their way."""
-    incident = case.incident
-    if not leads(incident) or incident.isolated_ms or not _is_fenced(case):
-        return None
     return Down(lambda: f"{case.node} is {case.view.state_of(case.node)}: it is fenced")
 
 
-def all_down(case: Case) -> Step | None:
-    incident, running = case.incident, case.view.rung.running
-    if not running or not incident.isolated_ms or not leads(incident) or _is_late(case):
-        return None
+def all_down(case: Case) -> Step:
+    running = case.view.rung.running
     return Wait(lambda: f"waiting for the rest of the deployable to stop: {', '.join(running)}")
 
 
@@ -130,18 +124,11 @@ def reboot_database(case: Case) -> Step | None:
     return RebootDatabase(database.identifier, why)
 
 
-def database_away(case: Case) -> Step | None:
+def database_away(case: Case) -> Step:
     """What RDS is at is waited for, whoever began it."""
-    incident, database, now_ms = case.incident, case.view.database, case.view.now_ms
-    if database is None or not incident.isolated_ms or not leads(incident):
-        return None
-    since_ms = max(incident.rebooted_ms, incident.isolated_ms)
-    if now_ms - since_ms > case.policy.database_ms:
-        return None
-    lags = incident.rebooted_ms > 0 and now_ms - incident.rebooted_ms < STATUS_LAG_S * 1000
-    if database.status == AVAILABLE and not lags:
-        return None
-    return Wait(f"waiting for the database {database.identifier}: it is {database.status}", 2.0)
+    database = case.view.database
+    assert database is not None, "it is what is away"
+    return Wait(lambda: f"waiting for the database {database.identifier}: it is {database.status}", 2.0)
 
 
 # --- afterwards --------------------------------------------------------------------------------------------------------------
@@ -178,11 +165,6 @@ def _is_late(case: Case) -> bool:
     incident, view = case.incident, case.view
     first = incident if incident.ladder == incident.id else view.leader
     return first is not None and view.now_ms - first.confirmed_ms > case.policy.rung_stop_ms
-
-
-def _is_fenced(case: Case) -> bool:
-    incident = case.incident
-    return bool(incident.fence or incident.cause is Cause.GONE) and case.seen.dead
 
 
 def database_word(view: View, node: str) -> str:

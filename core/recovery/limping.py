@@ -34,11 +34,9 @@ def awaited(case: Case) -> Step:
     return Wait(lambda: f"{case.node} serves on until another one is ready: {_coming(case)}", 2.0)
 
 
-def one_too_many(case: Case) -> Step | None:
+def one_too_many(case: Case) -> Step:
     """Nobody waits for another one any more, or the call died that was to see to it. Whoever wants two for a while pauses recovery."""
     view, node = case.view, case.node
-    if view.intents.paused is not None or case.seen.lifecycle != IN_SERVICE or case.seen.gone:
-        return None
     extra = _first_beside(view) if view.wanted > 1 else ""
     return KeepOne(extra, lambda: f"its group has room for {view.room}, {node} has the permit and nobody waits for another one")
 

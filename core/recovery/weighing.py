@@ -48,10 +48,11 @@ def weighed_when_confirmed(case: Case) -> int:
     since_ms = view.now_ms - policy.budget_window_ms
     if len(budget.down_ms) + 1 >= policy.meltdown_nodes and _melts(case, since_ms):
         return given | MELTDOWN
-    left = policy.budget_replacements - len(view.rung.along)
-    if len(budget.replaced_ms) >= left and budget.has_replaced(left, since_ms):
-        if budget.has_replaced(policy.budget_replacements, since_ms):
-            return given | SPENT
+    most, made_ms = policy.budget_replacements, budget.replaced_ms
+    if most < 1 or (len(made_ms) >= most and made_ms[-most] >= since_ms):  # of ascending times the last but so many tells it
+        return given | SPENT
+    left = most - len(view.rung.along)
+    if left < most and (left < 1 or (len(made_ms) >= left and made_ms[-left] >= since_ms)):
         given |= SISTERS
     if serves_on(case):
         given |= SERVES_ON
@@ -68,7 +69,7 @@ def weighed_when_confirmed(case: Case) -> int:
 def _melts(case: Case, since_ms: float) -> bool:
     incident, policy, budget = case.incident, case.policy, case.view.budget
     others = policy.meltdown_nodes - 1
-    if others and budget.down_ms[-others] < since_ms:
+    if (others and budget.down_ms[-others] < since_ms) or len(budget.down_ms) + 1 < policy.meltdown_share * case.view.assemblies:
         return False
     down = budget.down((incident.deployable, incident.assembly), since_ms)
     return down >= policy.meltdown_nodes and down >= policy.meltdown_share * case.view.assemblies

@@ -14,6 +14,7 @@ from core.recovery.case import Case
 from core.recovery.incident import Cause, State
 from core.recovery.rung import RungSeen
 from core.recovery.steps import Down, End, RebootDatabase, Step, Wait
+from tests.core.one_rule import answer
 from tests.core.recovery_story import NOW, OLD, POLICY, healthy_view, report
 from tests.core.test_core_ladder import AVAILABLE, SAID
 from tests.core.test_core_ladder_alone import OPEN_LEADER, asked, follows, leads
@@ -21,6 +22,10 @@ from tests.core.test_core_recovery_order import GONE, REQUEST
 
 STILL = RungSeen(running=("report",), open=("report",), bad="report: escalated, boot loop", blamed=SAID)
 ENDED: dict[str, Any] = {"machines": GONE, "rung": STILL, "database": AVAILABLE}
+
+
+def isolating(rule: str, case: Case) -> Step | None:
+    return answer(State.ISOLATING, rule, case)
 
 
 def fenced(*, seen: dict[str, Any] | None = None, **changes: Any) -> Case:
@@ -42,30 +47,30 @@ def taken_along(**changes: Any) -> Case:
 
 
 def test_the_end_of_the_leading_ones_node_is_recorded_once() -> None:
-    assert ladder.down(fenced()) == Down(f"{OLD} is terminated: it is fenced")
-    assert ladder.down(stopped()) is None
-    assert ladder.down(taken_along(isolated_ms=0)) is None, "a sister goes on by itself"
+    assert isolating("down", fenced()) == Down(f"{OLD} is terminated: it is fenced")
+    assert isolating("down", stopped()) is None
+    assert isolating("down", taken_along(isolated_ms=0)) is None, "a sister goes on by itself"
 
 
 def test_down_is_what_was_ended_or_gone_by_itself_and_what_ec2_calls_dead() -> None:
-    assert isinstance(ladder.down(fenced(fence=0, cause=Cause.GONE)), Down)
-    assert ladder.down(fenced(fence=0, cause=Cause.SIGNALS)) is None, "nobody has ended it, so that it may be started again"
-    assert ladder.down(fenced(seen={"machines": healthy_view().machines})) is None
-    assert ladder.down(fenced(fence=0, cause=Cause.GONE, seen={"machines": healthy_view().machines})) is None
+    assert isinstance(isolating("down", fenced(fence=0, cause=Cause.GONE)), Down)
+    assert isolating("down", fenced(fence=0, cause=Cause.SIGNALS)) is None, "nobody has ended it, so that it may be started again"
+    assert isolating("down", fenced(seen={"machines": healthy_view().machines})) is None
+    assert isolating("down", fenced(fence=0, cause=Cause.GONE, seen={"machines": healthy_view().machines})) is None
 
 
 def test_the_leading_one_waits_for_all_once_it_is_down_itself() -> None:
-    assert ladder.all_down(stopped()) == Wait("waiting for the rest of the deployable to stop: report")
-    assert ladder.all_down(stopped(seen={"rung": replace(STILL, running=())})) is None
-    assert ladder.all_down(fenced()) is None
-    assert ladder.all_down(taken_along()) is None
+    assert isolating("all-down", stopped()) == Wait("waiting for the rest of the deployable to stop: report")
+    assert isolating("all-down", stopped(seen={"rung": replace(STILL, running=())})) is None
+    assert isolating("all-down", fenced()) is None
+    assert isolating("all-down", taken_along()) is None
 
 
 def test_who_is_stuck_is_waited_for_to_the_rungs_time_exactly() -> None:
     limit_ms = round(POLICY.rung_stop_s * 1000)
 
-    assert isinstance(ladder.all_down(stopped(confirmed_ms=NOW - limit_ms)), Wait)
-    assert ladder.all_down(stopped(confirmed_ms=NOW - limit_ms - 1)) is None
+    assert isinstance(isolating("all-down", stopped(confirmed_ms=NOW - limit_ms)), Wait)
+    assert isolating("all-down", stopped(confirmed_ms=NOW - limit_ms - 1)) is None
 
 
 # --- the database -----------------------------------------------------------------------------------
@@ -98,19 +103,19 @@ AWAY = Wait("waiting for the database understudy-demo: it is modifying", 2.0)
 
 
 def test_what_rds_is_at_is_waited_for_by_the_leading_one_when_it_is_down() -> None:
-    assert ladder.database_away(stopped(seen=MODIFYING)) == AWAY
+    assert isolating("database-away", stopped(seen=MODIFYING)) == AWAY
 
-    assert ladder.database_away(stopped()) is None
-    assert ladder.database_away(stopped(seen={"database": None})) is None
-    assert ladder.database_away(fenced(seen=MODIFYING)) is None
-    assert ladder.database_away(asked(replace(taken_along().view, **MODIFYING))) is None
+    assert isolating("database-away", stopped()) is None
+    assert isolating("database-away", stopped(seen={"database": None})) is None
+    assert isolating("database-away", fenced(seen=MODIFYING)) is None
+    assert isolating("database-away", asked(replace(taken_along().view, **MODIFYING))) is None
 
 
 def test_a_database_is_waited_for_from_its_reboot_on_or_from_the_end_of_the_node() -> None:
     limit_ms = round(POLICY.database_s * 1000)
 
     def waited(**times: int) -> Step | None:
-        return ladder.database_away(stopped(seen=MODIFYING, **times))
+        return isolating("database-away", stopped(seen=MODIFYING, **times))
 
     assert waited(isolated_ms=NOW - limit_ms) == AWAY
     assert waited(isolated_ms=NOW - limit_ms - 1) is None
@@ -119,17 +124,19 @@ def test_a_database_is_waited_for_from_its_reboot_on_or_from_the_end_of_the_node
 
 
 def test_rds_may_say_available_for_ten_seconds_after_it_took_a_reboot() -> None:
-    assert ladder.database_away(stopped(rebooted_ms=NOW - 9999)) == Wait("waiting for the database understudy-demo: it is available", 2.0)
-    assert ladder.database_away(stopped(rebooted_ms=NOW - 10_000)) is None
+    assert isolating("database-away", stopped(rebooted_ms=NOW - 9999)) == Wait(
+        "waiting for the database understudy-demo: it is available", 2.0
+    )
+    assert isolating("database-away", stopped(rebooted_ms=NOW - 10_000)) is None
 
 
 def test_while_its_own_node_runs_no_database_is_waited_for_whatever_the_clock_says() -> None:
-    assert ladder.database_away(fenced(seen={**MODIFYING, "now_ms": 5000})) is None
+    assert isolating("database-away", fenced(seen={**MODIFYING, "now_ms": 5000})) is None
 
 
 def test_what_was_never_rebooted_lags_behind_nothing_whatever_the_clock_says() -> None:
-    assert ladder.database_away(stopped(isolated_ms=1, seen={"now_ms": 5000})) is None
-    assert isinstance(ladder.database_away(stopped(isolated_ms=1, rebooted_ms=1, seen={"now_ms": 5000})), Wait)
+    assert isolating("database-away", stopped(isolated_ms=1, seen={"now_ms": 5000})) is None
+    assert isinstance(isolating("database-away", stopped(isolated_ms=1, rebooted_ms=1, seen={"now_ms": 5000})), Wait)
 
 
 # --- afterwards -------------------------------------------------------------------------------------

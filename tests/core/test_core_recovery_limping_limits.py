@@ -11,10 +11,12 @@ from core.policy import Policy
 from core.records import Phase
 from core.recovery.case import Case
 from core.recovery.incident import Cause, State
-from core.recovery.limping import one_too_many, serves_on
+from core.recovery.limping import serves_on
 from core.recovery.machine import next_step
+from core.recovery.rules import NONE
 from core.recovery.snapshot import Member, View
 from core.recovery.steps import End, KeepOne, LaunchFirst, Tell, Wait
+from tests.core.one_rule import answer
 from tests.core.recovery_story import NEW, NOW, OLD, POLICY, healthy_view, incident, looks, machine, report, spent, step
 from tests.core.test_core_recovery_limping import beside, limping
 from tests.core.test_core_recovery_order import PENDING, RETIRING
@@ -175,6 +177,6 @@ def test_the_one_that_goes_is_the_first_that_is_not_let_in_and_only_while_two_ar
 def test_nothing_is_taken_away_while_the_holder_does_not_serve(away: dict[str, Any]) -> None:
     view = healthy_view(wanted=2, room=2, **away)
 
-    assert one_too_many(Case(view, POLICY, CLOSED, OLD, view.seen(OLD))) is None
+    assert answer(NONE, "one-too-many", Case(view, POLICY, CLOSED, OLD, view.seen(OLD))) is None
     two = healthy_view(wanted=2, room=2)
-    assert one_too_many(Case(two, POLICY, CLOSED, OLD, two.seen(OLD))) is not None
+    assert answer(NONE, "one-too-many", Case(two, POLICY, CLOSED, OLD, two.seen(OLD))) is not None
