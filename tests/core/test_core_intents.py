@@ -55,12 +55,39 @@ def test_a_window_begins_later_and_holds_as_long() -> None:
     assert (window.holds(NOW), window.is_to_come(NOW)) == (False, True)
     assert window.holds(NOW + HOUR_MS)
     assert not window.holds(NOW + 3 * HOUR_MS)
+    assert not window.is_to_come(NOW + HOUR_MS)
+    assert not taken_back(window, who="bob", reason="called off", now_ms=NOW).is_to_come(NOW)
 
 
 @pytest.mark.parametrize("off_ms", [-HOUR_MS, 31 * 24 * HOUR_MS])
 def test_a_window_in_the_past_or_in_another_season_is_refused(off_ms: int) -> None:
     with pytest.raises(BadIntent, match="begin"):
         word(Kind.MAINTENANCE, begins_ms=NOW + off_ms)
+
+
+@pytest.mark.parametrize("edge_ms", [-60_000, 30 * 24 * HOUR_MS])
+def test_a_window_may_begin_a_minute_ago_or_thirty_days_from_now_and_no_further_off(edge_ms: int) -> None:
+    assert word(Kind.MAINTENANCE, begins_ms=NOW + edge_ms).from_ms == NOW + edge_ms
+    with pytest.raises(BadIntent, match=f"begin {edge_ms / HOUR_MS:.1f} hours from now: between now and 30 days"):
+        word(Kind.MAINTENANCE, begins_ms=NOW + edge_ms + (1 if edge_ms > 0 else -1))
+
+
+def test_a_word_holds_for_a_moment_at_least_and_for_as_long_as_its_kind_may() -> None:
+    assert word(hours=1 / 3600).until_ms == NOW + 1000
+    for hours in (0, -1):
+        with pytest.raises(BadIntent, match="it may hold for at most 7 days, and then it is said again"):
+            word(hours=hours)
+    days = {kind.value: longest_s / 86400 for kind, longest_s in LONGEST_S.items()}
+    assert days == {"pause": 7, "maintenance": 7, "shadow": 30, "replace": 1, "resume": 1}
+
+
+def test_who_does_not_say_who_they_are_is_unknown_and_what_is_too_long_is_cut() -> None:
+    said = asked(Kind.PAUSE, "counter", deployable="demo", reason="r" * 999, who=" ", now_ms=NOW, for_s=60)
+    over = taken_back(said, who="", reason=" e" * 999, now_ms=NOW)
+
+    assert (said.who, len(said.reason)) == ("unknown", 240)
+    assert (over.ended_by, len(over.ended_reason)) == ("unknown", 240)
+    assert len(taken_back(said, who="w" * 999, reason="e", now_ms=NOW).ended_by) == 120
 
 
 def test_what_stands_for_an_assembly_is_what_names_it_or_every_one() -> None:
@@ -88,12 +115,16 @@ def test_an_item_reads_back_as_it_was_and_is_kept_as_long_as_evidence(kind: Kind
     assert parse_intent(item) == said
     assert item["sk"] == f"{kind.value.upper()}#counter"
     assert item["expires_at"] == said.until_ms // 1000 + KEPT_S
+    assert (item["version"], KEPT_S) == (1, 90 * 86400)
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"version": 2}, "version is 2"),
+        ({"version": "1"}, "version is '1'"),
+        ({"version": None}, "version is None"),
+        ({"pk": "INTENT#"}, "expected INTENT#DEPLOYABLE"),
         ({"reason": 7}, "reason is 7, expected str"),
         ({"until_ms": "soon"}, "until_ms is 'soon', expected int"),
         ({"revision": True}, "revision is True, expected int"),

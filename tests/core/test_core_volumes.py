@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.watching.volumes import EVENTS, volume_entry, volume_news
+from core.watching.volumes import EVENTS, SETTLED_S, volume_entry, volume_news
 from core.watching.wakes import recovery_wakes
 
 RECORDED = Path(__file__).parents[1] / "events"
@@ -42,7 +42,15 @@ def test_one_that_was_detached_can_be_attached_again() -> None:
     assert (news.words, news.kind, news.for_people) == ("vol-01234567 was detached", "detachVolume detached", False)
 
 
-@pytest.mark.parametrize("detail", [{"result": "attached"}, {"event": "createVolume"}, {"event": "modifyVolume", "result": "failed"}])
+@pytest.mark.parametrize(
+    "detail",
+    [
+        {"result": "attached"},
+        {"event": "createVolume"},
+        {"event": "createVolume", "result": ""},
+        {"event": "modifyVolume", "result": "failed"},
+    ],
+)
 def test_what_went_as_it_should_or_is_nothing_of_a_nodes_is_no_trouble(detail: dict[str, str]) -> None:
     assert volume_news(told("attach_failed", **detail)) == ()
 
@@ -54,6 +62,25 @@ def test_one_that_is_lost_is_for_people_until_aws_says_that_it_is_over() -> None
     assert news.words == "vol-01234567 is in trouble: AWS Health says AWS_EBS_VOLUME_LOST since Sat, 21 Nov 2026 21:28:10 GMT"
     assert volume_news(told("lost", statusCode="closed")) == ()
     assert volume_news(told("lost", eventTypeCategory="accountNotification")) == ()
+
+
+def test_an_issue_without_a_time_or_a_name_is_told_as_far_as_it_goes_or_not_at_all() -> None:
+    (news,) = volume_news(told("lost", startTime=None))
+
+    assert news.words == "vol-01234567 is in trouble: AWS Health says AWS_EBS_VOLUME_LOST since an unknown time"
+    assert volume_news(told("lost", eventTypeCode=None)) == ()
+    assert volume_news(told("lost", eventTypeCode="")) == ()
+    assert volume_news(told("lost", service="EC2")) == ()
+
+
+def test_a_volume_that_is_detached_without_a_word_is_detached() -> None:
+    (news,) = volume_news(told("detached", result=None, cause=None))
+
+    assert (news.kind, news.words) == ("detachVolume", "vol-01234567 was detached")
+
+
+def test_what_is_detached_within_a_minute_of_a_permit_is_a_hand_over() -> None:
+    assert SETTLED_S == 60
 
 
 def test_each_volume_is_meant_that_is_named_by_its_id_or_its_arn_and_once() -> None:
