@@ -1,4 +1,4 @@
-"""python -m tools.mutation: changes core's incident, escalation and guard modules in every small way, and sees whether a test notices.
+"""python -m tools.mutation: changes core's modules that decide about an incident in every small way, and sees whether a test notices.
 
   python -m tools.mutation                        all of it, on two processes
   python -m tools.mutation --only core/recovery/guards.py  one module, after a change of it
@@ -25,6 +25,12 @@ SUBJECTS = tuple(
     for name in (
         "recovery/rules",
         "recovery/facts",
+        "recovery/weighing",
+        "recovery/seen",
+        "recovery/snapshot",
+        "recovery/outlook",
+        "recovery/intents",
+        "recovery/steps",
         "recovery/machine",
         "recovery/case",
         "recovery/opening",
@@ -42,6 +48,7 @@ SUBJECTS = tuple(
         "recovery/last_moment",
         "recovery/limping",
         "recovery/announced",
+        "watching/volumes",
     )
 )
 # The generated histories are left out: they take minutes, and a test that says what is wrong is worth more than one that stumbles over it.
@@ -50,6 +57,10 @@ TESTS = (
     "tests/core/test_core_ladder*.py",
     "tests/core/test_core_budget.py",
     "tests/core/test_core_incident.py",
+    "tests/core/test_core_intents.py",
+    "tests/core/test_core_outlook.py",
+    "tests/core/test_core_pool.py",
+    "tests/core/test_core_volumes.py",
 )
 NOT_ASKED = ("test_core_recovery_histories.py", "test_core_recovery_times.py")
 SHARE_MIN = 0.95
