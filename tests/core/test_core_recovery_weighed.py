@@ -103,6 +103,23 @@ def test_where_one_assembly_down_is_a_meltdown_already_the_first_one_is() -> Non
     assert rule(frozen_view(incident=CONFIRMED)) == "pay"
 
 
+def test_a_meltdown_is_a_share_of_all_within_the_window_however_many_went_down_before() -> None:
+    def down(count: int, at_ms: int) -> tuple[Entry, ...]:
+        return tuple(Entry(at_ms=at_ms, deployable="demo", assembly=f"{n}", incident=f"{at_ms}-{n}", replaced=False) for n in range(count))
+
+    view = frozen_view(incident=CONFIRMED, budget=Budget(entries=(*down(20, NOW - 3_000_000), *down(4, NOW))), assemblies=25)
+
+    assert rule(view) == "meltdown", "a fifth of 25"
+    assert rule(replace(view, assemblies=50)) == "pay"
+
+
+def test_a_budget_of_one_lets_one_through() -> None:
+    one = replace(POLICY, budget_replacements=1)
+
+    assert rule(frozen_view(incident=CONFIRMED), one) == "pay"
+    assert rule(frozen_view(incident=CONFIRMED, budget=spent(1)), one) == "budget-spent"
+
+
 @pytest.mark.parametrize(("along", "expected"), [("ab", "pay"), ("abc", "rung-unpaid"), ("abcd", "rung-unpaid")])
 def test_a_deployable_of_more_assemblies_than_the_budget_has_is_never_recreated_as_a_whole(along: str, expected: str) -> None:
     three = replace(POLICY, budget_replacements=3)
