@@ -182,7 +182,7 @@ def test_a_steady_state_is_quiet_and_feeds_the_watchdog(tmp_path: Path) -> None:
     life = Life(tmp_path, sleeper())
 
     async def story() -> None:
-        await life.eventually(lambda: life.phase() is Phase.WAITING)
+        await life.eventually(lambda: life.phase() is Phase.WAITING and life.events() == ["ready"])
         lines, fed = len(life.events()), life.notes.said.count("WATCHDOG=1")
         await life.eventually(lambda: life.notes.said.count("WATCHDOG=1") >= fed + 2)
         assert len(life.events()) == lines

@@ -68,7 +68,7 @@ def reference(text: str, entries: tuple[tuple[str, str], ...]) -> str:
     first = blocks[0][0] if blocks else 0
     before, after = [lines[n] for n in keep if n < first], [lines[n] for n in keep if n >= first]
     block = [BEGIN, *(f"{address}\t{name}" for address, name in entries), END] if entries else []
-    return "\n".join([*before, *block, *(after or ([""] if block else []))])
+    return "\n".join([*before, *block, *(after or ([""] if block or blocks else []))])
 
 
 def check(case: Case) -> None:
