@@ -150,7 +150,9 @@ def test_whoever_writes_the_file_anew_does_not_take_our_names_away(file: Path) -
         names = (HostName(name="platform"), HostName(name="front", resolves=Resolves.FRONT))
         task = asyncio.create_task(keep_host_names(names, own="10.20.0.5", front=None, log=log, path=file, every_s=0.005))
         await eventually(lambda: file.read_bytes().startswith(BLOCK))
-        file.write_bytes(b"127.0.0.1 localhost\n")
+        anew = file.with_name("anew")
+        anew.write_bytes(b"127.0.0.1 localhost\n")
+        anew.replace(file)  # in one step: of a file that is read between its emptying and its writing both writers have a copy
         await eventually(lambda: file.read_bytes() == BLOCK + b"127.0.0.1 localhost\n")
         await eventually(lambda: log.tail().count(b"host-names-written") == 2)
         task.cancel()
