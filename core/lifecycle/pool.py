@@ -67,8 +67,10 @@ def leaving(view: View, instance: str) -> retirement.Complete | retirement.Done:
 def outdated(view: View) -> tuple[str, ...]:
     """Those that lie stopped in the pool and were launched from another version than the group launches now.
 
-    Not while recovery is paused, nor while an incident is open, which goes first: whoever comes out of the pool is looked at again.
+    Not while recovery is paused or in shadow mode, nor while an incident is open, which goes first: whoever comes out of the pool is
+    looked at again.
     """
-    if not view.pool or view.paused is not None or (view.incident is not None and not view.incident.ended):
+    held = view.intents.paused is not None or view.intents.shadow is not None
+    if not view.pool or held or (view.incident is not None and not view.incident.ended):
         return ()
     return tuple(sorted(name for name, member in view.pool.items() if member.lifecycle == STOPPED and not member.current))

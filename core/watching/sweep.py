@@ -47,7 +47,8 @@ def in_turn(everyone: Sequence[Entry], now_ms: int) -> list[Entry]:
     the circle by the golden ratio, which spreads any number of them about evenly: where a minute is enough for one in k, everyone's
     turn comes within 2 k minutes.
     """
-    first = now_ms // 60_000 * _GOLDEN % 2**64 * len(everyone) >> 64
+    turn = (now_ms // 60_000) * _GOLDEN % 2**64  # of the whole circle, which is 2**64
+    first = (turn * len(everyone)) >> 64
     return [*everyone[first:], *everyone[:first]]
 
 

@@ -230,6 +230,8 @@ def test_a_former_version_in_the_pool_is_ended_but_not_in_a_pause_and_not_in_an_
     assert pool.outdated(former) == (NEW,)
     assert woken(former) == [(Handler.RECOVER, "")]
     assert pool.outdated(replace(former, intents=standing([pause], "counter", NOW))) == ()
+    shadow = replace(pause, kind=Kind.SHADOW)
+    assert pool.outdated(replace(former, intents=standing([shadow], "counter", NOW))) == (), "nothing is done in that mode"
     assert pool.outdated(replace(former, incident=incident(State.RECREATING))) == ()
     assert pool.outdated(view("Warmed:Stopped")) == pool.outdated(view(current=False)) == pool.outdated(view(pool=None)) == ()
 
