@@ -7,7 +7,7 @@ weighed (reports, looks, the budget) is found out when no rule that does without
 
 from __future__ import annotations
 
-from core.model import FrontKind, OnDisagreement, Verdict
+from core.model import FrontKind, Verdict
 from core.records import Phase
 from core.recovery.case import Case
 from core.recovery.incident import Cause, State
@@ -32,7 +32,7 @@ WEIGHED = SUSPICIOUS  # and whatever comes after it
 
 RECOVERED, SUPPRESSED = State.RECOVERED, State.SUPPRESSED
 CAUSE_GONE, ESCALATION, SIGNALS, DISAGREEMENT = Cause.GONE, Cause.ESCALATION, Cause.SIGNALS, Cause.DISAGREEMENT
-HEALTHY, BUSY, REPLACE, NO_FRONT = Verdict.HEALTHY, Verdict.BUSY, OnDisagreement.REPLACE, FrontKind.NONE
+HEALTHY, NO_FRONT = Verdict.HEALTHY, FrontKind.NONE
 PERSON, IN_SERVICE = "person", "InService"
 AVAILABLE = "available"
 STATUS_LAG_MS = 10_000  # so long RDS may go on saying `available` after it took a reboot; its answers are eventually consistent
@@ -85,8 +85,6 @@ def suspected(case: Case) -> int:
         given |= SUCCEEDED
     if seen.pending:
         given |= STARTING
-    elif seen.leaving:
-        given |= RETIRING
     if node in view.intents.replace:
         given |= OPERATED
     if seen.request is not None:
