@@ -5,12 +5,13 @@ from __future__ import annotations
 from core.node.database_outage import blames_database
 from core.recovery.case import Case
 from core.recovery.incident import Cause, Incident, State
-from core.recovery.rung import follows, leads
+from core.recovery.rung import follows, is_open, leads
 from core.recovery.snapshot import View
 from core.recovery.steps import CallSisters, Confirm, Down, End, Join, Move, Open, RebootDatabase, Retire, Step, Tell, Wait
 
 AVAILABLE = "available"
 ESCALATED, ESCALATION, ISOLATING, SUPPRESSED = State.ESCALATED, Cause.ESCALATION, State.ISOLATING, State.SUPPRESSED
+SUSPECTED = State.SUSPECTED
 
 
 # --- being called ---------------------------------------------------------------------------------------------------------
@@ -39,7 +40,17 @@ def join(case: Case) -> Step | None:
 
 
 def taken_along(case: Case) -> Step | None:
-    return Confirm(ESCALATION, case.incident.reason) if follows(case.incident) and _leader_is_open(case) else None
+    return Confirm(ESCALATION, case.incident.reason) if follows(case.incident) and _leads_on(case) else None
+
+
+def weighed_again(case: Case) -> Step | None:
+    """Right before its own node was ended, what the leading one was confirmed on held no more: nothing is done to others for it."""
+    incident, leader = case.incident, case.view.leader
+    if incident.cause is not ESCALATION or incident.fence or incident.retiring_ms or leader is None or leader.id != incident.ladder:
+        return None
+    if leader.state is not SUSPECTED:
+        return None
+    return Wait(lambda: f"incident {incident.ladder} of {incident.leader}, which takes it along, is weighed again", 2.0)
 
 
 def called_off(case: Case) -> Step | None:
@@ -52,7 +63,7 @@ def called_off(case: Case) -> Step | None:
 
 def paid_along(case: Case) -> Step | None:
     incident = case.incident
-    if not follows(incident) or not _leader_is_open(case) or case.view.intents.shadow is not None:
+    if not follows(incident) or not _leads_on(case) or case.view.intents.shadow is not None:
         return None
     return Move(ISOLATING, lambda: f"paid for by incident {incident.ladder} of {incident.leader}: isolating")
 
@@ -111,12 +122,16 @@ def all_down(case: Case) -> Step:
 
 
 def reboot_database(case: Case) -> Step | None:
-    """Failed over while nobody is connected. Called again after a crash in between it means one more outage of nobody.
+    """Failed over while nobody is connected: not where another node has the permit already, who was quicker than anybody's suspicion.
+
+    Called again after a crash in between it means one more outage of nobody.
 
     https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RebootDBInstance.html: only an instance that is available, only Multi-AZ.
     """
     incident, database = case.incident, case.view.database
     if not leads(incident) or not incident.isolated_ms or incident.rebooted_ms or database is None:
+        return None
+    if case.view.permit is not None and case.view.permit.instance != incident.instance:
         return None
     why = case.view.rung.blamed
     if not why or not database.multi_az or database.status != AVAILABLE:
@@ -156,8 +171,13 @@ def _why(leader: Incident) -> str:
     return f"the whole deployable is recreated for {leader.assembly} (incident {leader.id}): {leader.reason}"
 
 
-def _leader_is_open(case: Case) -> bool:
+def _leads_on(case: Case) -> bool:
     return case.view.led_by != "" and case.view.led_by == case.incident.ladder
+
+
+def _leader_is_open(case: Case) -> bool:
+    leader = case.view.leader
+    return leader is not None and is_open(leader) and leader.id == case.incident.ladder
 
 
 def _is_late(case: Case) -> bool:

@@ -128,6 +128,8 @@ RULES: tuple[Rule, ...] = (
 
     Rule(CONFIRMED, "paused", "an operator has paused recovery", "record only, a person is needed", guards.paused,
          "guard 1: it stays down, and Auto Scaling is held too", State.SUPPRESSED, given=facts.PAUSED),
+    Rule(CONFIRMED, "weighed-again", "it was only taken along, and who leads the rung is suspected again", "wait", ladder.weighed_again,
+         "no kill for what may be over", given=facts.TAKEN_ALONG),
     Rule(CONFIRMED, "called-off", "it was only taken along, and the rung is over", "drop it", ladder.called_off,
          "a healthy node is left alone", State.SUPPRESSED, given=facts.TAKEN_ALONG),
     Rule(CONFIRMED, "paid-along", "the rung that it is tied to goes on", "isolate", ladder.paid_along,
@@ -157,6 +159,8 @@ RULES: tuple[Rule, ...] = (
          "the next rung", ISOLATING),
     Rule(CONFIRMED, "go-on", "else", "isolate", guards.go_on, "within the budget", ISOLATING),
 
+    Rule(ISOLATING, "weighed-again", "it was only taken along, still runs, and who leads the rung is suspected again", "wait",
+         ladder.weighed_again, "no kill for what may be over", given=facts.TAKEN_ALONG),
     Rule(ISOLATING, "called-off", "it was only taken along, still runs, and the rung is over", "drop it", ladder.called_off,
          "a healthy node is left alone", State.SUPPRESSED, given=facts.TAKEN_ALONG),
     Rule(ISOLATING, "tell-rung", "it leads a rung and people do not know yet", "tell them", ladder.tell_rung, "once for all assemblies",

@@ -85,6 +85,11 @@ def is_open(incident: Incident | None) -> bool:
     return incident is not None and incident.state not in ENDED
 
 
+def goes_on(leader: Incident | None) -> bool:
+    """Is a rung under way: its leading incident is open, and is not weighed again before anything was done (core.recovery.last_moment)."""
+    return leader is not None and is_open(leader) and leader.state is not State.SUSPECTED
+
+
 def has_stopped(incident: Incident | None, ladder: str) -> bool:
     """Nothing of it runs any more, or nothing will be done about it."""
     if incident is None or incident.part_over == ladder:

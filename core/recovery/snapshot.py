@@ -10,7 +10,7 @@ from core.records import Look, Looks, Permit, Report, Request
 from core.recovery.budget import Budget
 from core.recovery.incident import Incident
 from core.recovery.intents import Standing
-from core.recovery.rung import NOTHING, DatabaseState, RungSeen, is_open
+from core.recovery.rung import NOTHING, DatabaseState, RungSeen, goes_on
 from core.recovery.seen import NOBODY, Seen, caller_of, failures_of, is_past_tolerance, lost_of, nodes_of
 from core.watching.fleet import Watched
 
@@ -140,7 +140,7 @@ class View:
         object.__setattr__(self, "past_tolerance", is_past_tolerance(self))
         object.__setattr__(self, "another_ready", any(seen.ready for seen in self.nodes.values()))
         object.__setattr__(self, "lost", lost_of(self))
-        object.__setattr__(self, "led_by", self.leader.id if self.leader is not None and is_open(self.leader) else "")
+        object.__setattr__(self, "led_by", self.leader.id if self.leader is not None and goes_on(self.leader) else "")
         object.__setattr__(self, "called_by", caller_of(self))
 
     def seen(self, instance: str) -> Seen:

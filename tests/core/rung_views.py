@@ -61,7 +61,7 @@ def _leading(chance: random.Random, view: View) -> View:
 def _following(chance: random.Random, view: View) -> View:
     call = Entry(at_ms=NOW, deployable="demo", assembly=SISTER, incident=LEADER_ID, replaced=True, rung=True, along=("counter",))
     leader = incident(
-        chance.choice([State.ISOLATING, State.ISOLATING, State.RECOVERED]),
+        chance.choice([State.ISOLATING, State.ISOLATING, State.RECOVERED, State.SUSPECTED]),
         assembly=SISTER,
         id=LEADER_ID,
         ladder=LEADER_ID,

@@ -122,6 +122,30 @@ def test_what_was_only_taken_along_is_left_alone_when_the_rung_is_over(leader: I
     assert off.reason == f"incident {ID} of counter, which took it along, is over"  # type: ignore[union-attr]  # an End, which has one
 
 
+WEIGHED = replace(OPEN_LEADER, state=State.SUSPECTED)
+
+
+def test_nobody_is_taken_along_for_a_leading_one_that_is_weighed_again() -> None:
+    waits = ladder.weighed_again(follows(leader=WEIGHED))
+
+    assert waits == Wait(f"incident {ID} of counter, which takes it along, is weighed again", 2.0)
+    assert ladder.called_off(follows(leader=WEIGHED)) is None, "it may still be confirmed"
+    assert ladder.taken_along(follows(State.SUSPECTED, leader=WEIGHED)) is None
+    assert ladder.paid_along(follows(State.CONFIRMED, leader=WEIGHED)) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"cause": Cause.SIGNALS}, {"fence": 1}, {"retiring_ms": NOW - 1}, {"leader": OPEN_LEADER}, {"leader": OVER}, {"leader": None},
+        {"leader": replace(WEIGHED, id="another")},
+    ],
+    ids=["it failed itself", "it is being ended", "it goes offline", "the rung goes on", "it is over", "unknown", "another rung's"],
+)  # fmt: skip
+def test_whoever_else_waits_for_nobody(other: dict[str, Any]) -> None:
+    assert ladder.weighed_again(follows(**{"leader": WEIGHED, **other})) is None
+
+
 @pytest.mark.parametrize(
     "begun",
     [{"cause": Cause.SIGNALS}, {"fence": 1}, {"retiring_ms": NOW - 1}, {"leader": OPEN_LEADER}],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.model import Verdict
-from core.records import ApplicationReport
+from core.records import ApplicationReport, Permit
 from core.recovery import ladder
 from core.recovery.case import Case
 from core.recovery.incident import Cause, State
@@ -91,8 +91,9 @@ def test_the_database_is_failed_over_by_the_leading_one_when_it_is_down_and_once
         {"rung": replace(STILL, blamed="")},
         {"database": replace(AVAILABLE, multi_az=False)},
         {"database": replace(AVAILABLE, status="modifying")},
+        {"permit": Permit(deployable="demo", assembly="counter", instance="i-next", epoch=2, at_ms=NOW)},
     ],
-    ids=["there is none", "nobody blamed it", "it has no standby", "RDS is at it"],
+    ids=["there is none", "nobody blamed it", "it has no standby", "RDS is at it", "another node has the permit already"],
 )
 def test_a_database_is_left_alone_when_that_would_help_nobody(seen: dict[str, Any]) -> None:
     assert ladder.reboot_database(stopped(seen=seen)) is None

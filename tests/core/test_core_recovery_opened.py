@@ -12,6 +12,7 @@ from core.records import Permit, Phase
 from core.recovery.incident import Cause, Incident, State
 from core.recovery.intents import Kind, Standing, asked, standing
 from core.recovery.machine import next_step
+from core.recovery.opening import missed_predecessor
 from core.recovery.snapshot import Front as FrontSeen
 from core.recovery.snapshot import Machine, Member, View
 from core.recovery.steps import Decision, KeepEvidence, Open, PlaceFront, Wait
@@ -137,6 +138,15 @@ def permit(**changes: Any) -> Permit:
 )
 def test_a_loss_whose_successor_was_quicker_than_anybodys_suspicion_is_recorded(changes: dict[str, Any], rule: str) -> None:
     assert decided(replace(missed(), **changes)).rule == rule
+
+
+def test_tick_asks_for_it_of_the_latest_incident_alone() -> None:
+    """Recovery's own rules ask it of what they have found out before."""
+    of_holder = ended(instance=NEW, epoch=2)
+
+    assert missed_predecessor(missed(), replace(of_holder, epoch=1)) == OLD
+    assert missed_predecessor(missed(), of_holder) is None
+    assert missed_predecessor(missed(), replace(of_holder, epoch=3)) is None
 
 
 def test_it_began_when_ec2_saw_it_or_when_its_successor_was_let_in() -> None:

@@ -32,6 +32,7 @@ from tests.core.test_core_ladder import AVAILABLE, CALL, ID, SAID, along, knowin
 from tests.core.test_core_recovery_order import ASKS, DEAD, FAILS, GONE, OTHER, TRIED, decided, recreating, suspected, wanted
 
 OVER = incident(State.RECOVERED, ladder=ID, leader="counter")
+WEIGHED = incident(State.SUSPECTED, ladder=ID, leader="counter")
 DOUBTED = incident(State.SUPPRESSED, ended_ms=NOW, told=("open", "end"), escalated_to="person")
 FAILING_INSIDE: dict[str, Any] = {"reports": {OLD: report(verdict=Verdict.FAILING)}}
 ANNOUNCED = "AWS_EC2_INSTANCE_RETIREMENT_SCHEDULED from Sat, 05 Dec 2026 15:10:09 GMT"
@@ -124,6 +125,8 @@ def test_while_it_is_only_suspected(view: View, rule: str) -> None:
     [
         pytest.param(replace(along(State.CONFIRMED), leader=OVER, intents=wanted(Kind.PAUSE)), "paused", id="a pause is first"),
         pytest.param(replace(along(State.CONFIRMED), leader=OVER), "called-off", id="a healthy node is left alone"),
+        pytest.param(replace(along(State.CONFIRMED), leader=WEIGHED), "weighed-again", id="who leads is weighed again"),
+        pytest.param(replace(along(State.CONFIRMED), leader=WEIGHED, intents=wanted(Kind.PAUSE)), "paused", id="a pause is first then too"),
         pytest.param(of(along(State.CONFIRMED), tried=TRIED), "paid-along", id="the leading one passed the guards for all"),
         pytest.param(replace(unpaid(9), intents=wanted(Kind.SHADOW)), "shadow", id="shadow mode pays nothing"),
         pytest.param(unpaid(9), "rung-unpaid", id="all or nothing"),
@@ -162,6 +165,7 @@ def stopped(**changes: Any) -> View:
         pytest.param(isolating(evidence_done=False), "evidence", id="evidence is kept while others stop"),
         pytest.param(isolating(), "later-first", id="it does not stop before those that need it"),
         pytest.param(replace(isolating(), leader=OVER), "called-off", id="what still runs is left alone when the rung is over"),
+        pytest.param(replace(isolating(), leader=WEIGHED), "weighed-again", id="nobody is ended while who leads is weighed again"),
         pytest.param(of(stopping(), isolated_ms=0), "down", id="its end is recorded before it waits for others"),
         pytest.param(
             stopping(database=AVAILABLE),

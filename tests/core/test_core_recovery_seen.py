@@ -161,11 +161,13 @@ def test_spare_is_who_is_refused_for_its_version_and_was_never_permitted() -> No
 
 
 def test_nobody_leads_what_no_rung_takes_along() -> None:
-    leader = incident(assembly="gateway", id="g", ladder="g")
+    leader = incident(State.ISOLATING, assembly="gateway", id="g", ladder="g")
 
     assert (healthy_view().led_by, healthy_view().called_by) == ("", "")
     assert healthy_view(leader=leader).led_by == "g"
+    assert healthy_view(leader=replace(leader, state=State.CONFIRMED)).led_by == "g"
     assert healthy_view(leader=replace(leader, state=State.RECOVERED)).led_by == ""
+    assert healthy_view(leader=replace(leader, state=State.SUSPECTED)).led_by == "", "it is weighed again"
 
 
 # --- since when, and how often ----------------------------------------------------------------------

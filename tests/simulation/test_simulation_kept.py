@@ -46,6 +46,26 @@ KEPT = {
         (Fault("stop", 12.963856158200523, 17.259190525693537, 1), Fault("all hang at once", 44.68013129784417, 57.723013951991724, 1)),
         CALM | {"hidden": 6.0, "front": 3.0, "intolerant": 1.0},
     ),
+    "who is taken along is not ended while who leads is weighed again": Plan(
+        16149, 2, 2.098329655708903,
+        (
+            Fault("bucket and topic out", 61.88973948374561, 26.41367360545745, 1),
+            Fault("prober blind", 92.49435185364781, 118.27946828044304, 0),
+        ),
+        CALM | {"latency": 0.3, "hidden": 6.0, "front": 4.0, "disagreement": 1.0, "intolerant": 1.0},
+    ),
+    "the database is not failed over while who was quicker than the suspicion runs": Plan(
+        17721, 1, 1.5813962584870194,
+        (
+            Fault("database fails over", 14.869202634067893, 61.0893512704198, 0),
+            Fault("EC2's API out", 29.30878508411162, 44.54292043262975, 0),
+            Fault("Auto Scaling's API out", 41.36864565141229, 41.1114155301136, 0),
+            Fault("application never ready on the next", 47.950053761704694, 9.297099889897673, 0),
+            Fault("kill", 61.06837415828515, 11.342823288452339, 0),
+            Fault("prober blind", 70.27298329828511, 96.11306674916719, 0),
+        ),
+        CALM | {"twice": 0.5, "hidden": 6.0, "volume": 1.0, "database": 2.0, "intolerant": 1.0},
+    ),
 }  # fmt: skip
 KEPT_HEAVY = {
     "a group is let go on again, though a slow call suspends it after the pause is over": Plan(
