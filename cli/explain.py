@@ -10,7 +10,7 @@ from cli.state_table import Aws, Place, Table, read
 from cli.telling import at, long, print_json, rows
 from core import names
 from core.plain import to_plain
-from core.recovery.incident import Incident
+from core.recovery.incident import Cause, Incident
 from core.report.explaining import inputs
 from core.report.trace import Decided, parse_decided, steps_of
 
@@ -32,17 +32,23 @@ def explain(aws: Aws, place: Place, wanted: str, *, everything: bool, as_json: b
     """Print it and give 0. Raises Trouble."""
     incident, steps = recorded(Table(aws, place), wanted)
     if as_json:
-        print_json({"incident": incident.id, "steps": [to_plain(step) for step in steps]})
+        notes = [to_plain(note) for note in incident.notes]
+        print_json({"incident": incident.id, "steps": [to_plain(step) for step in steps], "notes": notes})
     else:
         print("\n".join(words(incident, steps, everything=everything)))
     return 0
 
 
-def recorded(table: Table, wanted: str) -> tuple[Incident, list[Decided]]:
-    """An incident and its steps, oldest first. Raises Trouble."""
-    incident = find_incident(table, wanted)
+def recorded(table: Table, wanted: str, *, decided: bool = False) -> tuple[Incident, list[Decided]]:
+    """An incident and its steps, oldest first; none of what AWS mended by itself, whose notes say all. decided: such a one is not meant.
+
+    Raises Trouble.
+    """
+    incident = find_incident(table, wanted, decided=decided)
     items = table.query(names.incident_pk(incident.deployable, incident.assembly), begins=steps_of(incident.id))
     steps = [step for item in items if (step := read(parse_decided, item)) is not None]
+    if incident.cause is Cause.AWS:
+        return incident, []
     if not steps:
         raise Trouble(f"no steps of {incident.id} are kept: they are for 90 days, and only of what happened since they are recorded")
     return incident, sorted(steps, key=lambda step: step.order)
@@ -51,6 +57,10 @@ def recorded(table: Table, wanted: str) -> tuple[Incident, list[Decided]]:
 def words(incident: Incident, steps: Sequence[Decided], *, everything: bool = False) -> Iterator[str]:
     yield f"incident {incident.id} of {incident.deployable}/{incident.assembly}: {incident.state.value}"
     yield f"began {at(incident.failed_ms)} UTC, was noticed {at(incident.opened_ms)} by {incident.woken_by}; {durations(incident)}"
+    if incident.cause is Cause.AWS:
+        yield "AWS did it, and told of it; nobody of ours decided anything. What was heard and seen, in seconds since it was noticed:"
+        yield from (f"{(note.at_ms - incident.opened_ms) / 1000:+9.1f}  {note.who}: {note.what}" for note in incident.notes)
+        return
     yield "each step, in seconds since it was noticed:"
     before: dict[str, str] = {}
     for step, skipped in _told(steps, everything=everything):

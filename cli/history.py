@@ -10,7 +10,7 @@ from cli.programs import Trouble
 from cli.state_table import Aws, Place, Table, read
 from cli.telling import at, long, print_json
 from core import names
-from core.recovery.incident import Incident, incident_item, parse_incident
+from core.recovery.incident import Cause, Incident, incident_item, parse_incident
 from core.report.notices import needs_person
 
 ABOUT = """\
@@ -67,14 +67,18 @@ def incidents_of(table: Table, assembly: str, *, most: int) -> list[Incident]:
     """Newest first, the open one too."""
     pk = names.incident_pk(table.place.deployable, assembly)
     kept = [read(parse_incident, item) for item in table.query(pk, below=IDS_END, newest_first=True, most=most)]
-    latest = read(parse_incident, table.get(pk, names.OPEN))
-    found = {one.id: one for one in (*kept, latest) if one is not None}
+    latest = [table.get(pk, names.OPEN), *table.query(pk, begins=names.BY_AWS)]
+    found = {one.id: one for one in (*kept, *(read(parse_incident, item) for item in latest)) if one is not None}
     return sorted(found.values(), key=lambda one: one.id, reverse=True)[:most]
 
 
-def find_incident(table: Table, wanted: str) -> Incident:
-    """By its id, the beginning or end of one, its assembly (the latest), or `last`. Raises Trouble."""
+def find_incident(table: Table, wanted: str, *, decided: bool = False) -> Incident:
+    """By its id, the beginning or end of one, its assembly (the latest), or `last`. decided: of those that were decided here, not of what
+    AWS mended by itself. Raises Trouble."""
     found = [one for name in table.place.assemblies for one in incidents_of(table, name, most=200)]
+    if decided and any(one.id == wanted and one.cause is Cause.AWS for one in found):
+        raise Trouble(f"{wanted} is what AWS mended by itself: nothing of it was decided here, and no setting changes it")
+    found = [one for one in found if not decided or one.cause is not Cause.AWS]
     found.sort(key=lambda one: one.opened_ms, reverse=True)
     if wanted == "last":
         chosen = found[:1]
@@ -84,6 +88,8 @@ def find_incident(table: Table, wanted: str) -> Incident:
         chosen = [one for one in found if one.id == wanted] or [
             one for one in found if one.id.startswith(wanted) or one.id.endswith(wanted)
         ]
+    if len({one.instance for one in chosen}) == 1:  # a node lives through what AWS mends, and is replaced once
+        chosen = [one for one in chosen if one.cause is not Cause.AWS] or chosen[:1]
     if len(chosen) > 1:
         raise Trouble(f"{wanted!r} could be {', '.join(one.id for one in chosen[:5])}: say more of it")
     if not chosen:

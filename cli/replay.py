@@ -21,7 +21,8 @@ from spec.document import Unreadable, parse
 
 ABOUT = """\
 Decide an incident's stored inputs again under other settings, and say where the first step comes that would have been another,
-and what it would have been. What would have followed from it nobody knows: the world would have gone on otherwise.
+and what it would have been. What would have followed from it nobody knows: the world would have gone on otherwise. Of
+what AWS mended by itself nothing was decided here: such incidents are not meant.
 """
 EXAMPLES = """\
 FILE is a deployable's file, whose section `recovery` is meant, or names only what is to be other than it was then, as YAML or
@@ -40,7 +41,7 @@ SAME, DIFFERS = 0, 1
 def replay(aws: Aws, place: Place, wanted: str, file: Path, *, as_json: bool) -> int:
     """Print where the first different step comes. Gives SAME or DIFFERS. Raises Trouble."""
     settings = _settings(file)
-    incident, steps = recorded(Table(aws, place), wanted)
+    incident, steps = recorded(Table(aws, place), wanted, decided=True)
     policy = _policy(steps[0].policy, settings, file)
     found = first_difference(steps, settings)
     if as_json:

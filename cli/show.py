@@ -8,7 +8,7 @@ from cli.history import durations, find_incident
 from cli.state_table import Aws, Place, Table
 from cli.telling import at, print_json, rows
 from core import names
-from core.recovery.incident import Incident, incident_item
+from core.recovery.incident import Cause, Incident, incident_item
 from core.report.notices import needs_person
 
 ABOUT = """\
@@ -60,4 +60,5 @@ def words(incident: Incident, *, bucket: str = "") -> Iterator[str]:
     yield "what happened, in seconds since it was noticed:"
     for note in incident.notes:
         yield f"  {(note.at_ms - incident.opened_ms) / 1000:9.1f}  {note.who}: {note.what}"
-    yield f"each decision with what it was made from: understudy explain {incident.id}"
+    if incident.cause is not Cause.AWS:
+        yield f"each decision with what it was made from: understudy explain {incident.id}"

@@ -44,13 +44,18 @@ WELL, NOT_WELL = 0, 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembly:
-    """What the table says of one assembly. unserved: why no node serves, None when one does. pool: what lies there, in words."""
+    """What the table says of one assembly.
+
+    incident, mended: the latest of recovery, and of what AWS mends by itself. unserved: why no node serves, None when one does. pool: what
+    lies there, in words.
+    """
 
     name: str
     permit: Permit | None
     reports: Mapping[str, Report]
     looks: Mapping[str, Looks]
     incident: Incident | None
+    mended: tuple[Incident, ...]
     intents: tuple[Intent, ...]
     held: Held
     unserved: str | None
@@ -60,7 +65,7 @@ class Assembly:
 
     @property
     def well(self) -> bool:
-        return self.unserved is None and (self.incident is None or self.incident.ended)
+        return self.unserved is None and all(one is None or one.ended for one in (self.incident, *self.mended))
 
 
 def status(aws: Aws, place: Place, now_ms: int, *, as_json: bool) -> int:
@@ -92,6 +97,7 @@ def _assembly(aws: Aws, table: Table, name: str, intents: tuple[Intent, ...], no
     reports = without_expired({r.instance: r for r in said if r is not None}, now_ms)
     seen = [read(parse_looks, i) for i in table.query(names.look_pk(deployable, name))]
     looks = {look.instance: look for look in seen if look is not None}
+    by_aws = table.query(names.incident_pk(deployable, name), begins=names.BY_AWS)
     front, holder = front_holder(aws, table.place, name)
     return Assembly(
         name=name,
@@ -99,6 +105,7 @@ def _assembly(aws: Aws, table: Table, name: str, intents: tuple[Intent, ...], no
         reports=reports,
         looks=looks,
         incident=read(parse_incident, table.get(names.incident_pk(deployable, name), names.OPEN)),
+        mended=tuple(one for item in by_aws if (one := read(parse_incident, item)) is not None),
         held=read(parse_held, table.get(names.incident_pk(deployable, name), HOLD)) or Held(),
         intents=tuple(i for i in intents if _concerns(i, name, permit)),
         unserved=not_serving(permit, reports) or _unseen(permit, looks),
@@ -138,6 +145,7 @@ def words(assembly: Assembly, now_ms: int) -> Iterator[str]:
         yielded.append(("front", f"{assembly.front}: {assembly.front_holder}"))
     yielded += [("warm pool", line) for line in assembly.pool]
     yielded += [("incident", line) for line in _of_incident(assembly.incident, now_ms)]
+    yielded += [("mended by AWS", line) for one in assembly.mended for line in _of_incident(one, now_ms)]
     if assembly.held.stands:
         yielded.append(("held still", f"Auto Scaling's {', '.join(assembly.held.processes)}: {assembly.held.reason}"))
     yielded += [("asked for", intent_words(intent, now_ms)) for intent in assembly.intents]

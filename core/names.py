@@ -7,6 +7,7 @@ PRODUCT = "understudy"
 # --- the state table (docs/design: "The state table") ---------------------------------------------
 PK, SK, TTL = "pk", "sk", "expires_at"
 CURRENT, OPEN = "CURRENT", "OPEN"
+BY_AWS = "AWS#"  # beside OPEN, and before a kind: the latest incident of it that AWS mended by itself (core.watching.mending)
 REPORT_PREFIX, REQUEST_PREFIX = "REPORT#", "REQUEST#"
 BUDGET_PK = "BUDGET"
 

@@ -1,4 +1,4 @@
-"""What recover_assembly tells other programs and dashboards of an incident that opens or ends."""
+"""What other programs and dashboards are told of an incident that opens or ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lambdas.adapters import bus, clock, emf, log
 from lambdas.adapters.clients import WorldFailed
 
 
-def announce(incident: Incident) -> None:
+def announce(incident: Incident, *, who: str = ME) -> None:
     """To programs and dashboards, which are told once: people are told until they know, and the record is the truth."""
     seconds = announcements.phases(incident)
     if seconds:
@@ -19,4 +19,4 @@ def announce(incident: Incident) -> None:
     try:
         bus.announce(incident)
     except WorldFailed as error:
-        log.say(ME, f"no event of it: {error}")
+        log.say(who, f"no event of it: {error}")

@@ -18,8 +18,8 @@ from core.recovery.incident import Incident, noted
 from core.recovery.snapshot import FreshLook, Front, View
 from core.report.notices import notice
 from core.watching.fleet import Watched
-from core.watching.wakes import BadEvent, Wake, recovery_wakes
-from lambdas import announcing, holding, interruption, isolation, repairs, rung_hands, volumes
+from core.watching.wakes import TICK, BadEvent, Wake, recovery_wakes
+from lambdas import announcing, holding, interruption, isolation, mending, repairs, rung_hands, volumes
 from lambdas.adapters import clock, environment, groups, instances, log, queues, register, table, topic, world
 from lambdas.adapters.clients import Lost, WorldFailed
 from lambdas.adapters.patience import Patience
@@ -40,16 +40,21 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, list[dict[str, 
     raised, so that Lambda tries it again. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
     failed = []
-    repairs.write_down(event)
-    volumes.hear(event)
-    for wake in _wakes(event):
-        try:
-            _answer(wake, context)
-        except (WorldFailed, BadRecord) as error:
-            log.say(ME, f"failed: {error}", woken_by=wake.who)
-            if not wake.receipt:
-                raise
-            failed.append({"itemIdentifier": wake.receipt})
+    mended = [*repairs.write_down(event), *volumes.hear(event)]
+    left: list[tuple[Watched, str]] = []
+    try:
+        for wake in _wakes(event):
+            try:
+                watched = _answer(wake, context)
+                if watched is not None and wake.who == TICK:
+                    left += mending.left_of(watched)
+            except (WorldFailed, BadRecord) as error:
+                log.say(ME, f"failed: {error}", woken_by=wake.who)
+                if not wake.receipt:
+                    raise
+                failed.append({"itemIdentifier": wake.receipt})
+    finally:
+        mending.keep(mended, context, also=left)  # after whatever recovery itself does about it, or failed to do
     return {"batchItemFailures": failed}
 
 
@@ -64,14 +69,16 @@ def _wakes(event: Mapping[str, Any]) -> list[Wake]:
     return found
 
 
-def _answer(wake: Wake, context: Any) -> None:
+def _answer(wake: Wake, context: Any) -> Watched | None:
+    """Gives whose it was; None when it was none of ours."""
     watched = _whose(wake)
     if watched is None:
-        return
+        return None
     log.say(ME, f"woken by {wake.who}: {wake.why}", assembly=watched.name, instance=wake.instance)
     if wake.reclaimed:
         interruption.answer_warning(watched, wake.instance)
     _Driver(watched, wake, context).drive()
+    return watched
 
 
 def _whose(wake: Wake) -> Watched | None:

@@ -9,8 +9,9 @@ from core import names
 from core.items import BadRecord
 from core.model import FrontKind
 from core.watching.fleet import Watched
+from core.watching.mending import is_asked, left_alone
 from core.watching.sweep import SWEEP_OFFSETS_S, Handler, Waking, in_turn, wakings
-from lambdas.adapters import alarms, clock, environment, fronts, functions, log, queues, register, volume, world
+from lambdas.adapters import alarms, clock, environment, fronts, functions, log, queues, register, table, volume, world
 from lambdas.adapters.clients import WorldFailed
 
 ME = "tick"
@@ -59,11 +60,28 @@ def _look_after(watched: Watched) -> int:
         front = fronts.front_of(watched.deployable, watched.name)
         holder = front.who_holds() if front else None
     kept = volume.volume_of(watched.deployable, watched.name) if watched.has_volume else None
-    found = wakings(view, watched.policy, in_alarm=in_alarm, front_holder=holder, volume_holder=kept.who_holds() if kept else None)
+    found = wakings(
+        view,
+        watched.policy,
+        in_alarm=in_alarm,
+        front_holder=holder,
+        volume_holder=kept.who_holds() if kept else None,
+        left_alone=_left_alone(watched, view.now_ms) if is_asked(view.now_ms) else None,
+    )
     for waking in found:
         log.say(ME, f"wakes {waking.handler.value}: {waking.reason}", assembly=watched.name)
         functions.wake(environment.text(_FUNCTIONS[waking.handler]), _payload(watched, waking, view.group or ""))
     return len(found)
+
+
+def _left_alone(watched: Watched, now_ms: int) -> str | None:
+    """What nobody looks at of what AWS mends. Where that cannot be read, all else goes on."""
+    try:
+        found = table.all_mended(watched.deployable, watched.name)
+    except WorldFailed as error:
+        log.say(ME, f"not asked whether AWS still mends anything: {error}", assembly=watched.name)
+        return None
+    return next((why for one in found if (why := left_alone(one, watched.policy, now_ms=now_ms)) is not None), None)
 
 
 def _payload(watched: Watched, waking: Waking, group: str) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class Databases:
         turn = found.turn
         self.falls_silent(deployable)
         self.schedule.later(self.chance.uniform(0.1, LAG_S), lambda: self._says(found, turn, "rebooting"))
+        self.schedule.later(LAG_S, lambda: self._event(found, "RDS-EVENT-0013", "failover", "Multi-AZ instance failover started."))
         self.schedule.later(away_s, lambda: self.answers(deployable))
         self.schedule.later(away_s + LAG_S, lambda: self._says(found, turn, "available"))
         told = ("RDS-EVENT-0049", "failover", "Multi-AZ instance failover completed.")

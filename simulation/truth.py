@@ -32,11 +32,36 @@ class Truth:
                 self._watch.ended[incident.id] = incident
                 self._watch.outcomes.append(incident.state.value)
                 self._true(incident)
+        elif pk.startswith("INCIDENT#") and sk.startswith(names.BY_AWS):
+            self._mended(parse_incident(plain_item(new)), parse_incident(plain_item(old)) if old else None)
         elif pk.startswith("PERMIT#"):
             self._watch.of(new["instance"]["S"]).permit_epoch = int(new["epoch"]["N"])
             if old is not None and int(new["epoch"]["N"]) <= int(old["epoch"]["N"]):
                 self._watch.broken(f"the permit's epoch goes from {old['epoch']['N']} to {new['epoch']['N']}")
             self._world.say("permit", f"{new['instance']['S']} under epoch {new['epoch']['N']}")
+
+    def _mended(self, incident: Incident, before: Incident | None) -> None:
+        """One of what AWS mends by itself: nobody acts in its name, and it is over only once the node serves."""
+        if before is not None and before.id != incident.id and not before.ended:
+            self._watch.broken(f"incident {incident.id} is written over {before.id}, which is {before.state.value}")
+        tried = (
+            any(note.what.startswith(f"could not tell people of the end of {before.id}") for note in incident.notes) if before else False
+        )
+        if before is not None and before.id != incident.id and before.untold_end and not tried:
+            self._watch.broken(f"incident {incident.id} is written over {before.id}, of whose end nobody heard")
+        if before is not None and before.id == incident.id and before.ended and before.state is not incident.state:
+            self._watch.broken(f"incident {incident.id} was {before.state.value} and is {incident.state.value}")
+        if incident.fence or incident.acted_ms or incident.new_instance or incident.cause is not Cause.AWS:
+            self._watch.broken(f"incident {incident.id} is AWS's, and somebody of ours acted in it")
+        if incident.ended and (before is None or not before.ended):
+            self._watch.mended.append(incident)
+            self._world.say("incident", f"{incident.id}, which AWS mended: {incident.state.value}")
+            if incident.state is State.RECOVERED:
+                agent = self._world.holder((incident.deployable, incident.assembly))
+                agent = agent or self._world.agent_of(self._world.machines.all[incident.instance])
+                self._watch.notice(agent)
+                if self._world.schedule.now_ms - self._watch.well.get(agent.machine.id, 0) > STALE_S * 1000:
+                    self._watch.broken(f"incident {incident.id} is recovered, and {agent.machine.id} does not serve")
 
     def _fenced(self, incident: Incident) -> None:
         machine = self._world.machines.all.get(incident.instance)

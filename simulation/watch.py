@@ -56,10 +56,12 @@ class Watch:
     told: list[tuple[int, str, str]] = field(default_factory=list)
     ended: dict[str, Incident] = field(default_factory=dict)
     outcomes: list[str] = field(default_factory=list)
+    mended: list[Incident] = field(default_factory=list)  # those that AWS mended by itself, once they are over
+    well: dict[str, int] = field(default_factory=dict)  # instance -> when its application last served, whoever reached it
     served: dict[str, int] = field(default_factory=dict)  # instance -> when it was last seen to serve
     fronts: dict[str, int] = field(default_factory=dict)  # instance -> when it last had the front
     faults: list[BaseException] = field(default_factory=list)
-    _incidents: dict[tuple[str, str], tuple[Item | None, Incident | None]] = field(default_factory=dict)  # as last read
+    _incidents: dict[tuple[tuple[str, str], str], tuple[Item | None, Incident | None]] = field(default_factory=dict)  # as last read
 
     def of(self, instance: str) -> Seen:
         return self.seen.setdefault(instance, Seen())
@@ -105,6 +107,8 @@ class Watch:
         """From time to time, and at each change: what it is like now."""
         machine, now_ms = agent.machine, self.world.schedule.now_ms
         seen = self.of(machine.id)
+        if agent.serves:
+            self.well[machine.id] = now_ms
         if agent.serves and not agent.probes_cuts:
             self.served[machine.id] = now_ms
         if not agent.serves or agent.probes_cuts or not agent.reaches_table:
@@ -234,11 +238,12 @@ class Watch:
         if well_s > STALE_S:
             self.broken(f"{instance} is not let in, and has served for {well_s:.0f} s")
 
-    def incident(self, place: tuple[str, str]) -> Incident | None:
-        item = self.world.table.items.get(names.incident_pk(*place), {}).get(names.OPEN)
-        known = self._incidents.get(place)
+    def incident(self, place: tuple[str, str], *, sk: str = names.OPEN) -> Incident | None:
+        """The assembly's latest; sk: of recovery, or BY_AWS with a kind."""
+        item = self.world.table.items.get(names.incident_pk(*place), {}).get(sk)
+        known = self._incidents.get((place, sk))
         if known is None or known[0] is not item:
-            known = self._incidents[place] = (item, parse_incident(plain_item(item)) if item is not None else None)
+            known = self._incidents[place, sk] = (item, parse_incident(plain_item(item)) if item is not None else None)
         return known[1]
 
     def message(self, subject: str, text: str) -> None:

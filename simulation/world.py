@@ -90,7 +90,7 @@ class World:
             ("tick", lambda: tick.handler, 50, 0, 60), ("probe_nodes", lambda: probe_nodes.handler, 20, 0, 60),
             ("recover_assembly", lambda: recover_assembly.handler, 60, 2, 600), ("admit_node", lambda: admit_node.handler, 60, 2, 600),
             ("retire_node", lambda: retire_node.handler, 60, 2, 600), ("move_front", lambda: move_front.handler, 30, 2, 600),
-            ("record_event", lambda: record_event.handler, 10, 2, 600),
+            ("record_event", lambda: record_event.handler, 900, 2, 600),
         ):  # fmt: skip
             self.functions.all[name] = Function(handler, timeout_s, retries, age_s)
         self.functions.queues = {"tick-queue": Queue("probe_nodes", 60, 2), "recover-queue": Queue("recover_assembly", 75, 3)}

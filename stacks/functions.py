@@ -152,9 +152,7 @@ class Functions(Construct):
                 may.write_items(self._table_arn, [*self._reach.partitions(names.incident_pk), *self._reach.histories(), names.BUDGET_PK]),
                 may.evidence(foundation.bucket.bucket_arn, whose),
                 *([may.on_databases(self._databases, "DescribeDBInstances", "RebootDBInstance")] if self._databases else []),
-                may.allow("sns:Publish", on=[foundation.topic.topic_arn]),
-                may.announce(names.PRODUCT),
-                may.allow("kms:Decrypt", "kms:GenerateDataKey", on=[foundation.topic_key.key_arn]),
+                *self._tell(),
                 may.allow("sqs:SendMessage", on=[foundation.recover_queue.queue_arn]),
                 may.consume(foundation.recover_queue.queue_arn),
                 *may.follow(stream),
@@ -194,13 +192,29 @@ class Functions(Construct):
         What it fails at for good ends in the dead letters, which an alarm watches; it has no part in the alarm on all functions' errors,
         whose price is one metric for each.
         """
+        keys = (names.node_pk, names.permit_pk, names.incident_pk)
         made = self._function(
             RECORD_EVENT,
-            [may.write_items(self._table_arn, self._reach.histories())],
-            environment={} if self._registered else {names.ENV_DATABASES: json.dumps(self._databases)},
+            [
+                may.read_items(self._table_arn, [pk for key in keys for pk in self._reach.partitions(key)]),
+                may.write_items(self._table_arn, [*self._reach.partitions(names.incident_pk), *self._reach.histories()]),
+                *self._tell(),
+            ],
+            environment={
+                names.ENV_TOPIC: self._foundation.topic.topic_arn,
+                **({} if self._registered else {names.ENV_DATABASES: json.dumps(self._databases)}),
+            },
         )
         del self.by_module[RECORD_EVENT.module]
         return made
+
+    def _tell(self) -> list[iam.PolicyStatement]:
+        """People, and programs, of an incident."""
+        return [
+            may.allow("sns:Publish", on=[self._foundation.topic.topic_arn]),
+            may.announce(names.PRODUCT),
+            may.allow("kms:Decrypt", "kms:GenerateDataKey", on=[self._foundation.topic_key.key_arn]),
+        ]
 
     def _look(self) -> list[iam.PolicyStatement]:
         """Read the world once: groups, instances, and what the table says of each assembly."""

@@ -36,7 +36,8 @@ PROBE_MANY_NODES = replace(PROBE_NODES, memory_mb=512)
 RECOVER_ASSEMBLY = Handler(module="recover_assembly", memory_mb=512, timeout_s=60, loops=True)
 ADMIT_NODE = Handler(module="admit_node", memory_mb=512, timeout_s=60)
 RETIRE_NODE = Handler(module="retire_node", memory_mb=512, timeout_s=60)
-RECORD_EVENT = Handler(module="record_event", memory_mb=256, timeout_s=20)
+# Looks at the nodes until the database is over it or has had its time (core.policy.Policy.database_s); Lambda gives no more than this.
+RECORD_EVENT = Handler(module="record_event", memory_mb=256, timeout_s=900, age_s=3600)
 MOVE_FRONT = Handler(module="move_front", memory_mb=512, timeout_s=30)
 # At deploy only, for databases with auth: iam. The first asks the second up to four times, each of which ends before it is given up.
 HAND_SECRET = Handler(module="hand_secret", memory_mb=256, timeout_s=150)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from core.estimate.lines import MINUTES_A_MONTH, SECONDS_A_MONTH, Group, Line, Paid, Pricing, Rates
 from core.model import Deployable, FrontKind
+from core.watching.mending import LEFT_EVERY_MINUTES
 from core.watching.sweep import SWEEP_OFFSETS_S
 
 REPORT_EVERY_S = 5.0  # agent.reporter.EVERY_S; a report fits one write unit of 1 KB (REPORT_BYTES_MAX)
@@ -19,7 +20,8 @@ SWEEPS_A_MINUTE = len(SWEEP_OFFSETS_S)
 # Strongly consistent reads of up to 4 KB are one unit each, eventually consistent ones half of one:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
 READS_A_SWEEP = 2 * 0.5  # reports, looks; of each assembly
-READS_A_TICK = 6.0  # reports, looks, permit, incident, intents, what is held still; of each assembly
+# Reports, looks, permit, incident, intents, what is held still; what AWS mends: of each assembly.
+READS_A_TICK = 6 + 0.5 / LEFT_EVERY_MINUTES
 
 # Lambda polls a queue with five pollers when traffic is low, and "can optimize to as few as 2"; each asks for up to 20 s:
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. The larger number is counted, also for a queue that is

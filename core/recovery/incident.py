@@ -46,6 +46,7 @@ class Cause(StrEnum):
     OPERATOR = "operator"  # a person asked for it
     DISAGREEMENT = "disagreement"  # it says it is well and fails from outside, and the file says to replace it after a time
     ESCALATION = "escalation"  # nothing is wrong with it: its whole deployable is recreated
+    AWS = "aws"  # AWS says what it does about it: nobody of ours acts (core.watching.mending), and no rule of recovery reads such a one
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from core import names
@@ -85,6 +86,14 @@ def repaired_machines(event: Mapping[str, Any]) -> tuple[str, ...]:
     entities = detail.get("affectedEntities")
     named = [entity.get("entityValue") for entity in entities if isinstance(entity, Mapping)] if isinstance(entities, list) else []
     return tuple(str(value).rpartition("/")[2] for value in named if value)
+
+
+def machine_began_ms(event: Mapping[str, Any]) -> int | None:
+    """Since when it was in trouble, in whole milliseconds; None where it does not say so in time's own words (RFC 2822)."""
+    try:
+        return round(parsedate_to_datetime(str(event["detail"]["startTime"])).timestamp() * 1000)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def machine_entry(event: Mapping[str, Any], instance: str, *, deployable: str, assembly: str) -> Entry:

@@ -54,6 +54,8 @@ _WHY = {Cause.GONE: "which is gone", Cause.OPERATOR: "as an operator asked", Cau
 
 def _headline(incident: Incident, what: str) -> str:
     whole = leads(incident)
+    if what == "open" and incident.cause is Cause.AWS:
+        return f"AWS {'has mended it' if incident.verifying_ms else 'is at it'}: {_short(incident.reason)}"
     if what == "open" and whole:
         return f"replacing {incident.instance} and the rest of its deployable: it failed past its tolerance"
     if what == "open":
@@ -66,7 +68,7 @@ def _headline(incident: Incident, what: str) -> str:
         return f"recovered after {_lasted_s(incident):.0f} s, and {'its whole deployable ' if whole else ''}serves again"
     if needs_person(incident):
         return f"a person is needed: {_short(incident.reason)}"
-    return f"left alone: {_short(incident.reason)}"
+    return f"{'left to recovery' if incident.cause is Cause.AWS else 'left alone'}: {_short(incident.reason)}"
 
 
 def _short(reason: str) -> str:
@@ -88,7 +90,10 @@ def _times(incident: Incident) -> Iterator[str]:
     ended = f", over at {_utc(incident.ended_ms)}: {_lasted_s(incident):.1f} s" if incident.ended_ms else ", not over yet"
     yield f"Began:      {_utc(incident.failed_ms)} UTC, noticed by {incident.woken_by}{ended}"
     known = incident.durations()
-    parts = [f"{word} {'-' if known[name] is None else f'{known[name]:.1f} s'} ({meaning})" for name, word, meaning in PARTS]
+    told = {"act": "until AWS said that it was over", "decide": "AWS's word needs no second one"} if incident.cause is Cause.AWS else {}
+    parts = [
+        f"{word} {'-' if known[name] is None else f'{known[name]:.1f} s'} ({told.get(word, meaning)})" for name, word, meaning in PARTS
+    ]
     yield f"It took:    {', '.join(parts)}"
 
 
@@ -125,6 +130,11 @@ def _stuck(incident: Incident) -> str:
         return (
             "find what those that failed have in common (network, database, a release?): machines are not what is broken. Until the "
             f"budget's window has passed nothing is replaced, and Auto Scaling launches nothing. To go on before that: {go_on}"
+        )
+    if incident.cause is Cause.AWS:
+        return (
+            "look at the database in RDS: its status, its events, its storage. What waits for it goes on by itself once it answers; to "
+            f"look on: understudy status --deployable {incident.deployable}"
         )
     if incident.tried:
         return (

@@ -41,6 +41,7 @@ class Watched:
     on_disagreement: OnDisagreement
     after: tuple[str, ...] = ()
     has_volume: bool = False
+    uses_database: bool = False
     policy: Policy = DEFAULT
 
 
@@ -97,6 +98,7 @@ def _told(deployable: Deployable) -> dict[str, Any]:
                 "o": assembly.on_disagreement.value,
                 **({"a": list(assembly.after)} if assembly.after else {}),
                 **({"s": True} if assembly.state.on_volume else {}),
+                **({"b": True} if assembly.database is not None else {}),
             }
             for assembly in deployable.assemblies
         ]
@@ -209,6 +211,7 @@ def _watched(deployable: str, index: int, entry: Any) -> Watched:
         on_disagreement=on_disagreement,
         after=_names(f"{where}.a", entry.get("a", [])),
         has_volume=entry.get("s") is True,
+        uses_database=entry.get("b") is True,
     )
 
 

@@ -53,11 +53,12 @@ def in_turn(everyone: Sequence[Entry], now_ms: int) -> list[Entry]:
 
 
 def wakings(
-    view: View, policy: Policy, *, in_alarm: bool, front_holder: str | None, volume_holder: str | None = None
+    view: View, policy: Policy, *, in_alarm: bool, front_holder: str | None, volume_holder: str | None = None, left_alone: str | None = None
 ) -> tuple[Waking, ...]:
-    """in_alarm: the assembly's alarm is in ALARM. front_holder, volume_holder: who holds them, as read back."""
+    """in_alarm: the assembly's alarm is in ALARM. front_holder, volume_holder: who holds them, as read back. left_alone: what nobody
+    looks at of what AWS mends (core.watching.mending)."""
     found = [*_hooks(view), *_volume(view, volume_holder), *_front(view, front_holder)]
-    why = _recovery(view, policy, in_alarm=in_alarm)
+    why = _recovery(view, policy, in_alarm=in_alarm) or left_alone
     if why is not None:
         found.insert(0, Waking(Handler.RECOVER, "", why))
     return tuple(found)

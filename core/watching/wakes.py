@@ -12,6 +12,7 @@ from core.report.history import repaired_machines
 from core.watching.volumes import EBS, volume_news
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+TICK = "tick"
 _RECLAIMED = "EC2 Spot Instance Interruption Warning"
 
 
@@ -60,7 +61,7 @@ def recovery_wakes(event: Mapping[str, Any]) -> list[Wake]:
         return [wake for record in _list(event, "Records") for wake in _record(record)]
     if "wake" in event:
         named = _assembly(_map(event, "wake"))
-        return [Wake(who="tick", why=str(event["wake"].get("reason", "")), deployable=named[0], assembly=named[1])]
+        return [Wake(who=TICK, why=str(event["wake"].get("reason", "")), deployable=named[0], assembly=named[1])]
     if "alarmData" in event:
         return [_alarm(event)]
     source, kind = str(event.get("source", "")), str(event.get("detail-type", ""))

@@ -211,7 +211,14 @@ class Cloud:
         return (str(rows[0]["instance"]), int(rows[0]["epoch"])) if rows else ("", 0)
 
     def incidents(self, slot: Slot) -> list[dict[str, Any]]:
-        """Without the steps in which each was decided, which are many and sort behind them, and without what is held for it."""
+        """Recovery's own: without the steps in which each was decided, which are many and sort behind them, and what is held for it."""
+        return [row for row in self._incidents(slot) if row.get("cause") != "aws"]
+
+    def mended(self, slot: Slot) -> list[dict[str, Any]]:
+        """What AWS mended by itself and is over."""
+        return [row for row in self._incidents(slot) if row.get("cause") == "aws" and row["sk"] == row["id"]]
+
+    def _incidents(self, slot: Slot) -> list[dict[str, Any]]:
         rows = self.items(f"INCIDENT#{slot.deployable}#{slot.assembly}", below="STEP#")
         return [row for row in rows if row["sk"] != "HOLD"]
 

@@ -63,19 +63,20 @@ def get(pk: str, sk: str) -> Item | None:
     return plain_item(answer["Item"]) if "Item" in answer else None
 
 
-def query(pk: str, *, consistent: bool = True) -> list[Item]:
-    return list(_pages(pk, consistent))
+def query(pk: str, *, begins: str = "", consistent: bool = True) -> list[Item]:
+    """begins: of which sort keys."""
+    return list(_pages(pk, begins, consistent))
 
 
-def _pages(pk: str, consistent: bool) -> Iterator[Item]:
+def _pages(pk: str, begins: str, consistent: bool) -> Iterator[Item]:
     start: dict[str, Any] = {}
     for _ in range(PAGES_MAX):
         with calling(f"read {pk}"):
             answer = client("dynamodb").query(
                 TableName=text(names.ENV_TABLE),
-                KeyConditionExpression="#pk = :pk",
-                ExpressionAttributeNames={"#pk": names.PK},
-                ExpressionAttributeValues={":pk": {"S": pk}},
+                KeyConditionExpression="#pk = :pk" + (" AND begins_with(#sk, :begins)" if begins else ""),
+                ExpressionAttributeNames={"#pk": names.PK, **({"#sk": names.SK} if begins else {})},
+                ExpressionAttributeValues={":pk": {"S": pk}, **({":begins": {"S": begins}} if begins else {})},
                 ConsistentRead=consistent,
                 **start,
             )
@@ -118,6 +119,18 @@ def incident(deployable: str, assembly: str) -> Incident | None:
     """The latest one, ended or not. Raises BadRecord."""
     item = get(names.incident_pk(deployable, assembly), names.OPEN)
     return parse_incident(item) if item else None
+
+
+def mended(deployable: str, assembly: str, kind: str) -> Incident | None:
+    """The latest of a kind that AWS mended by itself, or mends, over or not. Raises BadRecord."""
+    item = get(names.incident_pk(deployable, assembly), names.BY_AWS + kind)
+    return parse_incident(item) if item else None
+
+
+def all_mended(deployable: str, assembly: str) -> list[Incident]:
+    """The latest of each kind, perhaps not as it is just now."""
+    items = query(names.incident_pk(deployable, assembly), begins=names.BY_AWS, consistent=False)
+    return _readable(items, parse_incident)
 
 
 def budget() -> Budget:
@@ -177,12 +190,12 @@ def put_permit(new: Permit, over: Permit | None) -> None:
         )
 
 
-def put_incident(new: Incident) -> None:
-    """new.revision is one more than what was read. Raises Lost, Unknown, WorldFailed."""
+def put_incident(new: Incident, *, sk: str = names.OPEN) -> None:
+    """new.revision is one more than what was read. sk: OPEN, or BY_AWS with a kind. Raises Lost, Unknown, WorldFailed."""
     if new.revision <= 1:
-        put(incident_item(new), condition="attribute_not_exists(pk)")
+        put(incident_item(new, sk=sk), condition="attribute_not_exists(pk)")
     else:
-        put(incident_item(new), condition="revision = :seen", values={":seen": new.revision - 1})
+        put(incident_item(new, sk=sk), condition="revision = :seen", values={":seen": new.revision - 1})
 
 
 def keep_incident(ended: Incident) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from botocore.exceptions import ClientError
 
 from cli import main, operators
 from cli.state_table import Asked, Aws, plain
+from core.items import looks_item, permit_item, report_item
+from core.recovery.incident import Cause, Incident, Note, State, incident_item
+from tests.core.recovery_story import healthy_view, looks, report
 
 NOW = 1_800_000_000_000
 OUTPUTS = {
@@ -132,3 +136,25 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> FakeAws:
 
 def run(*arguments: str) -> int:
     return main.main(arguments)
+
+
+ENDED = Incident(
+    deployable="demo", assembly="counter", id=f"{NOW - 60_000}-i-0aaa", revision=9, instance="i-0aaa", epoch=1, state=State.RECOVERED,
+    cause=Cause.GONE, reason="EC2 says i-0aaa is terminated", woken_by="ec2", failed_ms=NOW - 60_500, opened_ms=NOW - 60_000,
+    state_ms=NOW - 34_000, confirmed_ms=NOW - 59_900, verifying_ms=NOW - 36_000, ended_ms=NOW - 34_000, new_instance="i-0bbb", new_epoch=2,
+    evidence=("evidence/demo/counter/i-0aaa/1.json",), told=("open", "end"), notes=(Note(NOW - 60_000, "ec2", "suspected i-0aaa"),),
+)  # fmt: skip
+
+
+def serving(aws: FakeAws) -> None:
+    view = healthy_view()
+    assert view.permit is not None
+    aws.put(permit_item(replace(view.permit, at_ms=NOW - 3_600_000)))
+    aws.put(report_item(replace(report(), at_ms=NOW - 2_000)))
+    aws.put(looks_item(looks("hhhhhh")))
+
+
+def keep(aws: FakeAws, one: Incident) -> None:
+    aws.put(incident_item(one))
+    if one.ended:
+        aws.put(incident_item(one, sk=one.id))

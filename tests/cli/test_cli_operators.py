@@ -9,42 +9,22 @@ from pathlib import Path
 import pytest
 
 from cli.telling import long
-from core.items import looks_item, permit_item, report_item
+from core.items import looks_item, report_item
 from core.lifecycle.holding import Held, held_item
 from core.model import Verdict
 from core.policy import Policy
 from core.recovery.budget import Budget, Entry, budget_item
-from core.recovery.incident import Cause, Incident, Note, State, incident_item
+from core.recovery.incident import Cause, Incident, State, incident_item
 from core.recovery.intents import Kind, asked, intent_item
 from core.recovery.machine import next_step
 from core.recovery.snapshot import View
 from core.report.history import Entry as Event
 from core.report.history import entry_item
 from core.report.trace import decided, decided_item
-from tests.cli.operators_world import NOW, FakeAws, aws, run
+from tests.cli.operators_world import ENDED, NOW, FakeAws, aws, keep, run, serving
 from tests.core.recovery_story import OLD, fresh, frozen_view, healthy_view, incident, looks, replaced_view, report
 
 __all__ = ["aws"]  # a fixture
-ENDED = Incident(
-    deployable="demo", assembly="counter", id=f"{NOW - 60_000}-i-0aaa", revision=9, instance="i-0aaa", epoch=1, state=State.RECOVERED,
-    cause=Cause.GONE, reason="EC2 says i-0aaa is terminated", woken_by="ec2", failed_ms=NOW - 60_500, opened_ms=NOW - 60_000,
-    state_ms=NOW - 34_000, confirmed_ms=NOW - 59_900, verifying_ms=NOW - 36_000, ended_ms=NOW - 34_000, new_instance="i-0bbb", new_epoch=2,
-    evidence=("evidence/demo/counter/i-0aaa/1.json",), told=("open", "end"), notes=(Note(NOW - 60_000, "ec2", "suspected i-0aaa"),),
-)  # fmt: skip
-
-
-def serving(aws: FakeAws) -> None:
-    view = healthy_view()
-    assert view.permit is not None
-    aws.put(permit_item(replace(view.permit, at_ms=NOW - 3_600_000)))
-    aws.put(report_item(replace(report(), at_ms=NOW - 2_000)))
-    aws.put(looks_item(looks("hhhhhh")))
-
-
-def keep(aws: FakeAws, one: Incident) -> None:
-    aws.put(incident_item(one))
-    if one.ended:
-        aws.put(incident_item(one, sk=one.id))
 
 
 def keep_steps(aws: FakeAws, one: Incident, *views: View) -> None:

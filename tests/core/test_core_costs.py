@@ -64,7 +64,12 @@ def test_what_every_service_needs_is_told_apart_and_held_to_no_limit() -> None:
     [
         ("table", "reports", 2_628_000 / 5, 0.3285),  # a write unit every five seconds
         ("table", "looks", 6 * 43_800, 0.16425),  # one a sweep
-        ("table", "reads", 2_628_000 / 30 + 6 * 43_800 + 6 * 43_800, 0.07665),  # permit; two halves a sweep; six a tick
+        (
+            "table",
+            "reads",
+            2_628_000 / 30 + 6 * 43_800 + 6.05 * 43_800,
+            0.07692375,
+        ),  # permit; two halves a sweep; six a tick, and a half each tenth minute
         ("functions", "sweeps, ticks: calls", 7 * 43_800, 0.06132),
         ("queue", "sweeps", (1 + 6 + 18) * 43_800, 0.438),
         ("queue", "steps of incidents", 15 * 43_800, 0.2628),

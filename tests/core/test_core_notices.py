@@ -125,3 +125,20 @@ def test_a_message_is_plain_text_of_lines_that_a_screen_holds() -> None:
 
     assert max(len(line) for line in message.splitlines()) < 240
     assert "\t" not in message
+
+
+def test_what_aws_mends_is_told_as_its_doing_and_no_machine_is_said_to_be_replaced() -> None:
+    one = replace(RECREATING, cause=Cause.AWS, reason="the database demo-db: failover started", verifying_ms=0)
+    done = replace(one, state=State.VERIFYING, verifying_ms=NOW)
+
+    subject, message = notice(one, "open", one.reason)
+    assert subject == "[understudy] demo/counter: AWS is at it: the database demo-db: failover started"
+    assert "act - (until AWS said that it was over)" in message
+    assert "decide 3.0 s (AWS's word needs no second one)" in message
+    assert notice(done, "open", one.reason)[0].endswith("AWS has mended it: the database demo-db: failover started")
+    over = replace(done, state=State.RECOVERED, ended_ms=NOW + 2_000)
+    assert "recovered after 42 s, and serves again" in notice(over, "end", one.reason)[0]
+    left = replace(done, state=State.ESCALATED, ended_ms=NOW, reason="i-1 was replaced")
+    assert notice(left, "end", left.reason)[0].endswith("left to recovery: i-1 was replaced")
+    called = replace(left, escalated_to="person")
+    assert "look at the database in RDS" in notice(called, "end", called.reason)[1]

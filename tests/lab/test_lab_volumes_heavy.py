@@ -35,3 +35,4 @@ def test_a_volume_that_is_torn_from_a_node_that_runs_is_put_back_by_the_word_of_
     assert (torn["left"], torn["back"], torn["holder"]) == (True, True, True)
     assert torn["kept"] == ["detachVolume detached"]
     assert any("was detached" in line for line in torn["woke"])
+    assert torn["mended"] == [["ebs", "recovered", True]]

@@ -53,7 +53,9 @@ def torn(stage: Stage, cloud: Cloud) -> dict[str, Any]:
     left = wait_for(lambda: at() == "", timeout_s=30, every_s=0.1)
     back = wait_for(lambda: at() == holder, timeout_s=stage.patience_s, every_s=0.5)
     kept = [item["kind"] for item in cloud.items(f"HISTORY#{stage.slot.deployable}")]
-    return {"left": left, "back": back, "kept": kept, "holder": stage.situation().holder == holder}
+    wait_for(lambda: bool(cloud.mended(stage.slot)), timeout_s=stage.patience_s, every_s=0.5)
+    mended = [(row["woken_by"], row["state"], row["instance"] == holder) for row in cloud.mended(stage.slot)]
+    return {"left": left, "back": back, "kept": kept, "holder": stage.situation().holder == holder, "mended": mended}
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from core import names
 from core.model import Verdict
+from core.report.history import machine_began_ms
 from lambdas import recover_assembly
 from lambdas.adapters import table
 
@@ -45,3 +46,11 @@ def test_somebody_elses_machine_is_nothing_to_us(cloud: Any) -> None:
     assert recover_assembly.handler(event, cloud.context()) == {"batchItemFailures": []}
 
     assert history() == []
+
+
+def test_it_began_when_ec2_says_where_that_is_a_time_of_theirs(cloud: Any) -> None:
+    event = cloud.event("machine_recovered", "i-1")
+
+    assert machine_began_ms(event) == 1_796_483_409_000
+    assert machine_began_ms({**event, "detail": {**event["detail"], "startTime": "soon"}}) is None
+    assert machine_began_ms({**event, "detail": {}}) is None

@@ -11,6 +11,7 @@ import pytest
 
 from core import names
 from core.model import Verdict
+from core.recovery.incident import Cause, State
 from lambdas import recover_assembly
 from lambdas.adapters import environment, functions, table
 from lambdas.adapters.clients import WorldFailed
@@ -57,6 +58,7 @@ def holder(cloud: Any) -> str | None:
 def test_one_that_was_taken_from_a_node_that_runs_is_put_back_at_once_and_that_is_in_the_history_once(cloud: Any, node: str) -> None:
     cloud.client("ec2").detach_volume(VolumeId=environment.volume_of(A), InstanceId=node)
     event = told(cloud, "volume_detached")
+    cloud.while_asleep = lambda: cloud.report(node, seq=2 + cloud.now_ms // 10_000)
 
     for _ in range(2):
         recover_assembly.handler(event, cloud.context())
@@ -66,6 +68,9 @@ def test_one_that_was_taken_from_a_node_that_runs_is_put_back_at_once_and_that_i
     (item,) = history()
     assert (item["kind"], item["categories"]) == ("detachVolume detached", ["availability"])
     assert cloud.incident() is None, "the node serves: there is nothing else to be done"
+    (incident,) = cloud.ended()
+    assert (incident.cause, incident.state, incident.woken_by) == (Cause.AWS, State.RECOVERED, "ebs")
+    assert [note.what for note in incident.notes if note.who == "ebs"][1] == f"the volume is at {node}"
 
 
 def test_one_that_leaves_a_node_by_its_end_is_left_to_the_next_permit(cloud: Any, node: str) -> None:

@@ -14,6 +14,7 @@ from moto import mock_aws
 from core import names
 from core.database import Database, Engine
 from core.model import FrontKind
+from core.recovery.incident import State
 from core.recovery.rung import DatabaseState
 from lambdas.adapters import clients, databases, environment
 from lambdas.adapters.balancers import BalancerFront
@@ -266,3 +267,7 @@ def test_an_application_whose_database_fails_over_is_busy_and_is_not_restarted()
     assert agent.application.run == run
     assert world.has.databases.all[D].turn == before + 1
     assert world.watch.faults == []
+    world.schedule.run(world.schedule.now_ms + 60_000, lambda: bool(world.watch.mended))
+    (incident,) = world.watch.mended
+    assert (incident.state, incident.instance, incident.woken_by) == (State.RECOVERED, agent.machine.id, "rds")
+    assert None not in incident.durations().values(), "RDS says when it began and when it was over, and the node that it is well"

@@ -42,6 +42,32 @@ def told(world: World, agent: Agent, **changes: Any) -> None:
     put(world, about(world, agent, **changes))
 
 
+def mended(world: World, agent: Agent, **changes: Any) -> None:
+    """The record of one that AWS mends by itself."""
+    world.table.put(typed_item(incident_item(about(world, agent, **({"cause": Cause.AWS} | changes)), sk=f"{names.BY_AWS}rds")))
+
+
+def mended_over_another(world: World, agent: Agent) -> None:
+    mended(world, agent, id="0-i")
+    mended(world, agent)
+
+
+def mended_unheard(world: World, agent: Agent) -> None:
+    mended(world, agent, id="0-i", state=State.ESCALATED, ended_ms=1, told=("open",))
+    mended(world, agent)
+
+
+def mended_again(world: World, agent: Agent) -> None:
+    mended(world, agent, state=State.ESCALATED)
+    mended(world, agent, state=State.RECOVERED)
+
+
+def mended_dead(world: World, agent: Agent) -> None:
+    agent.machine.frozen = True
+    world.watch.well.clear()
+    mended(world, agent, state=State.RECOVERED)
+
+
 def kill(world: World, agent: Agent, *, who: str = "recover_assembly", **changes: Any) -> None:
     """A function terminates a node that serves."""
     if changes.pop("opened", True):
@@ -151,6 +177,12 @@ RECORDS: dict[str, Act] = {
     "does not serve": unserved,
     "is recovered, and the front is on": front_elsewhere,
     "the budget does not know it": recovered,
+    "is written over 0-i": mended_over_another,
+    "of whose end nobody heard": mended_unheard,
+    "was escalated and is recovered": mended_again,
+    "and somebody of ours acted in it": lambda w, a: mended(w, a, acted_ms=1),
+    "is AWS's, and somebody": lambda w, a: mended(w, a, cause=Cause.SIGNALS),
+    "1-i is recovered, and i-": mended_dead,
 }
 
 

@@ -107,7 +107,7 @@ def test_the_foundation_hears_of_every_database_of_ours_and_writes_it_down(found
     assert rule["EventPattern"]["detail"]["SourceIdentifier"] == [{"prefix": f"{names.PRODUCT}-"}]
     assert foundation.function("record_event") in json.dumps(rule["Targets"])
     (writes,) = (s for s in foundation.statements(foundation.role_of("record_event")) if s["Action"] == "dynamodb:PutItem")
-    assert writes["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["HISTORY#*"]}}
+    assert writes["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["INCIDENT#*#*", "HISTORY#*"]}}
 
 
 def test_rules_of_any_deployable_of_ours_may_wake_recovery_by_one_leave(foundation: Template) -> None:

@@ -19,8 +19,8 @@ DRILLS: tuple[Drill, ...] = (
     Drill(
         "database-failover",
         "the database is rebooted with failover while entries are written to it",
-        "every entry that was acknowledged is there; the program is busy for its database, not restarted; no new machine, no incident, "
-        "and the history tells of it",
+        "every entry that was acknowledged is there; the program is busy for its database, not restarted; no new machine, and one "
+        "incident, which AWS mended by itself, told of at its beginning and its end",
         8.0,
         fail_over_database,
         needs="a database in two zones",
