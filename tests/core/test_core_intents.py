@@ -21,6 +21,7 @@ def word(kind: Kind = Kind.PAUSE, target: str = "counter", *, hours: float = 2, 
 def test_a_word_holds_until_it_ends_by_itself() -> None:
     said = word()
 
+    assert said.revision == 0, "not written yet"
     assert said.holds(NOW)
     assert said.holds(NOW + 2 * HOUR_MS - 1)
     assert not said.holds(NOW + 2 * HOUR_MS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import fields
 from typing import Any
@@ -30,6 +31,14 @@ def refused(**numbers: Any) -> str:
 def test_a_file_that_says_nothing_goes_by_the_numbers_of_the_design() -> None:
     assert {field.name: getattr(Policy(), field.name) for field in fields(Policy)} == DESIGN
     assert Policy() == DEFAULT
+
+
+def test_its_times_are_there_in_milliseconds_too_and_in_a_copy_as_well() -> None:
+    other = Policy(report_silent_s=2.5, fence_timeout_s=60.0)
+
+    assert (DEFAULT.report_silent_ms, other.report_silent_ms) == (15_000, 2500)
+    copied = copy.deepcopy(other)
+    assert (copied, copied.report_silent_ms) == (other, 2500)
 
 
 def test_the_first_steps_of_a_failure_come_in_their_order() -> None:

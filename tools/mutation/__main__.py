@@ -49,6 +49,7 @@ SUBJECTS = tuple(
         "recovery/limping",
         "recovery/announced",
         "watching/volumes",
+        "watching/mending",
     )
 )
 # The generated histories are left out: they take minutes, and a test that says what is wrong is worth more than one that stumbles over it.
@@ -58,6 +59,7 @@ TESTS = (
     "tests/core/test_core_budget.py",
     "tests/core/test_core_incident.py",
     "tests/core/test_core_intents.py",
+    "tests/core/test_core_mending.py",
     "tests/core/test_core_outlook.py",
     "tests/core/test_core_pool.py",
     "tests/core/test_core_volumes.py",

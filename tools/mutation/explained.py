@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 # By module, operator and a part of what stood there and stands there afterwards; the first that fits.
 WHY: tuple[tuple[str, str, str, str], ...] = (
@@ -63,10 +64,33 @@ WHY: tuple[tuple[str, str, str, str], ...] = (
     ("machine", "truth", "strict=True", "both are two long"),
     ("snapshot", "logic", "is_open(self.leader)", "whether there is one is asked there as well: it stands here for the types' sake"),
     ("outlook", "logic", "age_s is None", "of no looks there is no age either: it is asked for the types' sake"),
-    ("volumes", "truth", "_TROUBLE.get", "what is not in the table ends in the next line"),
+    ("volumes", "truth", "TROUBLE.get", "what is not in the table ends in the next line"),
     ("changes", "logic", "sisters or ()", "what fits has sisters, or none, which is the same empty row"),
     ("opening", "logic", "permit is None", "the second rule left what has no permit: it is asked for the types' sake"),
     ("opening", "logic", "looks is None", "looks are kept only of what was looked at"),
+    ("snapshot", "number", "room: int = 1", "a default for tests: who reads the world says what it found"),
+    ("snapshot", "number", "assemblies: int = 1", "a default for tests: who reads the world says what it found"),
+    ("mending", "logic", "permit is not None and seen.moved", "without a permit there is no report: it is asked for the types' sake"),
+    (
+        "ladder",
+        "logic",
+        "permit is not None and case.view.permit.instance",
+        "who leads a rung had a permit: it is asked for the types' sake",
+    ),
+    (
+        "ladder",
+        "logic",
+        "return leader is not None and is_open",
+        "whether there is one is asked there as well: it stands here for the types' sake",
+    ),
+    (
+        "rung",
+        "logic",
+        "return leader is not None and is_open",
+        "whether there is one is asked there as well: it stands here for the types' sake",
+    ),
+    ("snapshot", "logic", "goes_on(self", "whether there is one is asked there as well: it stands here for the types' sake"),
+    ("policy", "condition", "is_integer", "the same number, of another type"),
     ("incident", "boundary", "NOTES_MAX", "of exactly so many the first ones and the last ones are all of them"),
     ("opening", "boundary", "known_ms", "a time that is equal to the other makes no difference which of them is taken"),
 )
@@ -76,6 +100,6 @@ NOT_YET = "not looked into yet"
 def why(module: str, survivor: Mapping[str, object]) -> str:
     shown = f"{survivor['before']} -> {survivor['after']}"
     for of, operator, part, said in WHY:
-        if (module, survivor["operator"]) == (f"core/recovery/{of}.py", operator) and part in shown:
+        if (Path(module).stem, survivor["operator"]) == (of, operator) and part in shown:
             return said
     return NOT_YET

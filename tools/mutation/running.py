@@ -40,6 +40,7 @@ WITH_CLASSES = (
     "core/recovery/seen.py",
     "core/recovery/snapshot.py",
     "core/watching/volumes.py",
+    "core/watching/mending.py",
 )
 # Who works something out of another module's values when it is imported.
 FOLLOWERS = {
