@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -33,6 +34,13 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
+def target_group(elb: Any, vpc: str) -> str:
+    """Its ARN; what is behind it is asked every five seconds."""
+    checked = {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 2}
+    made = elb.create_target_group(Name="t", Protocol="HTTP", Port=8080, VpcId=vpc, TargetType="instance", **checked)
+    return str(made["TargetGroups"][0]["TargetGroupArn"])
+
+
 def test_clients_reach_a_target_by_the_balancers_address_and_again_when_its_program_died(
     in_space: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,15 +60,7 @@ def test_clients_reach_a_target_by_the_balancers_address_and_again_when_its_prog
             for number, zone in enumerate("ab")
         ]
         made = elb.create_load_balancer(Name="b", Subnets=subnets, Scheme="internet-facing", Type="application")["LoadBalancers"][0]
-        group = elb.create_target_group(
-            Name="t",
-            Protocol="HTTP",
-            Port=8080,
-            VpcId=vpc,
-            TargetType="instance",
-            HealthCheckIntervalSeconds=5,
-            HealthCheckTimeoutSeconds=2,
-        )["TargetGroups"][0]["TargetGroupArn"]
+        group = target_group(elb, vpc)
         action = {"Type": "forward", "TargetGroupArn": group}
         elb.create_listener(LoadBalancerArn=made["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=[action])
         node = ec2.run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1, SubnetId=subnets[1])["Instances"][0]
