@@ -17,6 +17,7 @@ from core.node.hosts import NO_NEIGHBOURS, meanings, with_block
 
 PATH = Path("/etc/hosts")
 BYTES_MAX = 4 << 20  # a blocker's list of advertisers has some hundred thousand lines; more is no hosts file of a server
+TRIES = 3  # to write what nobody else writes in that moment; then the next look has its turn
 LOOK_EVERY_S = 30.0  # somebody else may write the file: cloud-init does at each boot, people do when they must
 _TEMPORARY = ".understudy-new"
 # Where a new file cannot take the old one's place: it is mounted there by itself (a container's), or its folder is read-only.
@@ -33,13 +34,24 @@ class HostsFileTooLong(OSError):
     """Longer than is read; left as it is."""
 
 
+class HostsFileChanged(OSError):
+    """Somebody else wrote it between our reading and our writing; it is as they left it."""
+
+
 def write_block(entries: Sequence[tuple[str, str]], path: Path = PATH) -> Written:
     """Make the file's block say this. Raises OSError; the file is then as it was, or as it should be.
 
     Mode and owner are kept; a link is followed. A file that is not there is made. Bytes that are not UTF-8 come back as
-    they were.
+    they were. What somebody else writes meanwhile is read anew, a few times.
     """
     path = path.resolve()
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(HostsFileChanged):
+            return _written(entries, path)
+    return _written(entries, path)
+
+
+def _written(entries: Sequence[tuple[str, str]], path: Path) -> Written:
     found: os.stat_result | None = None
     raw = b""
     with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
@@ -56,8 +68,22 @@ def write_block(entries: Sequence[tuple[str, str]], path: Path = PATH) -> Writte
     except OSError as error:
         if error.errno not in _NO_RENAME or found is None:
             raise
-    _overwrite(path, new)
+    _overwrite(path, new, found)
     return Written.IN_PLACE
+
+
+def _check_unchanged(path: Path, found: os.stat_result | None) -> None:
+    """Right before it is written, that what was read is all that is there. Raises HostsFileChanged."""
+    try:
+        now: os.stat_result | None = path.stat()
+    except FileNotFoundError:
+        now = None
+    if _version(now) != _version(found):
+        raise HostsFileChanged(errno.EAGAIN, "somebody else writes it; left as they have it", str(path))
+
+
+def _version(of: os.stat_result | None) -> tuple[int, ...] | None:
+    return None if of is None else (of.st_dev, of.st_ino, of.st_size, of.st_mtime_ns, of.st_ctime_ns)
 
 
 def _replace(path: Path, content: bytes, like: os.stat_result | None) -> None:
@@ -72,6 +98,7 @@ def _replace(path: Path, content: bytes, like: os.stat_result | None) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        _check_unchanged(path, like)
         os.rename(temporary, path)
     except OSError:
         temporary.unlink(missing_ok=True)
@@ -83,9 +110,10 @@ def _replace(path: Path, content: bytes, like: os.stat_result | None) -> None:
         os.close(folder)
 
 
-def _overwrite(path: Path, content: bytes) -> None:
+def _overwrite(path: Path, content: bytes, like: os.stat_result) -> None:
     """The new text first and the cut afterwards: a full disk then leaves more of it rather than less."""
     with path.open("r+b", buffering=0) as file:
+        _check_unchanged(path, like)
         view = memoryview(content)
         while view:
             view = view[file.write(view) :]

@@ -139,6 +139,46 @@ def test_a_file_that_is_no_hosts_file_is_left_alone(file: Path) -> None:
         write_block(ENTRIES, file)
 
 
+@pytest.mark.parametrize("renames", [True, False], ids=["renamed", "in place"])
+def test_what_somebody_else_writes_meanwhile_is_not_lost(file: Path, monkeypatch: pytest.MonkeyPatch, renames: bool) -> None:
+    """The file was read, and is written by them before ours takes its place: an empty one, or half of it, may have been read, too."""
+    theirs, sync = [b"10.0.0.9 ours\n", b"10.0.0.10 also-ours\n"], os.fsync
+
+    def slow_disk(descriptor: int) -> None:
+        if theirs:
+            with file.open("ab") as stream:
+                stream.write(theirs.pop())
+        sync(descriptor)
+
+    def no_rename(*_: object) -> None:
+        raise OSError(errno.EBUSY, "mounted there by itself")
+
+    monkeypatch.setattr(hosts.os, "fsync", slow_disk)
+    if not renames:
+        monkeypatch.setattr(hosts.os, "rename", no_rename)
+
+    assert write_block(ENTRIES, file) is (Written.RENAMED if renames else Written.IN_PLACE)
+
+    assert file.read_bytes() == BLOCK + b"127.0.0.1 localhost # caf\xe9\n10.0.0.10 also-ours\n10.0.0.9 ours\n"
+
+
+def test_where_somebody_else_writes_without_end_it_is_left_to_them_and_the_next_look(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync = os.fsync
+
+    def writes_on(descriptor: int) -> None:
+        with file.open("ab") as stream:
+            stream.write(b"#\n")
+        sync(descriptor)
+
+    monkeypatch.setattr(hosts.os, "fsync", writes_on)
+
+    with pytest.raises(hosts.HostsFileChanged, match="somebody else writes it"):
+        write_block(ENTRIES, file)
+
+    assert file.read_bytes() == b"127.0.0.1 localhost # caf\xe9\n" + b"#\n" * hosts.TRIES
+    assert [path.name for path in file.parent.iterdir()] == ["hosts"]
+
+
 def said(log: Log) -> list[dict[str, object]]:
     return [json.loads(line) for line in log.tail().splitlines()]
 
@@ -174,7 +214,9 @@ def test_a_file_that_cannot_be_written_is_said_once_and_tried_again(file: Path) 
             keep_host_names((HostName(name="platform"),), own="10.20.0.5", front=None, log=log, path=file, every_s=0.005)
         )
         await eventually(log.tail)
-        file.write_bytes(b"")
+        anew = file.with_name("anew")
+        anew.write_bytes(b"")
+        anew.replace(file)  # in one step: of a file that is cut while it is read, half may be read, and that half is written back
         await eventually(lambda: file.read_bytes() == BLOCK)
         await eventually(lambda: b"written" in log.tail())
         task.cancel()
