@@ -12,7 +12,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab import arguments, folder, space
+from lab import folder, space
+from lab.arguments import INSIDE, parser
 from lab.delays import Delays
 from lab.drills.report import table
 from lab.drills.scenes import DRILLS, in_playing_order
@@ -20,58 +21,7 @@ from lab.drills.scenes import DRILLS, in_playing_order
 ROOT = Path(__file__).resolve().parent.parent
 LABS = ROOT / ".lab"
 PAGE = LABS / "drills.html"  # of all drills, where no other file is named
-INSIDE = "--inside"
 _NO_READER = 128 + signal.SIGPIPE
-
-
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="python -m lab", description="Run the very template that goes to AWS on this machine, and break it on purpose."
-    )
-    verbs = top.add_subparsers(dest="verb", required=True)
-    drill = verbs.add_parser("drill", help="break one thing at a time, and see whether every promise holds")
-    drill.add_argument("names", nargs="*", metavar="NAME", help="drills to play, in order, or `all`; --list tells which there are")
-    drill.add_argument("--list", action="store_true", help="list the drills: what each breaks and promises")
-    drill.add_argument("--delays", action="store_true", help="list AWS's own delays as the lab has them: how long each is, and from where")
-    drill.add_argument("--json", type=Path, metavar="FILE", help="write the results to FILE as JSON")
-    drill.add_argument("--html", type=Path, metavar="FILE", help="write one page to FILE, with a timeline picture of each drill")
-    drill.add_argument("--steady", action="store_true", help="end when the deployable does not come to rest again after a drill")
-    drill.add_argument("--sabotage", metavar="WHAT", help="break our own protection first, to see that the drill fails (see docs/lab.md)")
-    drill.add_argument(
-        "--assembly", type=arguments.name, metavar="NAME", help="which assembly is broken; default the first that clients reach"
-    )
-    drill.add_argument(
-        "--patience", type=arguments.seconds, default=300.0, metavar="SECONDS", help="how long to wait for a recovery; default 300"
-    )
-    drill.add_argument(
-        "--labs",
-        type=arguments.labs,
-        default=1,
-        metavar="N",
-        help="how many labs run beside each other, when the drills need several; default 1",
-    )
-    up = verbs.add_parser("up", help="deploy the lab and keep it running until Ctrl-C or `lab down`")
-    up.add_argument("--port", type=arguments.port, default=0, help="host port of the emulator on 127.0.0.1; default any free one")
-    down = verbs.add_parser("down", help="stop a lab that runs, and leave nothing behind")
-    for verb in (up, down):
-        verb.add_argument("--name", type=arguments.name, default="default", help="which lab, when several run side by side")
-    for verb in (drill, up):
-        verb.add_argument(
-            "--deployable",
-            type=Path,
-            default=ROOT / "deployables/demo.yaml" if verb is up else None,
-            help="the deployable's file; drills: by default each is played on what it needs, most of them on the demo",
-        )
-        verb.add_argument("--foundation", type=Path, metavar="FILE", help="the file of the foundation that it shares with others")
-        verb.add_argument(
-            "--time-scale",
-            type=arguments.scale,
-            default=1.0,
-            metavar="FACTOR",
-            help="shorten AWS's own windows by this factor; default 1, real time",
-        )
-        verb.add_argument(INSIDE, type=Path, metavar="LABDIR", help=argparse.SUPPRESS)
-    return top
 
 
 def _list() -> int:

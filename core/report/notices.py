@@ -28,7 +28,7 @@ def notice(incident: Incident, what: str, reason: str) -> tuple[str, str]:
     name = f"{incident.deployable}/{incident.assembly}"
     headline = f"{name}: {_headline(incident, what)}"
     lines = [
-        f"{headline}.",
+        headline if headline.endswith("...") else f"{headline}.",
         "",
         f"What to do: {_advice(incident, what)}",
         "",

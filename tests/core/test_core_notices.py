@@ -80,6 +80,7 @@ def test_of_a_volume_in_trouble_people_read_that_another_machine_would_not_help(
     )
 
     assert subject == "[understudy] demo/counter: a person is needed: the volume vol-1 was deleted; i-0aaa keeps ..."
+    assert message.splitlines()[0].endswith("i-0aaa keeps ..."), "and no full stop more"
     assert "another machine would not mend its volume" in message.split("Why:")[0]
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from lab.__main__ import parser
+from lab.arguments import parser
 from lab.drills.cloud import Cloud, Slot
 from lab.drills.sabotage import SABOTAGES
 from lab.drills.stage import Stage

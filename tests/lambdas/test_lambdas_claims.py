@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.recovery.incident import State
-from lambdas import recover_assembly
+from lambdas import driver
 from lambdas.adapters import instances, queues
 from lambdas.adapters.clients import WorldFailed
 from tests.lambdas.test_lambdas_recover_assembly import admitted_when_old_is_gone, run, serving
@@ -38,7 +38,7 @@ def watcher(cloud: Any) -> dict[str, Any]:
 
 def test_whoever_looks_after_a_dead_call_goes_on_in_its_place(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     old = dies_at_the_kill(cloud, monkeypatch)
-    cloud.now_ms += (recover_assembly.CLAIM_S + 1) * 1000
+    cloud.now_ms += (driver.CLAIM_S + 1) * 1000
 
     run(cloud, watcher(cloud), request="r-2")
 
@@ -47,7 +47,7 @@ def test_whoever_looks_after_a_dead_call_goes_on_in_its_place(cloud: Any, monkey
 
 def test_a_call_that_lives_is_looked_after_on_and_not_disturbed(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     dies_at_the_kill(cloud, monkeypatch)
-    cloud.now_ms += (recover_assembly.CLAIM_S - 5) * 1000
+    cloud.now_ms += (driver.CLAIM_S - 5) * 1000
 
     run(cloud, watcher(cloud), request="r-2")
 
@@ -81,7 +81,7 @@ def test_a_call_that_waits_says_again_that_it_lives(cloud: Any) -> None:
 
     assert len(waited) > 20
     assert min(waited) > 0
-    assert max(waited) <= recover_assembly.CLAIM_S
+    assert max(waited) <= driver.CLAIM_S
 
 
 def test_a_queue_that_fails_holds_no_recovery_up(cloud: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,8 +115,10 @@ def test_queries_read_logs_of_our_own_functions_and_find_the_lines_that_they_pri
 
 
 def _lines(handler: str) -> list[str]:
-    """What a handler's module says, with `x` for whatever is filled in."""
-    source = (ROOT / (handler.removesuffix(".handler").replace(".", "/") + ".py")).read_text()
+    """What a handler's module says, and those beside it that it takes from, with `x` for whatever is filled in."""
+    own = (ROOT / (handler.removesuffix(".handler").replace(".", "/") + ".py")).read_text()
+    beside = re.findall(r"^from lambdas\.(\w+) import", own, re.MULTILINE)
+    source = "\n".join([own, *((ROOT / f"lambdas/{name}.py").read_text() for name in beside if name != "adapters")])
     return [re.sub(r"\{[^}]*\}", "x", text) for text in re.findall(r'log\.say\(ME, f?"([^"]+)"', source)]
 
 

@@ -128,5 +128,5 @@ def test_the_commands_of_the_page_are_ours_or_well_known() -> None:
     verbs = set(re.findall(r"understudy ([a-z]+) (?:[A-Z]+|\S*\.yaml|kill)", page))
 
     assert verbs >= {"validate", "estimate"}
-    told = (ROOT / "cli/main.py").read_text()
+    told = (ROOT / "cli/grammar.py").read_text()
     assert all(f'"{verb}"' in told for verb in verbs)

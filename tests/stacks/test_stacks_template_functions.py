@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from core.policy import Policy
-from lambdas import recover_assembly
+from lambdas import driver
 from lambdas.adapters import clock
 from tests.stacks.conftest import Template
 
@@ -37,7 +37,7 @@ def test_only_recovery_may_wake_itself_again_and_again_and_its_incidents_end(tem
     assert feed_themselves == {"lambdas.recover_assembly.handler"}
 
     (timeout_s,) = {function["Timeout"] for function in template.of("AWS::Lambda::Function") if function["Handler"] in feed_themselves}
-    chain = Policy().incident_s / (timeout_s - clock.RESERVE_S + recover_assembly.HAND_OVER_DELAY_S)
+    chain = Policy().incident_s / (timeout_s - clock.RESERVE_S + driver.HAND_OVER_DELAY_S)
     assert 16 < chain < 100, "longer than Lambda would let it, and a message a minute for an hour at most"
 
 
