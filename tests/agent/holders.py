@@ -84,7 +84,7 @@ def with_server(make: Callable[[], Server], story: Callable[[int], Awaitable[Non
         server = make()
         await server.open(["127.0.0.1"], 0)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 await story(server.port)
         finally:
             await server.close()

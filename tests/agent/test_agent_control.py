@@ -34,7 +34,7 @@ def with_control(path: Path, story: Callable[[FakeHolder, Ask], Awaitable[None]]
         server = ControlServer(holder, BY_PORT)
         await server.open_at(path)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 await story(holder, ask)
         finally:
             await server.close()

@@ -308,7 +308,7 @@ def logged(tmp_path: Path, story: Callable[[int], Awaitable[None]], until: Calla
         await it.open(["127.0.0.1"], 0)
         writing = asyncio.create_task(HaLog(str(tmp_path / "logs"), "web", it).run())
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 await story(it.port)
                 path = tmp_path / "logs" / "web.log"
                 while not (path.exists() and until(path.read_text())):

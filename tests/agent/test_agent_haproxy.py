@@ -103,7 +103,7 @@ def with_haproxy(folder: Path, story: Callable[[Balancer, int, Callable[[View], 
         port = ha_server(lambda: views[0], "test")
         await port.open(["127.0.0.1"], 0)
         try:
-            async with asyncio.timeout(20), balancing(folder, port) as (balancer, front):
+            async with asyncio.timeout(30), balancing(folder, port) as (balancer, front):
                 await story(balancer, front, lambda view: views.__setitem__(0, view))
             assert port.errors == 0
         finally:

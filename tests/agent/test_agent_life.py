@@ -76,7 +76,7 @@ class Life:
                 await story()
                 if not task.done():
                     os.kill(os.getpid(), signal.SIGTERM)
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(30):
                     await task
             finally:
                 task.cancel()

@@ -160,7 +160,7 @@ def test_why_tells_the_verdict_with_the_probes_last_results(
 ) -> None:
     answer = tmp_path / "answer"
     answer.write_text("exit 0")
-    probe = Probe(command=("/bin/sh", str(answer)), every_s=0.1, timeout_s=0.1, fall=2, busy_exits=(3,))
+    probe = Probe(command=("/bin/sh", str(answer)), every_s=1.0, timeout_s=1.0, fall=3, busy_exits=(3,))
     monkeypatch.setattr("agent.examiner.STARTING_PROGRAM_EVERY_S", 0.05)
     life = Life(tmp_path, sleeper(probes=(probe,)))
     life.table.write_permit(permit())

@@ -166,7 +166,7 @@ def test_offline_of_one_that_will_not_end_is_bounded_and_then_cleaned_with_its_g
 
     async def story() -> None:
         await life.eventually(lambda: len(living("sleeper/")) == 2)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             assert (await ask(life, "offline"))["ok"]
         assert living("sleeper/") == []
 

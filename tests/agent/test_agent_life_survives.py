@@ -228,7 +228,7 @@ def test_a_journal_that_is_stuck_keeps_nobody_waiting_and_gets_told_how_many_lin
     began_s = time.monotonic()
     for number in range(LINES_WAITING_MAX + 500):
         log.say("line", number=number)
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 15
     assert not log.flush(0.01)
     assert json.loads(log.tail().splitlines()[-1])["number"] == LINES_WAITING_MAX + 499, "the evidence has the last ones"
     journal.goes_on.set()

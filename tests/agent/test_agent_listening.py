@@ -31,7 +31,7 @@ def assembly(**ha: HaPort | None) -> Assembly:
 def with_ports(one: Assembly, control: Path, story: Callable[[FakeHolder], Awaitable[None]], log: Log | None = None) -> None:
     async def run() -> None:
         holder = FakeHolder()
-        async with asyncio.timeout(20), listening(holder, one, address=ADDRESS, control=control, log=log or Log()):
+        async with asyncio.timeout(30), listening(holder, one, address=ADDRESS, control=control, log=log or Log()):
             await story(holder)
 
     asyncio.run(run())

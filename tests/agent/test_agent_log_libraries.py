@@ -31,7 +31,7 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 
 async def said(stream: io.StringIO) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not stream.getvalue().endswith("\n"):
             await asyncio.sleep(0.01)
 

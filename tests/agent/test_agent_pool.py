@@ -33,7 +33,7 @@ def watched(metadata: Any, steps: list[str | None], monkeypatch: pytest.MonkeyPa
         return state
 
     metadata.target_lifecycle_state = next_state
-    asyncio.run(asyncio.wait_for(watchers.watch_target_state(cycle, metadata, Log()), 10))
+    asyncio.run(asyncio.wait_for(watchers.watch_target_state(cycle, metadata, Log()), 30))
     assert cycle.knowledge.terminating
     return known[1:]
 

@@ -85,7 +85,7 @@ def test_no_answer_within_the_timeout_is_told_apart_from_a_bad_one() -> None:
 
     assert result.outcome is Outcome.TIMEOUT
     assert result.reason.endswith("no answer in 0.05 s")
-    assert 0.05 <= result.took_s < 1.0
+    assert result.took_s >= 0.05
 
 
 # --- http: status, header, body ----------------------------------------------------------------------------------
@@ -145,8 +145,7 @@ def test_http_does_not_wait_for_the_end_of_a_body_in_which_the_text_was_found() 
 def test_an_endless_body_is_read_no_further_than_64_kilobytes() -> None:
     result = asked("http", [b"HTTP/1.1 200 OK\r\n\r\n", *[b"x" * 10_000] * 20], stays=True, body="ready")
 
-    assert result.outcome is Outcome.BAD
-    assert result.took_s < 2.0
+    assert result.outcome is Outcome.BAD, "not TIMEOUT: the end is not waited for"
 
 
 # --- tcp: a connection, an answer --------------------------------------------------------------------------------
@@ -220,15 +219,14 @@ def test_a_stopped_process_still_completes_handshakes_so_only_an_answer_that_is_
 
 
 def test_a_probe_that_hangs_does_not_delay_another(stopped_server: int) -> None:
-    async def story() -> tuple[ProbeResult, list[ProbeResult]]:
-        hung = asyncio.create_task(ask(Probe(tcp=f"127.0.0.1:{stopped_server}", expect="hello", timeout_s=0.5)))
+    async def story() -> list[ProbeResult]:
+        hung = asyncio.create_task(ask(Probe(tcp=f"127.0.0.1:{stopped_server}", expect="hello", every_s=60.0, timeout_s=60.0)))
         others = [await ask(Probe(tcp=f"127.0.0.1:{stopped_server}")) for _ in range(20)]
         assert not hung.done()
-        return await hung, others
+        hung.cancel()
+        return others
 
-    hung, others = asyncio.run(story())
-    assert hung.outcome is Outcome.TIMEOUT
-    assert all(result.outcome is Outcome.GOOD and result.took_s < 0.2 for result in others)
+    assert [result.outcome for result in asyncio.run(story())] == [Outcome.GOOD] * 20
 
 
 def test_tcp_is_good_when_it_connects_and_bad_when_refused() -> None:

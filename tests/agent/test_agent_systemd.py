@@ -50,7 +50,7 @@ def test_a_systemd_that_does_not_answer_is_not_waited_for(tmp_path: Path, monkey
     began_s = time.monotonic()
 
     assert going_down() is GoingDown.NO
-    assert time.monotonic() - began_s < 3
+    assert time.monotonic() - began_s < 20
 
 
 def test_an_answer_that_is_no_text_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ def test_nginx_by_its_init_script_is_killed_hung_and_recovered(cloud: Cloud, tmp
     nginx = Application(
         name="nginx",
         run=Run(lsb=str(script)),
-        probes=(Probe(http=f"http://127.0.0.1:{port}/", body="well", every_s=0.2, timeout_s=0.2),),
+        probes=(Probe(http=f"http://127.0.0.1:{port}/", body="well", every_s=0.5, timeout_s=0.5),),
         stop_timeout_s=8.0,
     )
 

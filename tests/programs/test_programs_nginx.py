@@ -21,7 +21,7 @@ def test_nginx_is_killed_hung_and_recovered_and_nothing_of_it_is_left(cloud: Clo
     nginx = Application(
         name="nginx",
         run=Run(exec=(program, "-c", str(settings), "-e", str(tmp_path / "error.log"), "-g", "daemon off;")),
-        probes=(Probe(http=f"http://127.0.0.1:{port}/", body="well", every_s=0.2, timeout_s=0.2),),
+        probes=(Probe(http=f"http://127.0.0.1:{port}/", body="well", every_s=0.5, timeout_s=0.5),),
         stop_timeout_s=3.0,
     )
 

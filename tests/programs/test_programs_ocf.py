@@ -30,7 +30,7 @@ def test_nginx_by_its_resource_agent_is_killed_hung_and_recovered(cloud: Cloud, 
         name="nginx",
         run=heartbeat("nginx", configfile=str(settings), httpd=program, port=str(port), status10url=f"http://127.0.0.1:{port}/status"),
         environment=(("HA_RSCTMP", str(tmp_path)),),
-        probes=(Probe(http=f"http://127.0.0.1:{port}/", body="well", every_s=0.2, timeout_s=0.2),),
+        probes=(Probe(http=f"http://127.0.0.1:{port}/", body="well", every_s=0.5, timeout_s=0.5),),
         stop_timeout_s=5.0,
     )
     with node(cloud, nginx, tmp_path, port=port) as running:

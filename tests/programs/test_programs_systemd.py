@@ -51,7 +51,7 @@ def world(cloud: Cloud, tmp_path: Path) -> Iterator[Booted]:
         environment=(("ODD", "$HOME %n"),),
         limits=Limits(open_files=1234, processes=77),
         output=Output(file="/var/log/web.log"),
-        probes=(Probe(http=f"http://127.0.0.1:{port}/", every_s=0.2, timeout_s=0.2),),
+        probes=(Probe(http=f"http://127.0.0.1:{port}/", every_s=0.5, timeout_s=0.5),),
         stop_timeout_s=3.0,
     )
     held = Application(name="held", run=Run(systemd=HELD), after=("web",), stop_timeout_s=3.0)
