@@ -25,7 +25,7 @@ MAY_IMPORT = {  # package: ours, others'
     "bench": ({"core", "spec", "tests"}, {"boto3", "botocore", "h11"}),
     "simulation": ({"core", "lambdas", "agent"}, {"boto3", "botocore", "greenlet"}),  # boto3: how items look on the wire
     # Tables of the docs are made from the code; the second three run the tests of mutants, over whose views rules are compared.
-    "tools": ({"spec", "core", "agent", "lab", "tests"}, {"_pytest", "hypothesis", "pytest"}),
+    "tools": ({"spec", "core", "agent", "lab", "tests"}, {"_pytest", "defusedxml", "hypothesis", "pytest"}),
     "deployables": (set(), {"mysql", "postgres"}),  # files beside the programs that use them
     "examples": ({"stacks"}, {"aws_cdk", "constructs"}),
 }
