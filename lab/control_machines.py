@@ -157,9 +157,11 @@ def _used_bytes(init: int) -> int:
 
 def _listening_ports(pid: int) -> set[int]:
     """TCP ports on which this very process holds a listening socket (proc(5): net/tcp, state 0A)."""
-    proc = Path(f"/proc/{pid}")
+    proc, inodes = Path(f"/proc/{pid}"), set()
     try:
-        inodes = {os.readlink(fd) for fd in (proc / "fd").iterdir()}
+        for fd in (proc / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # it was closed while we looked: a server's connections come and go
+                inodes.add(os.readlink(fd))
         lines = [*(proc / "net/tcp").read_text().splitlines()[1:], *(proc / "net/tcp6").read_text().splitlines()[1:]]
     except OSError:
         return set()  # it ended while we looked

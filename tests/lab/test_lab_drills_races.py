@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -36,6 +38,23 @@ def test_who_ends_while_the_holders_of_a_port_are_counted_holds_it_no_more(monke
     found = VERBS["holders"](cast(World, FakeWorld()), {"instance": "i-1", "port": 8080})
 
     assert [process["pid"] for process in found["processes"]] == [MINE]
+
+
+def test_a_server_that_closes_a_connection_while_its_ports_are_looked_up_still_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    readlink = os.readlink
+
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as leaving:
+        port = server.getsockname()[1]
+
+        def closed_meanwhile(path: Path) -> str:
+            if path.name == str(leaving.fileno()):
+                raise FileNotFoundError(path)
+            return readlink(path)
+
+        monkeypatch.setattr(control_machines.os, "readlink", closed_meanwhile)
+        found = VERBS["listener"](cast(World, FakeWorld()), {"instance": "i-1", "port": port})
+
+    assert found["pid"] == MINE
 
 
 @dataclass
