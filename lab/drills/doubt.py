@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from lab.drills.cloud import wait_for
 from lab.drills.model import Promise, at_most, exactly
 from lab.drills.node import Node, Process
+from lab.drills.quiet import restarted
 from lab.drills.stage import CALLS_A_PERSON, Situation, Stage
 
 TOLD_TWICE_S = 15.0  # within which somebody who was told would be told again
@@ -58,7 +59,7 @@ class Doubt:
             exactly("machines launched", len(after.launched - self._before.launched), 0),
             exactly("changes of the permit", int((after.holder, after.epoch) != (self._before.holder, self._before.epoch)), 0),
             exactly("the same process serves", int(same is not None and same.pid == self.server.pid), 1),
-            exactly("restarts of the application", (self.node.restarts() or 0) - (self._restarts or 0), 0),
+            restarted(self.node, self._restarts, 0),
             exactly("incidents", len(ended), 1),
             exactly("of them suppressed, with nothing done", sum(item.get("state") == "suppressed" for item in ended.values()), 1),
             exactly(f"steady again{': ' if missing else ''}{missing}", int(not missing), 1),

@@ -75,6 +75,14 @@ def test_an_agent_that_once_does_not_answer_has_not_forgotten_its_restarts(monke
     assert (told.held, told.measured) == (True, 1)
 
 
+def test_an_agent_is_asked_again_before_its_status_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [None, {"applications": {"counter": {"restarts": 2}}}, None, None, None]
+    monkeypatch.setattr(Node, "status", lambda _: answers.pop(0))
+    node = Node(cast(Stage, None), "i-1")
+
+    assert [node.restarts(), node.restarts()] == [2, None]
+
+
 class NodeWithAGrandchild:
     """Right after the port has a new holder, the look at who listens fails once."""
 
