@@ -6,6 +6,7 @@ import os
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -78,7 +79,7 @@ def test_an_agent_that_once_does_not_answer_has_not_forgotten_its_restarts(monke
 def test_an_agent_is_asked_again_before_its_status_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [None, {"applications": {"counter": {"restarts": 2}}}, None, None, None]
     monkeypatch.setattr(Node, "status", lambda _: answers.pop(0))
-    node = Node(cast(Stage, None), "i-1")
+    node = Node(cast(Stage, SimpleNamespace(slot=SimpleNamespace(node_port=8080))), "i-1")
 
     assert [node.restarts(), node.restarts()] == [2, None]
 
