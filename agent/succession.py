@@ -9,8 +9,8 @@ from agent.adoption import living_runs, mark_of
 from agent.cycle import Cycle
 from agent.log import Log
 from agent.notes import Note, Notes
-from agent.runs import CannotTell, RunState, adopt
-from core.application import Application, Run
+from agent.runs import CannotTell, RunState, adopt, clear
+from core.application import Application, Run, RunKind
 from core.node.decision import Memory
 
 CLEANED_S = 5.0  # how long a start waits for what is left of an application that is no more in the settings
@@ -29,6 +29,7 @@ async def take_over(cycle: Cycle, notes: Notes | None, *, lost: bool, boot: str,
         note = noted.get(name)
         if note is not None and note.hold is not None:
             cycle.knowledge.held[name] = note.hold
+        _clear_earlier(name, application.application, living.get(name, set()) - {application.run}, instance, log)
         seen = application.seen()
         if seen.alive:
             log.say("adopted", application=name, run=seen.run, epoch=seen.epoch, pid=application.pid)
@@ -55,6 +56,19 @@ def _remembered(cycle: Cycle, notes: Notes | None) -> Memory:
         counted={name: note.counted for name, note in notes.applications.items() if name in seen} if notes is not None else {},
         held=frozenset(cycle.knowledge.held),
     )
+
+
+def _clear_earlier(name: str, application: Application, runs: set[int], instance: str, log: Log) -> None:
+    """What is left of runs after which another was begun, which none of a program should be; a daemon of actions may be of any."""
+    if application.run.kind is not RunKind.EXEC:
+        return
+    for run in sorted(runs):
+        try:
+            clear(mark_of(instance, name, run))
+        except CannotTell as error:
+            log.say("left-alone", application=name, reason=f"it is left of run {run}; {error}")
+        else:
+            log.say("cleaned", application=name, reason=f"it was left of run {run}, and a later one was begun", gone=True)
 
 
 async def _clean(name: str, note: Note | None, living: set[int], instance: str, log: Log) -> None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from agent.output import opened
 from agent.runs import children, managed, systemd
+from agent.runs.children import clear
 from agent.runs.lsb import Lsb
 from agent.runs.ocf import Ocf
 from agent.runs.orphans import adopt_orphans, reap_orphans
@@ -18,7 +19,7 @@ from agent.runs.state import MARK, CannotTell, Changed, RunIdentity, RunState
 from agent.runs.systemd import Transient, Unit
 from core.application import Application, RunKind
 
-__all__ = ["MARK", "CannotTell", "Changed", "RunIdentity", "RunState", "adopt", "adopt_orphans", "reap_orphans", "start"]
+__all__ = ["MARK", "CannotTell", "Changed", "RunIdentity", "RunState", "adopt", "adopt_orphans", "clear", "reap_orphans", "start"]
 
 
 def start(application: Application, *, environment: Mapping[str, str], mark: str, changed: Changed) -> RunState:

@@ -223,6 +223,17 @@ def _former_leader(
     return found[0] if found and found[0].session == found[0].pid else None
 
 
+def clear(mark: str) -> None:
+    """Kill what is left of a run after which another was begun; by the mark alone, for its cgroup is that one's now.
+
+    Raises CannotTell when it does not go.
+    """
+    try:
+        _clear(Group(mark, None, None, leads=False))
+    except OSError as error:
+        raise CannotTell(f"whether anything of {mark} still runs: {error}") from error
+
+
 def _clear(left: Group) -> None:
     """Kill what is left of a run and wait until it is gone. Raises CannotTell when it does not go."""
     until_s = time.monotonic() + LEFT_OVER_TIMEOUT_S

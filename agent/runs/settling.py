@@ -6,8 +6,10 @@ import errno
 import threading
 from typing import Protocol
 
-from agent.runs import cgroups, launch
+from agent.runs import cgroups, launch, proc
 from agent.runs.group import Group
+
+LOOKS_MAX = 50  # at who is there, of a program that starts others all the time; then it is found by its marks
 
 
 class Settling(Protocol):
@@ -26,20 +28,30 @@ def settle(leader: Settling, members: Group) -> None:
 
 def _settle(leader: int, members: Group, protected: bool) -> None:
     """The leader, and whom it has started before that took effect: they may have started others meanwhile."""
-    done: set[int] = set()
+    done, gone = set[int](), set[int]()
     waiting = [leader]
     try:
-        while waiting:
+        for _ in range(LOOKS_MAX):
             for pid in waiting:
                 done.add(pid)
                 _put(pid, members, protected)
             inside = set(members.cgroup.members()) if members.cgroup is not None else set()
-            waiting = [pid for pid in members.near(leader) if pid not in done | inside]
+            near = members.near(leader)
+            waiting = [pid for pid in near if pid not in done | inside]
+            dead = {pid for pid in near if not _lives(pid)}
+            if not waiting and dead <= gone:
+                members.enclosed = members.cgroup is not None
+                return
+            # The children of whoever died during this look may have become ours after ours were listed, and so be in neither list.
+            gone |= dead
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENODEV):
             cgroups.forget(members.mark)
-        return  # found by its marks, then
-    members.enclosed = members.cgroup is not None
+
+
+def _lives(pid: int) -> bool:
+    process = proc.read_process(pid)
+    return process is not None and not process.is_dead
 
 
 def _put(pid: int, members: Group, protected: bool) -> None:

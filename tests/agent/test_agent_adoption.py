@@ -66,6 +66,23 @@ def test_an_application_that_the_settings_no_longer_have_is_ended(tmp_path: Path
     assert "cleaned" in second.events()
 
 
+def test_what_is_left_of_an_earlier_run_is_ended_before_anything_is_started(tmp_path: Path) -> None:
+    """It escaped the end of its run, and holds what the next one needs; its agent died before it noticed."""
+    first = lived(tmp_path, sleeper())
+    (before,) = living("sleeper/")
+    assert notes_of(tmp_path)["run"] == 1
+    notes = json.loads((tmp_path / NOTES_FILE).read_text())
+    notes["applications"]["sleeper"] |= {"run": 2, "identity": None}
+    (tmp_path / NOTES_FILE).write_text(json.dumps(notes))
+    forget(tmp_path)
+    second = lived(tmp_path, sleeper())
+
+    assert "cleaned" not in first.events()
+    assert second.events().index("cleaned") < second.events().index("start")
+    (after,) = living("sleeper/")
+    assert after != before
+
+
 def test_one_that_ended_while_no_agent_was_there_is_a_failure_and_is_started_again(tmp_path: Path) -> None:
     lived(tmp_path, sleeper())
     end_all()
