@@ -24,12 +24,14 @@ async def take_over(cycle: Cycle, notes: Notes | None, *, lost: bool, boot: str,
         living = living_runs(instance)
     same_boot = notes is not None and notes.boot == boot
     noted = notes.applications if notes is not None else {}
+    programs = {one.name for one in cycle.settings.assembly.applications if one.run.kind is RunKind.EXEC}
     for name, application in cycle.applications.items():
         application.restore(noted.get(name), living.get(name, set()), same_boot=same_boot, lost=lost)
         note = noted.get(name)
         if note is not None and note.hold is not None:
             cycle.knowledge.held[name] = note.hold
-        _clear_earlier(name, application.application, living.get(name, set()) - {application.run}, instance, log)
+        if name in programs:
+            _clear_earlier(name, living.get(name, set()) - {application.run}, instance, log)
         seen = application.seen()
         if seen.alive:
             log.say("adopted", application=name, run=seen.run, epoch=seen.epoch, pid=application.pid)
@@ -58,10 +60,8 @@ def _remembered(cycle: Cycle, notes: Notes | None) -> Memory:
     )
 
 
-def _clear_earlier(name: str, application: Application, runs: set[int], instance: str, log: Log) -> None:
-    """What is left of runs after which another was begun, which none of a program should be; a daemon of actions may be of any."""
-    if application.run.kind is not RunKind.EXEC:
-        return
+def _clear_earlier(name: str, runs: set[int], instance: str, log: Log) -> None:
+    """What is left of a program's runs after which another was begun: nothing should be. A daemon that actions start may be of any."""
     for run in sorted(runs):
         try:
             clear(mark_of(instance, name, run))
