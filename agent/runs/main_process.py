@@ -56,9 +56,14 @@ class MainProcess:
             pause_s = min(_LOOK_S_MAX, 2 * pause_s)
 
     def _oldest(self) -> Process | None:
-        """Raises OSError."""
+        """Of those whose parent is none of them: a child begins in the same tick of the clock as its parent, and may have a lower pid.
+
+        Raises OSError.
+        """
         left = [process for process in self._group.left() if process.pid not in proc.leaders]
-        return min(left, key=lambda process: process.start_ticks, default=None)
+        pids = {process.pid for process in left}
+        first = [process for process in left if process.parent not in pids] or left
+        return min(first, key=lambda process: process.start_ticks, default=None)
 
     def _on_end(self, pidfd: int, pid: int) -> None:
         self._loop.remove_reader(pidfd)
