@@ -13,13 +13,19 @@ import sys
 from contextlib import suppress
 
 CANNOT = 126  # as a shell's, for what is there and cannot be run
+TRIES = 5
 OWN_SCORE = "/proc/self/oom_score_adj"
 
 
 def main(folder: str, files: str, *command: str) -> int:
     """What cannot be had is done without: an application that runs is better than none. Does not return when the program begins."""
     if folder != "-":
-        _write(os.path.join(folder, "cgroup.procs"), "0")
+        for _ in range(TRIES):
+            # Another agent that begins removes the folders that are empty, as this one is until now: it is made again.
+            with suppress(OSError):
+                os.makedirs(folder, exist_ok=True)
+            if _write(os.path.join(folder, "cgroup.procs"), "0"):
+                break
     if _read(OWN_SCORE).startswith("-"):
         _write(OWN_SCORE, "0")
     try:
@@ -32,10 +38,13 @@ def main(folder: str, files: str, *command: str) -> int:
         return CANNOT
 
 
-def _write(path: str, text: str) -> None:
-    # Not a word when it cannot be done: what an action says is told to people as the reason for its end.
-    with suppress(OSError), open(path, "w") as file:
-        file.write(text)
+def _write(path: str, text: str) -> bool:
+    """Whether it could be done. Not a word when not: what an action says is told to people as the reason for its end."""
+    with suppress(OSError):
+        with open(path, "w") as file:
+            file.write(text)
+        return True
+    return False
 
 
 def _read(path: str) -> str:

@@ -64,6 +64,14 @@ def test_what_is_entered_tells_its_cgroup_that_it_is_a_member(tmp_path: Path) ->
     assert (tmp_path / "cgroup.procs").read_text() == "0", "to the kernel: whoever writes"
 
 
+def test_a_cgroup_that_another_agent_has_removed_while_it_was_empty_is_made_again(tmp_path: Path) -> None:
+    """Else a daemon that writes over its environment is in no cgroup of ours, and nobody's."""
+    folder = tmp_path / "i-1" / "nginx"
+
+    assert entered(str(folder), "-", "/bin/sh", "-c", "echo began").said == "began\n"
+    assert (folder / "cgroup.procs").read_text() == "0"
+
+
 def test_an_application_without_a_cgroup_runs_all_the_same() -> None:
     assert entered("/nonexistent", "-", "/bin/sh", "-c", "echo began").said == "began\n"
 
