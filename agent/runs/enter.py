@@ -14,6 +14,7 @@ from contextlib import suppress
 
 CANNOT = 126  # as a shell's, for what is there and cannot be run
 TRIES = 5
+OURS = "understudy"  # agent.runs.cgroups.OURS: this program imports nothing of the agent
 OWN_SCORE = "/proc/self/oom_score_adj"
 
 
@@ -23,7 +24,8 @@ def main(folder: str, files: str, *command: str) -> int:
         for _ in range(TRIES):
             # Another agent that begins removes the folders that are empty, as this one is until now: it is made again.
             with suppress(OSError):
-                os.makedirs(folder, exist_ok=True)
+                if OURS in folder.split(os.sep):
+                    os.makedirs(folder, exist_ok=True)
             if _write(os.path.join(folder, "cgroup.procs"), "0"):
                 break
     if _read(OWN_SCORE).startswith("-"):

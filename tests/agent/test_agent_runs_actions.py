@@ -12,6 +12,7 @@ import pytest
 
 from agent.runs import files
 from agent.runs.actions import SAID_BYTES_MAX, Acted, Action
+from agent.runs.cgroups import OURS
 from agent.runs.enter import CANNOT
 from agent.runs.run_actions import ENTER
 
@@ -66,7 +67,7 @@ def test_what_is_entered_tells_its_cgroup_that_it_is_a_member(tmp_path: Path) ->
 
 def test_a_cgroup_that_another_agent_has_removed_while_it_was_empty_is_made_again(tmp_path: Path) -> None:
     """Else a daemon that writes over its environment is in no cgroup of ours, and nobody's."""
-    folder = tmp_path / "i-1" / "nginx"
+    folder = tmp_path / OURS / "i-1" / "nginx"
 
     assert entered(str(folder), "-", "/bin/sh", "-c", "echo began").said == "began\n"
     assert (folder / "cgroup.procs").read_text() == "0"
