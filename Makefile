@@ -99,6 +99,7 @@ drills: setup  ## every drill there is, a few hours, or LABS=2 beside each other
 	if [ -s .build/drills.json ]; then $(PY) tools/drills_page.py .build/drills.json; fi; exit $$held
 
 heavy: setup  ## the tests that take many minutes, some hours in all; docs/heavy.md gets how they came out
+	@rm -f .build/heavy.xml
 	$(PYTEST) -q -m heavy --junitxml .build/heavy.xml; held=$$?; $(PY) tools/heavy_page.py .build/heavy.xml && exit $$held
 	$(PY) tools/every_python.py
 	$(PY) -m simulation --seeds 20000
